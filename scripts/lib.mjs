@@ -1,0 +1,79 @@
+// What the scripts share: run a tool of this checkout, and set up what is missing.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Runs a package's JavaScript entry with this Node; ends this process with its exit code when it fails. */
+export function tool(entry, args) {
+  const result = spawnSync(process.execPath, [join(root, 'node_modules', entry), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256');
+  const add = path => {
+    const stat = statSync(path);
+    if (stat.isDirectory()) {
+      for (const name of readdirSync(path).sort())
+        if (name !== 'generated' && name !== 'node_modules') add(join(path, name));
+    } else {
+      hash.update(path).update('\0').update(readFileSync(path)).update('\0');
+    }
+  };
+  for (const path of paths) add(join(root, path));
+  return hash.digest('hex');
+}
+
+/** Runs `work` unless it already ran for the same content of `inputs` and `output` is still there. */
+export function once(name, inputs, output, work) {
+  const stampDir = join(root, 'node_modules/.phaseline');
+  const stamp = join(stampDir, name);
+  const wanted = hashOf(inputs);
+  if (existsSync(join(root, output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  work();
+  mkdirSync(stampDir, { recursive: true });
+  writeFileSync(stamp, wanted);
+}
+
+export function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(
+      `Phaseline needs Node 20.19 or newer; this is ${process.versions.node}. Install a newer Node and try again.`,
+    );
+    process.exit(1);
+  }
+}
+
+export function install() {
+  requireNode();
+  once('install', ['package.json', 'package-lock.json'], 'node_modules/typescript', () => {
+    console.error('phaseline: installing packages (once)');
+    const npm = process.env.npm_execpath;
+    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+    if (npm?.endsWith('.js'))
+      execFileSync(process.execPath, [npm, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+    else execFileSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2] });
+  });
+}
+
+export async function generateWire() {
+  const { generate } = await import('./generate.mjs');
+  once('generate', ['proto', 'scripts/generate.mjs'], 'src/wire/generated/messages.d.ts', generate);
+}
+
+export async function build() {
+  install();
+  await generateWire();
+  once('build', ['src', 'proto', 'tsconfig.json'], 'dist/cli/main.js', () => {
+    console.error('phaseline: building');
+    tool('typescript/bin/tsc', ['-p', 'tsconfig.json']);
+  });
+}

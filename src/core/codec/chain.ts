@@ -1,0 +1,183 @@
+import type { BlockHash, Hash, Sha256 } from '../base/ids.ts';
+import type { Reject } from '../base/reject.ts';
+import type { Block, BlockEntry, Certificate, Header, Validator, ValidatorSet } from '../types/chain.ts';
+import { LIMITS, SIZES } from '../types/limits.ts';
+import { Reader } from './reader.ts';
+import { tagBytes } from './tags.ts';
+import { Writer } from './writer.ts';
+
+export type VoteTag = 'prepare' | 'commit';
+
+function writeHeader(writer: Writer, header: Header): void {
+  writer
+    .u16(header.version)
+    .hash(header.chainId)
+    .u64(header.height)
+    .hash(header.parentHash)
+    .u64(header.timeMs)
+    .hash(header.transactionsRoot)
+    .hash(header.mapRoot)
+    .u64(header.validatorSetId)
+    .hash(header.validatorSetHash)
+    .hash(header.nextValidatorSetHash)
+    .u64(header.previousSetChangeHeight);
+}
+
+export function readHeader(reader: Reader): Header {
+  return {
+    version: reader.u16(),
+    chainId: reader.hash(),
+    height: reader.u64(),
+    parentHash: reader.hash(),
+    timeMs: reader.u64(),
+    transactionsRoot: reader.hash(),
+    mapRoot: reader.hash(),
+    validatorSetId: reader.u64(),
+    validatorSetHash: reader.hash(),
+    nextValidatorSetHash: reader.hash(),
+    previousSetChangeHeight: reader.u64(),
+  };
+}
+
+export function encodeHeader(header: Header): Uint8Array {
+  const writer = new Writer();
+  writeHeader(writer, header);
+  return writer.finish();
+}
+
+export function decodeHeader(bytes: Uint8Array): Header | Reject {
+  const reader = new Reader(bytes);
+  return reader.finish(readHeader(reader), 'header');
+}
+
+export function headerHash(sha256: Sha256, header: Header): BlockHash {
+  const writer = new Writer().raw(tagBytes('header'));
+  writeHeader(writer, header);
+  return sha256(writer.finish());
+}
+
+export function writeBlockEntry(writer: Writer, entry: BlockEntry): void {
+  writer.hash(entry.id).hash(entry.wrapperHash).u16(entry.outcome);
+}
+
+export function readBlockEntry(reader: Reader): BlockEntry {
+  return { id: reader.hash(), wrapperHash: reader.hash(), outcome: reader.u16() };
+}
+
+/** The leaf input of `transactionsRoot`. */
+export function encodeBlockEntryLeaf(entry: BlockEntry): Uint8Array {
+  const writer = new Writer().raw(tagBytes('blockEntry'));
+  writeBlockEntry(writer, entry);
+  return writer.finish();
+}
+
+export function encodeBlock(block: Block): Uint8Array {
+  const writer = new Writer();
+  writeHeader(writer, block.header);
+  return writer.list(block.entries, writeBlockEntry).finish();
+}
+
+export function readBlock(reader: Reader): Block {
+  return { header: readHeader(reader), entries: reader.list(LIMITS.blockEntries, readBlockEntry) };
+}
+
+export function decodeBlock(bytes: Uint8Array): Block | Reject {
+  const reader = new Reader(bytes);
+  return reader.finish(readBlock(reader), 'block');
+}
+
+function writeValidator(writer: Writer, validator: Validator): void {
+  writer.text(validator.name).fixed(validator.publicKey, SIZES.publicKey).text(validator.peerId);
+}
+
+function readValidator(reader: Reader): Validator {
+  return {
+    name: reader.text(LIMITS.memberNameBytes),
+    publicKey: reader.fixed(SIZES.publicKey),
+    peerId: reader.text(LIMITS.peerIdBytes),
+  };
+}
+
+export function writeValidatorSet(writer: Writer, set: ValidatorSet): void {
+  writer.u64(set.id).list(set.validators, writeValidator);
+}
+
+export function readValidatorSet(reader: Reader): ValidatorSet {
+  return { id: reader.u64(), validators: reader.list(LIMITS.validatorsMax, readValidator) };
+}
+
+export function encodeValidatorSet(set: ValidatorSet): Uint8Array {
+  const writer = new Writer();
+  writeValidatorSet(writer, set);
+  return writer.finish();
+}
+
+export function decodeValidatorSet(bytes: Uint8Array): ValidatorSet | Reject {
+  const reader = new Reader(bytes);
+  return reader.finish(readValidatorSet(reader), 'validator set');
+}
+
+export function validatorSetHash(sha256: Sha256, set: ValidatorSet): Hash {
+  const writer = new Writer().raw(tagBytes('validatorSet'));
+  writeValidatorSet(writer, set);
+  return sha256(writer.finish());
+}
+
+export interface VoteSubject {
+  readonly chainId: Hash;
+  readonly validatorSetId: number;
+  readonly view: number;
+  readonly newViewDigest: Hash;
+  readonly height: number;
+  readonly blockHash: BlockHash;
+}
+
+/** The bytes that a PREPARE or COMMIT signs (DESIGN.md section 3). */
+export function voteBytes(tag: VoteTag, vote: VoteSubject): Uint8Array {
+  return new Writer()
+    .raw(tagBytes(tag))
+    .hash(vote.chainId)
+    .u64(vote.validatorSetId)
+    .u64(vote.view)
+    .hash(vote.newViewDigest)
+    .u64(vote.height)
+    .hash(vote.blockHash)
+    .finish();
+}
+
+export function writeCertificate(writer: Writer, certificate: Certificate): void {
+  writer
+    .u64(certificate.validatorSetId)
+    .u64(certificate.view)
+    .hash(certificate.newViewDigest)
+    .u64(certificate.height)
+    .hash(certificate.blockHash)
+    .list(certificate.signatures, (out, entry) => {
+      out.u16(entry.signer).fixed(entry.signature, SIZES.signature);
+    });
+}
+
+export function readCertificate(reader: Reader): Certificate {
+  return {
+    validatorSetId: reader.u64(),
+    view: reader.u64(),
+    newViewDigest: reader.hash(),
+    height: reader.u64(),
+    blockHash: reader.hash(),
+    signatures: reader.list(LIMITS.validatorsMax, from => ({
+      signer: from.u16(),
+      signature: from.fixed(SIZES.signature),
+    })),
+  };
+}
+
+export function encodeCertificate(certificate: Certificate): Uint8Array {
+  const writer = new Writer();
+  writeCertificate(writer, certificate);
+  return writer.finish();
+}
+
+export function decodeCertificate(bytes: Uint8Array): Certificate | Reject {
+  const reader = new Reader(bytes);
+  return reader.finish(readCertificate(reader), 'certificate');
+}

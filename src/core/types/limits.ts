@@ -1,0 +1,32 @@
+/** Every limit of the format, with its unit. Limits that operators may change are `Parameters`. */
+export const LIMITS = {
+  memberNameBytes: 128,
+  labelBytes: 256,
+  peerIdBytes: 128,
+  peerIdsPerMember: 16,
+  keysPerMember: 1024,
+  validatorsMax: 128,
+  administratorsMax: 64,
+  scopesPerTransaction: 16,
+  partsPerTransaction: 32,
+  partBytes: 4 * 1024 * 1024,
+  bodyBytes: 8 * 1024,
+  transactionBytes: 8 * 1024 * 1024,
+  batchTreeSize: 64,
+  batchPathLength: 6,
+  phasesPerProject: 1024,
+  participantsPerPhase: 256,
+  epochsPerPhase: 65_536,
+  envelopeBytes: 4 * 1024 * 1024,
+  wrappedKeyBytes: 256,
+  filesPerRecord: 256,
+  referencesPerRecord: 256,
+  receiptsPerTransaction: 256,
+  itemsPerHandover: 1024,
+  cidBytes: 96,
+  stateBytes: 16 * 1024 * 1024,
+  blockEntries: 65_536,
+} as const;
+
+/** Largest size of a fixed-size field, in bytes. */
+export const SIZES = { publicKey: 33, signature: 64, salt: 32, hash: 32 } as const;

@@ -1,0 +1,202 @@
+import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { Part } from './transaction.ts';
+
+/** Transaction kinds. The numbers are part of the chain: never reuse or renumber. */
+export const KINDS = {
+  memberRegister: 1,
+  memberRotate: 2,
+  memberRevoke: 3,
+  projectCreate: 16,
+  projectArchive: 17,
+  phaseAdd: 32,
+  phaseOpen: 33,
+  phaseClose: 34,
+  phaseHandover: 35,
+  participantAdd: 48,
+  participantRemove: 49,
+  participantRole: 50,
+  epochRotate: 51,
+  recordPut: 64,
+  fileReceipt: 65,
+} as const;
+
+export type KindName = keyof typeof KINDS;
+
+/** Roles of a participant, as bits; every participant may read. */
+export const ROLES = { reader: 1, contributor: 2, approver: 4, steward: 8 } as const;
+export type RoleName = keyof typeof ROLES;
+
+export const CUSTODY = { manager: 0, participants: 1 } as const;
+export const GRANTS = { none: 0, fromEpoch: 1, all: 2 } as const;
+export const LIFECYCLE = { draft: 0, open: 1, closed: 2 } as const;
+
+/** A member's public identity, as it asks to be registered. */
+export interface MemberCard {
+  readonly id: MemberId;
+  /** What people read; UTF-8. */
+  readonly name: string;
+  readonly signingKey: Uint8Array;
+  readonly sealingKey: Uint8Array;
+  /** libp2p peer ids of the member's nodes. */
+  readonly peerIds: readonly string[];
+}
+
+/** An HPKE envelope (enc ‖ ciphertext) with epoch secrets for one member's sealing key. */
+export interface Envelope {
+  readonly member: MemberId;
+  readonly keyId: number;
+  readonly sealed: Uint8Array;
+}
+
+/** A new key epoch: its secret stays in the envelopes, the chain has the commitment and the public key derived from it. */
+export interface EpochOpening {
+  readonly number: number;
+  readonly commitment: Hash;
+  readonly publicKey: Uint8Array;
+  readonly envelopes: readonly Envelope[];
+}
+
+export interface PhasePolicy {
+  /** Copies of each file that the phase's nodes work towards, and the number under which a record shows a gap. */
+  readonly copiesTarget: number;
+  readonly copiesMinimum: number;
+}
+
+/** A content key under an epoch: `epoch` with the epoch's payload key (participants), `hpke` to its public key (outsiders). */
+export interface WrappedKey {
+  readonly mode: 'epoch' | 'hpke';
+  readonly bytes: Uint8Array;
+}
+
+export interface FileReference {
+  /** CIDv1 text of the UnixFS root over the ciphertext. */
+  readonly cid: string;
+  readonly ciphertextBytes: number;
+  readonly keyCommitment: Hash;
+}
+
+/** The signed metadata of a record; everything that may stay private is in the encrypted payload. */
+export interface RecordMeta {
+  readonly epoch: number;
+  readonly wrappedKey: WrappedKey;
+  readonly keyCommitment: Hash;
+  readonly files: readonly FileReference[];
+  readonly references: readonly TransactionId[];
+}
+
+/** One record as it is handed over: the original proof of authorship, and its content key for the successor's epoch. */
+export interface HandoverItem {
+  /** Position in the source phase's log. */
+  readonly position: number;
+  /** Encoded leaf of the source log. */
+  readonly leaf: Uint8Array;
+  readonly body: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly batch: { readonly treeSize: number; readonly index: number; readonly path: readonly Hash[] };
+  readonly meta: Part;
+  readonly payload: Part;
+  readonly wrappedKey: WrappedKey;
+}
+
+/**
+ * The content of each kind's parts, by scope. A kind's parts stand in the order of this list, one part a line:
+ * - memberRegister, memberRotate, memberRevoke: [system]
+ * - projectCreate, projectArchive: [project]
+ * - phaseAdd: [project, phase]
+ * - phaseOpen, phaseClose, participant*, epochRotate, fileReceipt: [phase]
+ * - recordPut: [phase: meta, phase: payload]
+ * - phaseHandover: [source phase, target phase]
+ */
+export interface MemberRegister {
+  readonly card: MemberCard;
+  /** Signature of the card's signing key over `tag(memberCard) ‖ chain id ‖ card`: proof of possession. */
+  readonly proof: Uint8Array;
+}
+export interface MemberRotate {
+  readonly expectedVersion: number;
+  readonly card: MemberCard;
+  readonly proof: Uint8Array;
+}
+export interface MemberRevoke {
+  readonly member: MemberId;
+  readonly reason: string;
+}
+export interface ProjectCreate {
+  readonly project: ProjectId;
+  readonly label: string;
+}
+export interface ProjectArchive {
+  readonly project: ProjectId;
+  readonly expectedVersion: number;
+}
+export interface PhaseAddProject {
+  readonly project: ProjectId;
+  readonly expectedVersion: number;
+  readonly phase: PhaseId;
+  readonly label: string;
+  readonly predecessors: readonly PhaseId[];
+}
+export interface PhaseAddPhase {
+  readonly project: ProjectId;
+  readonly phase: PhaseId;
+  readonly label: string;
+  readonly custody: number;
+  readonly policy: PhasePolicy;
+  readonly participants: readonly { readonly member: MemberId; readonly roles: number }[];
+  readonly epoch: EpochOpening;
+}
+export interface PhaseLifecycle {
+  readonly phase: PhaseId;
+  readonly expectedVersion: number;
+}
+export interface PhaseHandoverSource {
+  readonly phase: PhaseId;
+  readonly target: PhaseId;
+  readonly records: readonly { readonly position: number; readonly id: TransactionId }[];
+}
+export interface PhaseHandoverTarget {
+  readonly phase: PhaseId;
+  readonly source: PhaseId;
+  readonly epoch: number;
+  readonly items: readonly HandoverItem[];
+}
+export interface ParticipantAdd {
+  readonly phase: PhaseId;
+  readonly expectedMembershipVersion: number;
+  readonly member: MemberId;
+  readonly roles: number;
+  readonly grant: number;
+  /** First epoch that the newcomer may open, for `GRANTS.fromEpoch`; 0 otherwise. */
+  readonly fromEpoch: number;
+  /** The secrets of the granted epochs for the newcomer; null with `GRANTS.none`. */
+  readonly envelope: Envelope | null;
+  /** The new epoch that `GRANTS.none` opens; null otherwise. */
+  readonly epoch: EpochOpening | null;
+}
+export interface ParticipantRemove {
+  readonly phase: PhaseId;
+  readonly expectedMembershipVersion: number;
+  readonly member: MemberId;
+  /** Null when custody forbids the sender to make epochs: the phase is frozen until a participant rotates. */
+  readonly epoch: EpochOpening | null;
+}
+export interface ParticipantRole {
+  readonly phase: PhaseId;
+  readonly expectedMembershipVersion: number;
+  readonly member: MemberId;
+  readonly roles: number;
+}
+export interface EpochRotate {
+  readonly phase: PhaseId;
+  readonly expectedMembershipVersion: number;
+  readonly epoch: EpochOpening;
+}
+export interface FileReceipt {
+  readonly phase: PhaseId;
+  /** Records of this phase (position in its log and id) and the file the sender's node holds whole. */
+  readonly receipts: readonly {
+    readonly position: number;
+    readonly record: TransactionId;
+    readonly cid: string;
+  }[];
+}

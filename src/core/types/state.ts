@@ -1,0 +1,173 @@
+import type { BlockHash, Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { Header, ValidatorSet } from './chain.ts';
+import type { PhasePolicy } from './operation.ts';
+
+/** Limits of the consortium, fixed in genesis and changeable by governance. */
+export interface Parameters {
+  readonly blockTransactionsMax: number;
+  readonly blockBytesMax: number;
+  readonly transactionBytesMax: number;
+  /** A transaction may name a last valid height at most this far above the head. Ids are remembered this long. */
+  readonly replayWindowBlocks: number;
+  readonly memberTransactionsPerBlockMax: number;
+  readonly memberBytesPerBlockMax: number;
+  /** A proposal's time may be this far ahead of a replica's clock. */
+  readonly clockDriftMsMax: number;
+  readonly checkpointIntervalBlocks: number;
+  /** Blocks in flight: high watermark − low watermark. */
+  readonly windowBlocks: number;
+  readonly viewTimeoutMs: number;
+  readonly viewTimeoutMsMax: number;
+}
+
+export interface MemberKey {
+  readonly signingKey: Uint8Array;
+  readonly sealingKey: Uint8Array;
+  readonly fromHeight: number;
+  /** Height at which the key stopped being valid; 0 while it is. */
+  readonly untilHeight: number;
+}
+
+export interface Member {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly version: number;
+  readonly revoked: boolean;
+  readonly peerIds: readonly string[];
+  /** All keys that ever were, in order; the key id is the index; the last is current (SCENARIOS 91). */
+  readonly keys: readonly MemberKey[];
+}
+
+/** The state of the `system` scope. */
+export interface SystemState {
+  readonly version: number;
+  readonly parameters: Parameters;
+  readonly validatorSet: ValidatorSet;
+  /** Height of the last block that changed the set; 0 when none has. */
+  readonly setChangeHeight: number;
+  readonly administrators: readonly MemberId[];
+  readonly administratorThreshold: number;
+  /** Sorted by id. */
+  readonly members: readonly Member[];
+}
+
+export interface ProjectPhase {
+  readonly id: PhaseId;
+  readonly label: string;
+  readonly predecessors: readonly PhaseId[];
+}
+
+export interface ProjectState {
+  readonly id: ProjectId;
+  readonly owner: MemberId;
+  readonly label: string;
+  readonly archived: boolean;
+  /** Compare-and-set counter of the phase graph. */
+  readonly version: number;
+  readonly phases: readonly ProjectPhase[];
+}
+
+export interface Participant {
+  readonly member: MemberId;
+  /** Bits of `ROLES`. */
+  readonly roles: number;
+  /** First position of the log that this participant may read. */
+  readonly startPosition: number;
+  /** First epoch whose secret this participant was given. */
+  readonly fromEpoch: number;
+}
+
+/** A participant that was removed: it is served [startPosition, endPosition), the removal leaf being the last. */
+export interface FormerParticipant {
+  readonly member: MemberId;
+  readonly startPosition: number;
+  readonly endPosition: number;
+}
+
+export interface Epoch {
+  readonly number: number;
+  readonly commitment: Hash;
+  readonly publicKey: Uint8Array;
+  /** Position of the leaf that opened it, and its height. */
+  readonly startPosition: number;
+  readonly height: number;
+}
+
+export interface PhaseState {
+  readonly id: PhaseId;
+  readonly project: ProjectId;
+  readonly owner: MemberId;
+  readonly label: string;
+  readonly lifecycle: number;
+  readonly version: number;
+  readonly membershipVersion: number;
+  readonly custody: number;
+  readonly policy: PhasePolicy;
+  /** True from a revocation or an outside removal until the next epoch: records are refused. */
+  readonly frozen: boolean;
+  /** Sorted by member id. */
+  readonly participants: readonly Participant[];
+  readonly former: readonly FormerParticipant[];
+  /** Ascending; the last is current. */
+  readonly epochs: readonly Epoch[];
+}
+
+/** What the certified map says of one log. `digest` is the hash of the scope's state: a fold of its own leaves. */
+export interface LogEntry {
+  readonly size: number;
+  readonly root: Hash;
+  readonly digest: Hash;
+}
+
+/**
+ * The synchronous view that execution reads: an overlay over the committed state, or the committed state itself.
+ * Keys and values are opaque bytes to the store; `core/ledger` owns the encodings.
+ */
+export interface StateView {
+  /** Encoded scope states and indexes, by key. */
+  get(key: string): Uint8Array | null;
+  /** Encoded sparse map node by its hash. */
+  mapNode(hash: Hash): Uint8Array | null;
+  leafHash(logId: LogId, position: number): Hash | null;
+  /** Height at which this id was committed or refused, within the replay window; null when unknown. */
+  seen(id: TransactionId): number | null;
+}
+
+export interface NewLeaf {
+  readonly logId: LogId;
+  readonly position: number;
+  /** Encoded leaf (`core/codec/leaf`). */
+  readonly leaf: Uint8Array;
+  readonly leafHash: Hash;
+  readonly transactionId: TransactionId;
+}
+
+/** Everything that a block changes; applying it cannot fail (house rule 3). */
+export interface Diff {
+  readonly height: number;
+  /** New encoded values by key; null deletes. */
+  readonly state: ReadonlyMap<string, Uint8Array | null>;
+  readonly mapNodes: ReadonlyMap<Hash, Uint8Array>;
+  /** Nodes that the new root no longer reaches. */
+  readonly staleMapNodes: readonly Hash[];
+  readonly leaves: readonly NewLeaf[];
+  readonly ids: readonly TransactionId[];
+}
+
+/** A block as executed: its header certifies the result. */
+export interface ExecutedBlock {
+  readonly header: Header;
+  readonly hash: BlockHash;
+  readonly diff: Diff;
+}
+
+export interface Genesis {
+  readonly name: string;
+  readonly timeMs: number;
+  readonly parameters: Parameters;
+  readonly validators: ValidatorSet['validators'];
+  readonly administrators: readonly MemberId[];
+  readonly administratorThreshold: number;
+  /** Members that exist from the start, with version 0 and their first key from height 0. */
+  readonly members: readonly import('./operation.ts').MemberCard[];
+}

@@ -1,0 +1,2 @@
+/** Cryptographically secure random bytes. */
+export type RandomBytes = (length: number) => Uint8Array;
