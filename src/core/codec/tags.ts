@@ -36,6 +36,7 @@ export const TAGS = {
   handover: 'hpke-handover',
   recordPayload: 'record-payload',
   managerChallenge: 'manager-challenge',
+  managerRequest: 'manager-request',
   dossier: 'dossier',
 } as const;
 

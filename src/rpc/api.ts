@@ -1,0 +1,303 @@
+import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/base/ids.ts';
+import type { Reject } from '../core/base/reject.ts';
+import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
+import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
+import type { Leaf } from '../core/types/transaction.ts';
+
+/**
+ * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
+ * into JSON. A refusal is a `Reject` (its code becomes `data.reason`, `errors.ts` says with which error code), a failure
+ * of disk or network is a thrown OperatingError, a broken invariant an assertion. Names given by people (labels, id
+ * prefixes) are resolved before these calls: ids here are whole.
+ */
+
+/** Calls back after each change until the returned function is called; the listener must not throw. */
+export type OnChange = (listener: () => void) => () => void;
+
+export interface HeadView {
+  readonly height: number;
+  readonly hash: BlockHash;
+  readonly timeMs: number;
+  /** Entries of the block; null on a node that holds headers only. */
+  readonly transactions: number | null;
+}
+
+/** Every node: what `/readyz`, `node_status` and the head subscription show. */
+export interface NodeApi {
+  status(): NodeStatus;
+  /** The lowest head that this node verified at or above `height`; null when there is none yet. */
+  headFrom(height: number): HeadView | null;
+  readonly onHead: OnChange;
+}
+
+export interface NodeStatus {
+  readonly role: 'consensus' | 'participant' | 'manager';
+  /** Validator name or member id. */
+  readonly name: string;
+  readonly version: string;
+  readonly chainId: Hash;
+  readonly chainName: string;
+  readonly peerId: string;
+  /** Listening multiaddrs. */
+  readonly addresses: readonly string[];
+  readonly head: HeadView | null;
+  readonly peers: readonly {
+    readonly peer: string;
+    readonly name: string | null;
+    readonly connected: boolean;
+  }[];
+  /** Empty when the node is ready; each reason is one short sentence. */
+  readonly notReady: readonly string[];
+  readonly startedMs: number;
+}
+
+/** Consensus nodes. Everything answers from the committed state. */
+export interface ConsensusNodeApi extends NodeApi, MemberReadApi {
+  chain(): ChainStatus;
+  /** Block and certificate (null for genesis); null when the height is not committed or pruned. */
+  block(height: number): { block: Block; hash: BlockHash; certificate: Certificate | null } | null;
+  validators(): { readonly id: number; readonly validators: readonly Validator[] };
+  genesis(): Genesis;
+  /** @param signed encoded `SignedTransaction`; resolves once the pool took it, or with the pool's Reject */
+  submit(signed: Uint8Array): Promise<{ readonly id: TransactionId } | Reject>;
+  /** Waits at most `waitMs` for a final status; 0 answers at once. */
+  transactionStatus(id: TransactionId, waitMs: number, signal: AbortSignal): Promise<TransactionStatus>;
+}
+
+export interface ChainStatus {
+  readonly head: HeadView;
+  readonly view: number;
+  readonly leader: string;
+  readonly validatorSetId: number;
+  readonly quorum: number;
+  readonly poolTransactions: number;
+  readonly poolBytes: number;
+}
+
+/** `invalid`: refused in a block (`outcome` says why) or past its last valid height. */
+export interface TransactionStatus {
+  readonly status: 'unknown' | 'pending' | 'committed' | 'invalid';
+  readonly height: number | null;
+  /** Code of `OUTCOMES`; null while unknown or pending. */
+  readonly outcome: number | null;
+}
+
+export interface MemberReadApi {
+  members(): readonly Member[];
+  member(id: MemberId): Member | null;
+  administrators(): readonly MemberId[];
+}
+
+/** The verified answer that a phase's or project's state is current at this head. */
+export interface At {
+  readonly height: number;
+  readonly timeMs: number;
+}
+
+/** A participant node: only what this member may read, from verified data. */
+export interface ParticipantApi
+  extends NodeApi,
+    MemberReadApi,
+    ProjectReadApi,
+    RecordApi,
+    FileApi,
+    HandoverApi,
+    ProofApi {}
+
+export interface PhaseView {
+  readonly state: PhaseState;
+  /** Null when the project log is not this member's to read. */
+  readonly projectLabel: string | null;
+  readonly entry: LogEntry;
+  /** False from this member's removal on: nothing after it is held. */
+  readonly current: boolean;
+  /** Numbers of the epochs whose secrets this node has. */
+  readonly openEpochs: readonly number[];
+}
+
+export interface ProjectReadApi {
+  /** Head that the answers below are verified against; null before the first. */
+  verifiedAt(): At | null;
+  /** Projects that this member owns, and the stubs of those whose phases it is in. */
+  projects(): readonly ProjectState[];
+  phases(): readonly PhaseView[];
+  phase(id: PhaseId): PhaseView | null;
+}
+
+export interface FileView {
+  readonly cid: string;
+  readonly name: string;
+  readonly mediaType: string;
+  /** Plaintext length. */
+  readonly bytes: number;
+  readonly ciphertextBytes: number;
+  readonly keyCommitment: Hash;
+}
+
+export interface RecordView {
+  readonly phase: PhaseId;
+  readonly id: TransactionId;
+  readonly position: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly author: MemberId;
+  readonly epoch: number;
+  readonly references: readonly TransactionId[];
+  /** Set when the record came in by a handover. */
+  readonly handedOverFrom: { readonly phase: PhaseId; readonly position: number } | null;
+  /** Null with `unreadable` set: the epoch's secret is not this member's, or the payload does not open. */
+  readonly content: RecordContent | null;
+  readonly unreadable: string | null;
+}
+
+export interface RecordContent {
+  /** The application's name for the kind of record; may be empty. */
+  readonly type: string;
+  readonly mediaType: string;
+  readonly data: Uint8Array;
+  readonly files: readonly FileView[];
+}
+
+/** A file on its way in; `source` is read once, with back-pressure, and never held whole. */
+export interface FileInput {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly source: AsyncIterable<Uint8Array>;
+  /** Known length in bytes, or null. */
+  readonly bytes: number | null;
+}
+
+export interface RecordInput {
+  readonly phase: PhaseId;
+  readonly type: string;
+  readonly mediaType: string;
+  readonly data: Uint8Array;
+  readonly files: readonly FileInput[];
+  readonly references: readonly TransactionId[];
+}
+
+/** What a committed transaction of this node came to. A refusal by the ledger is a Reject with the outcome's name. */
+export interface Receipt {
+  readonly id: TransactionId;
+  readonly height: number;
+  readonly timeMs: number;
+}
+
+export interface RecordReceipt extends Receipt {
+  readonly position: number;
+  readonly files: readonly FileView[];
+}
+
+export interface RecordApi {
+  /** Resolves when the record is committed and verified by this node. */
+  putRecord(input: RecordInput, signal: AbortSignal): Promise<RecordReceipt | Reject>;
+  /** Records at positions ≥ `from`, ascending, at most `limit`; `next` continues, `size` is the log's size. */
+  records(
+    phase: PhaseId,
+    from: number,
+    limit: number,
+  ): Promise<{ records: readonly RecordView[]; next: number; size: number } | Reject>;
+  record(phase: PhaseId, key: TransactionId | number): Promise<RecordView | Reject>;
+  /** Checks anew from stored bytes: inclusion, certificate, authorship, key commitment, payload. */
+  verifyRecord(phase: PhaseId, key: TransactionId | number): Promise<readonly Check[] | Reject>;
+  /** Called for changes of any phase. */
+  readonly onRecords: OnChange;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface FileStatus {
+  readonly file: FileView;
+  readonly record: TransactionId;
+  readonly position: number;
+  readonly holders: readonly { readonly member: MemberId; readonly height: number }[];
+  readonly copiesTarget: number;
+  readonly copiesMinimum: number;
+  /** What this node itself has. */
+  readonly local: {
+    readonly blocks: number;
+    readonly blocksTotal: number | null;
+    readonly complete: boolean;
+  };
+  readonly purged: boolean;
+}
+
+export interface FileApi {
+  /**
+   * Opens a file for reading. The stream fails in the middle rather than yield unverified bytes (SCENARIOS 85).
+   * @param range first byte and length of the plaintext; null for all
+   */
+  readFile(
+    phase: PhaseId,
+    cid: string,
+    range: { readonly offset: number; readonly bytes: number } | null,
+    signal: AbortSignal,
+  ): Promise<{ file: FileView; stream: AsyncIterable<Uint8Array> } | Reject>;
+  /** All files of the phase with `cid` null. */
+  fileStatus(phase: PhaseId, cid: string | null): Promise<readonly FileStatus[] | Reject>;
+  verifyFile(phase: PhaseId, cid: string): Promise<readonly Check[] | Reject>;
+  /** Fetches what is missing or damaged from the phase's nodes. */
+  repairFile(
+    phase: PhaseId,
+    cid: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly blocksFetched: number; readonly blocksMissing: number } | Reject>;
+}
+
+export interface HandoverApi {
+  /** @param records ids of records of `source`; null for all that this node can open */
+  handover(input: {
+    readonly source: PhaseId;
+    readonly target: PhaseId;
+    readonly records: readonly TransactionId[] | null;
+  }): Promise<(Receipt & { readonly items: number }) | Reject>;
+}
+
+export interface LeafProof {
+  readonly leaf: Leaf;
+  readonly leafBytes: Uint8Array;
+  /** RFC 9162 inclusion path in the log of `entry`. */
+  readonly path: readonly Hash[];
+  readonly entry: LogEntry;
+  /** Encoded map proof of `entry` under the header's map root. */
+  readonly mapProof: Uint8Array;
+  readonly head: CertifiedHeader;
+  readonly hash: BlockHash;
+}
+
+export interface ProofApi {
+  certifiedHead(): Promise<{ head: CertifiedHeader; hash: BlockHash } | Reject>;
+  recordProof(phase: PhaseId, key: TransactionId | number): Promise<LeafProof | Reject>;
+  consistency(
+    phase: PhaseId,
+    first: number,
+    second: number,
+  ): Promise<{ firstRoot: Hash; secondRoot: Hash; path: readonly Hash[] } | Reject>;
+  /** A dossier of the phase as a stream of its bytes; `payloads` adds the readable contents. */
+  dossier(
+    phase: PhaseId,
+    options: { readonly payloads: boolean },
+  ): Promise<{ readonly bytes: number | null; readonly stream: AsyncIterable<Uint8Array> } | Reject>;
+}
+
+/** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Off unless the role mounts it. */
+export interface AdminApi {
+  probe(
+    input: {
+      readonly peer: string;
+      /** Multiaddrs to dial when the peer is not connected. */
+      readonly addresses: readonly string[];
+    } & (
+      | { readonly kind: 'log'; readonly phase: PhaseId }
+      | { readonly kind: 'file'; readonly phase: PhaseId; readonly cid: string }
+    ),
+  ): Promise<{
+    readonly answer: 'served' | 'refused' | 'unreachable';
+    readonly reason: string;
+    readonly bytes: number;
+  }>;
+}
