@@ -37,6 +37,15 @@ describe('reader and writer', () => {
     expect(isReject(above.finish(null, 'number'))).toBe(true);
   });
 
+  it('writes past its first buffer at every width and loses nothing', () => {
+    for (let filled = 240; filled <= 256; filled += 1) {
+      const start = new Uint8Array(filled).fill(1);
+      const bytes = new Writer().raw(start).u8(2).u16(3).u32(4).u64(5).fixed(new Uint8Array([6]), 1).finish();
+      const tail = [2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5, 6];
+      expect([...bytes]).toEqual([...start, ...tail]);
+    }
+  });
+
   it('[32] refuses absurd lengths before allocating, and trailing bytes', () => {
     const absurd = new Reader(new Writer().u32(0xffff_ffff).finish());
     expect(absurd.bytes(0xffff_ffff)).toHaveLength(0);

@@ -11,6 +11,7 @@ export class Writer {
   private view = new DataView(this.buffer.buffer);
   private length = 0;
 
+  /** Grows before the caller touches `view` or `buffer`: it must be called in a statement of its own. */
   private reserve(bytes: number): number {
     const offset = this.length;
     const needed = offset + bytes;
@@ -26,7 +27,8 @@ export class Writer {
 
   u8(value: number): this {
     assert(Number.isInteger(value) && value >= 0 && value <= 0xff, 'u8 range');
-    this.view.setUint8(this.reserve(1), value);
+    const offset = this.reserve(1);
+    this.view.setUint8(offset, value);
     return this;
   }
 
@@ -36,13 +38,15 @@ export class Writer {
 
   u16(value: number): this {
     assert(Number.isInteger(value) && value >= 0 && value <= 0xffff, 'u16 range');
-    this.view.setUint16(this.reserve(2), value);
+    const offset = this.reserve(2);
+    this.view.setUint16(offset, value);
     return this;
   }
 
   u32(value: number): this {
     assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff, 'u32 range');
-    this.view.setUint32(this.reserve(4), value);
+    const offset = this.reserve(4);
+    this.view.setUint32(offset, value);
     return this;
   }
 
@@ -58,12 +62,14 @@ export class Writer {
   /** Bytes whose length both sides know. */
   fixed(bytes: Uint8Array, length: number): this {
     assert(bytes.length === length, 'fixed-length field');
-    this.buffer.set(bytes, this.reserve(length));
+    const offset = this.reserve(length);
+    this.buffer.set(bytes, offset);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.buffer.set(bytes, this.reserve(bytes.length));
+    const offset = this.reserve(bytes.length);
+    this.buffer.set(bytes, offset);
     return this;
   }
 
