@@ -1,0 +1,244 @@
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { assert } from '../core/base/assert.ts';
+import { utf8 } from '../core/base/bytes.ts';
+import type { Hash } from '../core/base/ids.ts';
+import { tagBytes } from '../core/codec/tags.ts';
+import type { FileCipher } from '../ports/file-cipher.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+import { generateSecret, isCommittedKey, keyCommitment, SECRET_BYTES } from './phase-keys.ts';
+
+/**
+ * Files in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption, CRYPTO
+ * 2015): AES-256-GCM segments, nonce = 7 zero bytes ‖ u32 counter ‖ last-segment flag. The key is fresh for each file.
+ */
+export const SEGMENT_BYTES = 64 * 1024;
+const TAG_BYTES = 16;
+export const SEALED_SEGMENT_BYTES = SEGMENT_BYTES + TAG_BYTES;
+const SEGMENTS_MAX = 2 ** 32;
+
+/** What a signed record says of a file, and the key that its reader unwrapped. */
+export interface FileKey {
+  /** 32 bytes. */
+  readonly contentKey: Uint8Array;
+  readonly keyCommitment: Hash;
+  readonly ciphertextBytes: number;
+}
+
+/** An empty file is one empty segment, so that every file has a last one. */
+export function segmentCount(plaintextBytes: number): number {
+  return Math.max(1, Math.ceil(plaintextBytes / SEGMENT_BYTES));
+}
+
+export function ciphertextBytesOf(plaintextBytes: number): number {
+  return plaintextBytes + segmentCount(plaintextBytes) * TAG_BYTES;
+}
+
+/** Null when no plaintext has a ciphertext of this length. */
+export function plaintextBytesOf(ciphertextBytes: number): number | null {
+  const segments = Math.ceil(ciphertextBytes / SEALED_SEGMENT_BYTES);
+  const plaintextBytes = ciphertextBytes - segments * TAG_BYTES;
+  if (segments < 1 || plaintextBytes < 0) return null;
+  return ciphertextBytesOf(plaintextBytes) === ciphertextBytes ? plaintextBytes : null;
+}
+
+function streamKey(contentKey: Uint8Array): Uint8Array {
+  assert(contentKey.length === SECRET_BYTES, 'a content key is 32 bytes');
+  return new Uint8Array(hkdfSync('sha256', contentKey, tagBytes('payloadKey'), utf8('file'), SECRET_BYTES));
+}
+
+function nonceOf(index: number, last: boolean): Uint8Array {
+  assert(index < SEGMENTS_MAX, 'a file has at most 2^32 segments');
+  const nonce = new Uint8Array(12);
+  new DataView(nonce.buffer).setUint32(7, index);
+  nonce[11] = last ? 1 : 0;
+  return nonce;
+}
+
+function sealSegment(key: Uint8Array, index: number, last: boolean, plaintext: Uint8Array): Uint8Array {
+  const cipher = createCipheriv('aes-256-gcm', key, nonceOf(index, last));
+  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+function openSegment(key: Uint8Array, index: number, last: boolean, sealed: Uint8Array): Uint8Array {
+  const end = sealed.length - TAG_BYTES;
+  if (end < 0) throw corrupt(`segment ${index} is cut`);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(index, last), { authTagLength: TAG_BYTES });
+  decipher.setAuthTag(sealed.subarray(end));
+  const plaintext = decipher.update(sealed.subarray(0, end));
+  try {
+    decipher.final();
+  } catch (cause) {
+    throw corrupt(`segment ${index} was not sealed with this key at this place`, cause);
+  }
+  return plaintext;
+}
+
+function corrupt(detail: string, cause?: unknown): OperatingError {
+  return new OperatingError(
+    'file_corrupt',
+    `the file does not decrypt: ${detail}`,
+    'fetch it again from another holder',
+    cause,
+  );
+}
+
+/** Cuts any chunks into pieces of exactly `bytes`, the last of which may be shorter; holds one piece at a time. */
+async function* pieces(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let piece = new Uint8Array(bytes);
+  let filled = 0;
+  for await (const chunk of source) {
+    let offset = 0;
+    while (offset < chunk.length) {
+      const taken = Math.min(bytes - filled, chunk.length - offset);
+      piece.set(chunk.subarray(offset, offset + taken), filled);
+      filled += taken;
+      offset += taken;
+      if (filled < bytes) continue;
+      yield piece;
+      piece = new Uint8Array(bytes);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/**
+ * Ciphertext of a file, segment by segment, in constant memory.
+ * @param contentKey 32 fresh bytes, used for this file and no other
+ */
+export async function* encryptFile(
+  contentKey: Uint8Array,
+  plaintext: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const key = streamKey(contentKey);
+  let waiting: Uint8Array = new Uint8Array(0);
+  let index = -1;
+  for await (const piece of pieces(plaintext, SEGMENT_BYTES)) {
+    if (index >= 0) yield sealSegment(key, index, false, waiting);
+    waiting = piece;
+    index += 1;
+  }
+  yield sealSegment(key, Math.max(index, 0), true, waiting);
+}
+
+function openFileKey(file: FileKey): { key: Uint8Array; segments: number; plaintextBytes: number } {
+  if (!isCommittedKey(file.contentKey, file.keyCommitment)) throw corrupt('the key is not the committed one');
+  const plaintextBytes = plaintextBytesOf(file.ciphertextBytes);
+  if (plaintextBytes === null) throw corrupt(`no file has ${file.ciphertextBytes} encrypted bytes`);
+  return { key: streamKey(file.contentKey), segments: segmentCount(plaintextBytes), plaintextBytes };
+}
+
+/**
+ * Plaintext, segment by segment, in constant memory. Each yielded segment is authentic and in its place, but only the
+ * end of the iteration says that the file is whole: keep nothing when it throws, or use `decryptFileTo`.
+ * Throws OperatingError `file_corrupt`.
+ */
+export async function* decryptFile(
+  contentKey: Uint8Array,
+  ciphertext: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const key = streamKey(contentKey);
+  let waiting: Uint8Array | null = null;
+  let index = 0;
+  for await (const piece of pieces(ciphertext, SEALED_SEGMENT_BYTES)) {
+    if (waiting !== null) {
+      yield openSegment(key, index, false, waiting);
+      index += 1;
+    }
+    waiting = piece;
+  }
+  if (waiting === null) throw corrupt('it is empty');
+  yield openSegment(key, index, true, waiting);
+}
+
+/** Ends the stream with an error as soon as its length is not the one that was signed. */
+async function* ofLength(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  for await (const chunk of source) {
+    received += chunk.length;
+    if (received > bytes) break;
+    yield chunk;
+  }
+  if (received !== bytes) throw corrupt(`the record says ${bytes} encrypted bytes, there are others`);
+}
+
+/**
+ * Writes the plaintext to `path` only when all of it is authentic: a temporary file next to it, fsync, rename. On any
+ * error nothing is left (SCENARIOS 85). Replaces an existing file.
+ * @returns plaintext bytes written
+ */
+export async function decryptFileTo(
+  file: FileKey,
+  ciphertext: AsyncIterable<Uint8Array>,
+  path: string,
+): Promise<number> {
+  openFileKey(file);
+  const temporary = `${path}.partial`;
+  const handle = await open(temporary, 'w', 0o600);
+  let written = 0;
+  try {
+    for await (const segment of decryptFile(file.contentKey, ofLength(ciphertext, file.ciphertextBytes))) {
+      await handle.writeFile(segment);
+      written += segment.length;
+    }
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await handle.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+  return written;
+}
+
+/** Makes a rename durable; systems that cannot open directories keep their own promises. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Plaintext [from, to), reading only the segments it touches. Whether later segments exist is not checked: use it for
+ * files that were verified whole when they were stored.
+ * @param read ciphertext of `length` bytes from `offset`
+ */
+export async function decryptRange(
+  file: FileKey,
+  range: { readonly from: number; readonly to: number },
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const { key, segments, plaintextBytes } = openFileKey(file);
+  const { from, to } = range;
+  if (!(from >= 0 && from <= to && to <= plaintextBytes)) {
+    throw new RangeError(`bytes ${from} to ${to} of a file of ${plaintextBytes}`);
+  }
+  const output = new Uint8Array(to - from);
+  for (let index = Math.floor(from / SEGMENT_BYTES); index * SEGMENT_BYTES < to; index += 1) {
+    const offset = index * SEALED_SEGMENT_BYTES;
+    const length = Math.min(SEALED_SEGMENT_BYTES, file.ciphertextBytes - offset);
+    const sealed = await read(offset, length);
+    if (sealed.length !== length) throw corrupt(`segment ${index} is cut`);
+    const plaintext = openSegment(key, index, index === segments - 1, sealed);
+    const start = index * SEGMENT_BYTES;
+    const wanted = plaintext.subarray(Math.max(from - start, 0), Math.min(to - start, SEGMENT_BYTES));
+    output.set(wanted, Math.max(start - from, 0));
+  }
+  return output;
+}
+
+/** The port as the file service takes it. */
+export const fileCipher: FileCipher = {
+  generateKey: () => generateSecret(),
+  keyCommitment,
+  encrypt: encryptFile,
+  decrypt: decryptFile,
+};

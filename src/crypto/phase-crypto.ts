@@ -1,0 +1,29 @@
+import type { PhaseCrypto } from '../ports/phase-crypto.ts';
+import {
+  deriveEpoch,
+  generateSecret,
+  keyCommitment,
+  openEnvelope,
+  sealEnvelope,
+  unwrapContentKey,
+  wrapContentKey,
+  wrapContentKeyFromOutside,
+} from './phase-keys.ts';
+import { systemRandom } from './random.ts';
+import { openPayload, sealedPayloadBytes, sealPayload } from './record-cipher.ts';
+
+/** The port as the records service takes it. */
+export const phaseCrypto: PhaseCrypto = {
+  generateSecret: () => generateSecret(),
+  randomBytes: systemRandom,
+  deriveEpoch,
+  keyCommitment,
+  sealEnvelope,
+  openEnvelope,
+  wrapContentKey,
+  wrapContentKeyFromOutside,
+  unwrapContentKey,
+  sealedPayloadBytes,
+  sealPayload,
+  openPayload,
+};
