@@ -86,11 +86,11 @@ export function decodeBlock(bytes: Uint8Array): Block | Reject {
   return reader.finish(readBlock(reader), 'block');
 }
 
-function writeValidator(writer: Writer, validator: Validator): void {
+export function writeValidator(writer: Writer, validator: Validator): void {
   writer.text(validator.name).fixed(validator.publicKey, SIZES.publicKey).text(validator.peerId);
 }
 
-function readValidator(reader: Reader): Validator {
+export function readValidator(reader: Reader): Validator {
   return {
     name: reader.text(LIMITS.memberNameBytes),
     publicKey: reader.fixed(SIZES.publicKey),

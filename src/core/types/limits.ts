@@ -6,6 +6,7 @@ export const LIMITS = {
   peerIdsPerMember: 16,
   keysPerMember: 1024,
   validatorsMax: 128,
+  membersMax: 16_384,
   administratorsMax: 64,
   scopesPerTransaction: 16,
   partsPerTransaction: 32,
@@ -16,6 +17,11 @@ export const LIMITS = {
   batchPathLength: 6,
   phasesPerProject: 1024,
   participantsPerPhase: 256,
+  formerPerPhase: 65_536,
+  predecessorsPerPhase: 64,
+  /** Projects and phases that one member ever had a part in. */
+  scopesPerMember: 1_048_576,
+  leafBytes: 256,
   epochsPerPhase: 65_536,
   envelopeBytes: 4 * 1024 * 1024,
   wrappedKeyBytes: 256,
@@ -30,3 +36,6 @@ export const LIMITS = {
 
 /** Largest size of a fixed-size field, in bytes. */
 export const SIZES = { publicKey: 33, signature: 64, salt: 32, hash: 32 } as const;
+
+/** Format versions that this program writes; a change goes through governance (DESIGN.md section 3). */
+export const VERSIONS = { header: 1, transaction: 1 } as const;

@@ -193,10 +193,35 @@ export interface EpochRotate {
 }
 export interface FileReceipt {
   readonly phase: PhaseId;
-  /** Records of this phase (position in its log and id) and the file the sender's node holds whole. */
+  /** Records of this phase (position in its log, id, encoded leaf) and the file the sender's node holds whole. */
   readonly receipts: readonly {
     readonly position: number;
     readonly record: TransactionId;
+    /** The record's encoded leaf: the ledger keeps leaf hashes only, and checks this against the one at `position`. */
+    readonly leaf: Uint8Array;
     readonly cid: string;
   }[];
 }
+
+/** The contents of each kind's parts, in the order of the parts. */
+export interface Contents {
+  readonly memberRegister: readonly [MemberRegister];
+  readonly memberRotate: readonly [MemberRotate];
+  readonly memberRevoke: readonly [MemberRevoke];
+  readonly projectCreate: readonly [ProjectCreate];
+  readonly projectArchive: readonly [ProjectArchive];
+  readonly phaseAdd: readonly [PhaseAddProject, PhaseAddPhase];
+  readonly phaseOpen: readonly [PhaseLifecycle];
+  readonly phaseClose: readonly [PhaseLifecycle];
+  readonly phaseHandover: readonly [PhaseHandoverSource, PhaseHandoverTarget];
+  readonly participantAdd: readonly [ParticipantAdd];
+  readonly participantRemove: readonly [ParticipantRemove];
+  readonly participantRole: readonly [ParticipantRole];
+  readonly epochRotate: readonly [EpochRotate];
+  /** Signed metadata, and the encrypted payload as it is. */
+  readonly recordPut: readonly [RecordMeta, Uint8Array];
+  readonly fileReceipt: readonly [FileReceipt];
+}
+
+/** A decoded transaction content with its kind. */
+export type Operation = { [K in KindName]: { readonly kind: K; readonly contents: Contents[K] } }[KindName];

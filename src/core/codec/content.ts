@@ -1,0 +1,155 @@
+import { isMemberId, type MemberId } from '../base/ids.ts';
+import type { Reject } from '../base/reject.ts';
+import { LIMITS, SIZES } from '../types/limits.ts';
+import type {
+  Envelope,
+  EpochOpening,
+  FileReference,
+  HandoverItem,
+  MemberCard,
+  PhasePolicy,
+  WrappedKey,
+} from '../types/operation.ts';
+import { Reader } from './reader.ts';
+import { readBatchPath, readPart, writeBatchPath, writePart } from './transaction.ts';
+import { Writer } from './writer.ts';
+
+/** The canonical encoding of one kind of value, both ways. */
+export interface ContentCodec<T> {
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): T | Reject;
+}
+
+/** Binds a field writer and a field reader; `what` names the value in a refusal. */
+export function contentCodec<T>(
+  what: string,
+  write: (writer: Writer, value: T) => void,
+  read: (reader: Reader) => T,
+): ContentCodec<T> {
+  return {
+    encode: value => {
+      const writer = new Writer();
+      write(writer, value);
+      return writer.finish();
+    },
+    decode: bytes => {
+      const reader = new Reader(bytes);
+      return reader.finish(read(reader), what);
+    },
+  };
+}
+
+export function readMemberId(reader: Reader): MemberId {
+  const id = reader.text(32) as MemberId;
+  if (!reader.failed && !isMemberId(id)) reader.fail('not a member id');
+  return id;
+}
+
+/** An integer of one byte that must lie in [min, max]. */
+export function readChoice(reader: Reader, min: number, max: number): number {
+  const value = reader.u8();
+  if (!reader.failed && (value < min || value > max)) reader.fail(`${value} is not in ${min}…${max}`);
+  return value;
+}
+
+export function writeOptional<T>(
+  writer: Writer,
+  value: T | null,
+  write: (out: Writer, value: T) => void,
+): void {
+  writer.bool(value !== null);
+  if (value !== null) write(writer, value);
+}
+
+export function readOptional<T>(reader: Reader, read: (from: Reader) => T): T | null {
+  return reader.bool() ? read(reader) : null;
+}
+
+export function writeCard(writer: Writer, card: MemberCard): void {
+  writer.text(card.id).text(card.name);
+  writer.fixed(card.signingKey, SIZES.publicKey).fixed(card.sealingKey, SIZES.publicKey);
+  writer.list(card.peerIds, (out, peerId) => out.text(peerId));
+}
+
+export function readCard(reader: Reader): MemberCard {
+  return {
+    id: readMemberId(reader),
+    name: reader.text(LIMITS.memberNameBytes),
+    signingKey: reader.fixed(SIZES.publicKey),
+    sealingKey: reader.fixed(SIZES.publicKey),
+    peerIds: reader.list(LIMITS.peerIdsPerMember, from => from.text(LIMITS.peerIdBytes)),
+  };
+}
+
+export function writeEnvelope(writer: Writer, envelope: Envelope): void {
+  writer.text(envelope.member).u32(envelope.keyId).bytes(envelope.sealed);
+}
+
+export function readEnvelope(reader: Reader): Envelope {
+  return { member: readMemberId(reader), keyId: reader.u32(), sealed: reader.bytes(LIMITS.envelopeBytes) };
+}
+
+export function writeEpochOpening(writer: Writer, epoch: EpochOpening): void {
+  writer.u32(epoch.number).hash(epoch.commitment).fixed(epoch.publicKey, SIZES.publicKey);
+  writer.list(epoch.envelopes, writeEnvelope);
+}
+
+export function readEpochOpening(reader: Reader): EpochOpening {
+  return {
+    number: reader.u32(),
+    commitment: reader.hash(),
+    publicKey: reader.fixed(SIZES.publicKey),
+    // every participant and the owner
+    envelopes: reader.list(LIMITS.participantsPerPhase + 1, readEnvelope),
+  };
+}
+
+export function writePolicy(writer: Writer, policy: PhasePolicy): void {
+  writer.u16(policy.copiesTarget).u16(policy.copiesMinimum);
+}
+
+export function readPolicy(reader: Reader): PhasePolicy {
+  return { copiesTarget: reader.u16(), copiesMinimum: reader.u16() };
+}
+
+export function writeWrappedKey(writer: Writer, key: WrappedKey): void {
+  writer.u8(key.mode === 'epoch' ? 0 : 1).bytes(key.bytes);
+}
+
+export function readWrappedKey(reader: Reader): WrappedKey {
+  const mode = readChoice(reader, 0, 1) === 0 ? 'epoch' : 'hpke';
+  return { mode, bytes: reader.bytes(LIMITS.wrappedKeyBytes) };
+}
+
+export function writeFileReference(writer: Writer, file: FileReference): void {
+  writer.text(file.cid).u64(file.ciphertextBytes).hash(file.keyCommitment);
+}
+
+export function readFileReference(reader: Reader): FileReference {
+  return {
+    cid: reader.text(LIMITS.cidBytes),
+    ciphertextBytes: reader.u64(),
+    keyCommitment: reader.hash(),
+  };
+}
+
+export function writeHandoverItem(writer: Writer, item: HandoverItem): void {
+  writer.u64(item.position).bytes(item.leaf).bytes(item.body).fixed(item.signature, SIZES.signature);
+  writeBatchPath(writer, item.batch);
+  writePart(writer, item.meta);
+  writePart(writer, item.payload);
+  writeWrappedKey(writer, item.wrappedKey);
+}
+
+export function readHandoverItem(reader: Reader): HandoverItem {
+  return {
+    position: reader.u64(),
+    leaf: reader.bytes(LIMITS.leafBytes),
+    body: reader.bytes(LIMITS.bodyBytes),
+    signature: reader.fixed(SIZES.signature),
+    batch: readBatchPath(reader),
+    meta: readPart(reader),
+    payload: readPart(reader),
+    wrappedKey: readWrappedKey(reader),
+  };
+}

@@ -1,0 +1,346 @@
+import type { Hash } from '../base/ids.ts';
+import { isReject, type Reject, reject } from '../base/reject.ts';
+import { LIMITS, SIZES } from '../types/limits.ts';
+import {
+  type Contents,
+  type EpochRotate,
+  type FileReceipt,
+  KINDS,
+  type KindName,
+  type MemberCard,
+  type MemberRegister,
+  type MemberRevoke,
+  type MemberRotate,
+  type Operation,
+  type ParticipantAdd,
+  type ParticipantRemove,
+  type ParticipantRole,
+  type PhaseAddPhase,
+  type PhaseAddProject,
+  type PhaseHandoverSource,
+  type PhaseHandoverTarget,
+  type PhaseLifecycle,
+  type ProjectArchive,
+  type ProjectCreate,
+  type RecordMeta,
+} from '../types/operation.ts';
+import type { Part } from '../types/transaction.ts';
+import {
+  contentCodec,
+  readCard,
+  readChoice,
+  readEnvelope,
+  readEpochOpening,
+  readFileReference,
+  readHandoverItem,
+  readMemberId,
+  readOptional,
+  readPolicy,
+  readWrappedKey,
+  writeCard,
+  writeEnvelope,
+  writeEpochOpening,
+  writeFileReference,
+  writeHandoverItem,
+  writeOptional,
+  writePolicy,
+  writeWrappedKey,
+} from './content.ts';
+import { tagBytes } from './tags.ts';
+import { Writer } from './writer.ts';
+
+/** The bytes that a card's signing key signs as proof of possession. */
+export function memberCardBytes(chainId: Hash, card: MemberCard): Uint8Array {
+  const writer = new Writer().raw(tagBytes('memberCard')).hash(chainId);
+  writeCard(writer, card);
+  return writer.finish();
+}
+
+export const { encode: encodeMemberRegister, decode: decodeMemberRegister } = contentCodec<MemberRegister>(
+  'member register',
+  (writer, content) => {
+    writeCard(writer, content.card);
+    writer.fixed(content.proof, SIZES.signature);
+  },
+  reader => ({ card: readCard(reader), proof: reader.fixed(SIZES.signature) }),
+);
+
+export const { encode: encodeMemberRotate, decode: decodeMemberRotate } = contentCodec<MemberRotate>(
+  'member rotate',
+  (writer, content) => {
+    writer.u64(content.expectedVersion);
+    writeCard(writer, content.card);
+    writer.fixed(content.proof, SIZES.signature);
+  },
+  reader => ({
+    expectedVersion: reader.u64(),
+    card: readCard(reader),
+    proof: reader.fixed(SIZES.signature),
+  }),
+);
+
+export const { encode: encodeMemberRevoke, decode: decodeMemberRevoke } = contentCodec<MemberRevoke>(
+  'member revoke',
+  (writer, content) => {
+    writer.text(content.member).text(content.reason);
+  },
+  reader => ({ member: readMemberId(reader), reason: reader.text(LIMITS.labelBytes) }),
+);
+
+export const { encode: encodeProjectCreate, decode: decodeProjectCreate } = contentCodec<ProjectCreate>(
+  'project create',
+  (writer, content) => {
+    writer.hash(content.project).text(content.label);
+  },
+  reader => ({ project: reader.hash(), label: reader.text(LIMITS.labelBytes) }),
+);
+
+export const { encode: encodeProjectArchive, decode: decodeProjectArchive } = contentCodec<ProjectArchive>(
+  'project archive',
+  (writer, content) => {
+    writer.hash(content.project).u64(content.expectedVersion);
+  },
+  reader => ({ project: reader.hash(), expectedVersion: reader.u64() }),
+);
+
+export const { encode: encodePhaseAddProject, decode: decodePhaseAddProject } = contentCodec<PhaseAddProject>(
+  'phase add, project part',
+  (writer, content) => {
+    writer.hash(content.project).u64(content.expectedVersion).hash(content.phase).text(content.label);
+    writer.list(content.predecessors, (out, phase) => out.hash(phase));
+  },
+  reader => ({
+    project: reader.hash(),
+    expectedVersion: reader.u64(),
+    phase: reader.hash(),
+    label: reader.text(LIMITS.labelBytes),
+    predecessors: reader.list(LIMITS.predecessorsPerPhase, from => from.hash()),
+  }),
+);
+
+export const { encode: encodePhaseAddPhase, decode: decodePhaseAddPhase } = contentCodec<PhaseAddPhase>(
+  'phase add, phase part',
+  (writer, content) => {
+    writer.hash(content.project).hash(content.phase).text(content.label).u8(content.custody);
+    writePolicy(writer, content.policy);
+    writer.list(content.participants, (out, entry) => out.text(entry.member).u8(entry.roles));
+    writeEpochOpening(writer, content.epoch);
+  },
+  reader => ({
+    project: reader.hash(),
+    phase: reader.hash(),
+    label: reader.text(LIMITS.labelBytes),
+    custody: readChoice(reader, 0, 1),
+    policy: readPolicy(reader),
+    participants: reader.list(LIMITS.participantsPerPhase, from => ({
+      member: readMemberId(from),
+      roles: readChoice(from, 1, 15),
+    })),
+    epoch: readEpochOpening(reader),
+  }),
+);
+
+export const { encode: encodePhaseLifecycle, decode: decodePhaseLifecycle } = contentCodec<PhaseLifecycle>(
+  'phase lifecycle',
+  (writer, content) => {
+    writer.hash(content.phase).u64(content.expectedVersion);
+  },
+  reader => ({ phase: reader.hash(), expectedVersion: reader.u64() }),
+);
+
+export const { encode: encodePhaseHandoverSource, decode: decodePhaseHandoverSource } =
+  contentCodec<PhaseHandoverSource>(
+    'phase handover, source part',
+    (writer, content) => {
+      writer.hash(content.phase).hash(content.target);
+      writer.list(content.records, (out, entry) => out.u64(entry.position).hash(entry.id));
+    },
+    reader => ({
+      phase: reader.hash(),
+      target: reader.hash(),
+      records: reader.list(LIMITS.itemsPerHandover, from => ({ position: from.u64(), id: from.hash() })),
+    }),
+  );
+
+export const { encode: encodePhaseHandoverTarget, decode: decodePhaseHandoverTarget } =
+  contentCodec<PhaseHandoverTarget>(
+    'phase handover, target part',
+    (writer, content) => {
+      writer.hash(content.phase).hash(content.source).u32(content.epoch);
+      writer.list(content.items, writeHandoverItem);
+    },
+    reader => ({
+      phase: reader.hash(),
+      source: reader.hash(),
+      epoch: reader.u32(),
+      items: reader.list(LIMITS.itemsPerHandover, readHandoverItem),
+    }),
+  );
+
+export const { encode: encodeParticipantAdd, decode: decodeParticipantAdd } = contentCodec<ParticipantAdd>(
+  'participant add',
+  (writer, content) => {
+    writer.hash(content.phase).u64(content.expectedMembershipVersion).text(content.member).u8(content.roles);
+    writer.u8(content.grant).u32(content.fromEpoch);
+    writeOptional(writer, content.envelope, writeEnvelope);
+    writeOptional(writer, content.epoch, writeEpochOpening);
+  },
+  reader => ({
+    phase: reader.hash(),
+    expectedMembershipVersion: reader.u64(),
+    member: readMemberId(reader),
+    roles: readChoice(reader, 1, 15),
+    grant: readChoice(reader, 0, 2),
+    fromEpoch: reader.u32(),
+    envelope: readOptional(reader, readEnvelope),
+    epoch: readOptional(reader, readEpochOpening),
+  }),
+);
+
+export const { encode: encodeParticipantRemove, decode: decodeParticipantRemove } =
+  contentCodec<ParticipantRemove>(
+    'participant remove',
+    (writer, content) => {
+      writer.hash(content.phase).u64(content.expectedMembershipVersion).text(content.member);
+      writeOptional(writer, content.epoch, writeEpochOpening);
+    },
+    reader => ({
+      phase: reader.hash(),
+      expectedMembershipVersion: reader.u64(),
+      member: readMemberId(reader),
+      epoch: readOptional(reader, readEpochOpening),
+    }),
+  );
+
+export const { encode: encodeParticipantRole, decode: decodeParticipantRole } = contentCodec<ParticipantRole>(
+  'participant role',
+  (writer, content) => {
+    writer.hash(content.phase).u64(content.expectedMembershipVersion).text(content.member).u8(content.roles);
+  },
+  reader => ({
+    phase: reader.hash(),
+    expectedMembershipVersion: reader.u64(),
+    member: readMemberId(reader),
+    roles: readChoice(reader, 1, 15),
+  }),
+);
+
+export const { encode: encodeEpochRotate, decode: decodeEpochRotate } = contentCodec<EpochRotate>(
+  'epoch rotate',
+  (writer, content) => {
+    writer.hash(content.phase).u64(content.expectedMembershipVersion);
+    writeEpochOpening(writer, content.epoch);
+  },
+  reader => ({
+    phase: reader.hash(),
+    expectedMembershipVersion: reader.u64(),
+    epoch: readEpochOpening(reader),
+  }),
+);
+
+export const { encode: encodeRecordMeta, decode: decodeRecordMeta } = contentCodec<RecordMeta>(
+  'record metadata',
+  (writer, content) => {
+    writer.u32(content.epoch);
+    writeWrappedKey(writer, content.wrappedKey);
+    writer.hash(content.keyCommitment).list(content.files, writeFileReference);
+    writer.list(content.references, (out, id) => out.hash(id));
+  },
+  reader => ({
+    epoch: reader.u32(),
+    wrappedKey: readWrappedKey(reader),
+    keyCommitment: reader.hash(),
+    files: reader.list(LIMITS.filesPerRecord, readFileReference),
+    references: reader.list(LIMITS.referencesPerRecord, from => from.hash()),
+  }),
+);
+
+export const { encode: encodeFileReceipt, decode: decodeFileReceipt } = contentCodec<FileReceipt>(
+  'file receipt',
+  (writer, content) => {
+    writer.hash(content.phase).list(content.receipts, (out, entry) => {
+      out.u64(entry.position).hash(entry.record).bytes(entry.leaf).text(entry.cid);
+    });
+  },
+  reader => ({
+    phase: reader.hash(),
+    receipts: reader.list(LIMITS.receiptsPerTransaction, from => ({
+      position: from.u64(),
+      record: from.hash(),
+      leaf: from.bytes(LIMITS.leafBytes),
+      cid: from.text(LIMITS.cidBytes),
+    })),
+  }),
+);
+
+type PartDecoder<T> = (bytes: Uint8Array) => T | Reject;
+
+/** Each part of a kind: the scope (index in `body.scopes`) that receives it, and its content. */
+type Layout<C extends readonly unknown[]> = {
+  readonly [I in keyof C]: { readonly scope: number; readonly decode: PartDecoder<C[I]> };
+};
+
+/** The fixed part layout of every kind (core/types/operation.ts). */
+export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
+  memberRegister: [{ scope: 0, decode: decodeMemberRegister }],
+  memberRotate: [{ scope: 0, decode: decodeMemberRotate }],
+  memberRevoke: [{ scope: 0, decode: decodeMemberRevoke }],
+  projectCreate: [{ scope: 0, decode: decodeProjectCreate }],
+  projectArchive: [{ scope: 0, decode: decodeProjectArchive }],
+  phaseAdd: [
+    { scope: 0, decode: decodePhaseAddProject },
+    { scope: 1, decode: decodePhaseAddPhase },
+  ],
+  phaseOpen: [{ scope: 0, decode: decodePhaseLifecycle }],
+  phaseClose: [{ scope: 0, decode: decodePhaseLifecycle }],
+  phaseHandover: [
+    { scope: 0, decode: decodePhaseHandoverSource },
+    { scope: 1, decode: decodePhaseHandoverTarget },
+  ],
+  participantAdd: [{ scope: 0, decode: decodeParticipantAdd }],
+  participantRemove: [{ scope: 0, decode: decodeParticipantRemove }],
+  participantRole: [{ scope: 0, decode: decodeParticipantRole }],
+  epochRotate: [{ scope: 0, decode: decodeEpochRotate }],
+  recordPut: [
+    { scope: 0, decode: decodeRecordMeta },
+    { scope: 0, decode: bytes => bytes },
+  ],
+  fileReceipt: [{ scope: 0, decode: decodeFileReceipt }],
+};
+
+const kindNames = new Map<number, KindName>(
+  (Object.entries(KINDS) as [KindName, number][]).map(([name, kind]) => [kind, name]),
+);
+
+export function kindName(kind: number): KindName | null {
+  return kindNames.get(kind) ?? null;
+}
+
+/**
+ * Decodes all parts of a transaction.
+ * @param parts in the order of the body; each must be there
+ */
+export function decodeOperation(kind: number, parts: readonly (Part | null)[]): Operation | Reject {
+  const name = kindName(kind);
+  if (name === null) return reject('malformed', `unknown kind ${kind}`);
+  const layout: readonly { readonly decode: PartDecoder<unknown> }[] = LAYOUTS[name];
+  if (parts.length !== layout.length) return reject('malformed', `${name} has ${layout.length} parts`);
+  const contents: unknown[] = [];
+  for (const [index, entry] of layout.entries()) {
+    const part = parts[index] ?? null;
+    if (part === null) return reject('malformed', `${name}: part ${index} is missing`);
+    const content = entry.decode(part.content);
+    if (isReject(content)) return content;
+    contents.push(content);
+  }
+  // the layout table pairs each kind with the decoders of its own contents
+  return { kind: name, contents } as unknown as Operation;
+}
+
+/** Every part of the body names the scope that its kind's layout gives it. */
+export function verifyLayout(kind: KindName, partScopes: readonly number[]): boolean {
+  const layout: readonly { readonly scope: number }[] = LAYOUTS[kind];
+  return (
+    layout.length === partScopes.length && layout.every((entry, index) => entry.scope === partScopes[index])
+  );
+}

@@ -1,0 +1,267 @@
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, Sha256 } from '../base/ids.ts';
+import { type Frontier, readFrontier, writeFrontier } from '../merkle/log.ts';
+import { LIMITS, SIZES } from '../types/limits.ts';
+import type {
+  Epoch,
+  FormerParticipant,
+  LogEntry,
+  Member,
+  MemberKey,
+  Participant,
+  PhaseState,
+  ProjectPhase,
+  ProjectState,
+  SystemState,
+} from '../types/state.ts';
+import { readValidatorSet, writeValidatorSet } from './chain.ts';
+import { contentCodec, readChoice, readMemberId, readPolicy, writePolicy } from './content.ts';
+import { readParameters, writeParameters } from './genesis.ts';
+import type { Reader } from './reader.ts';
+import { tagged } from './tags.ts';
+import { SCOPE_KINDS } from './transaction.ts';
+import { Writer } from './writer.ts';
+
+export type ScopeKind = keyof typeof SCOPE_KINDS;
+
+/** A scope and its own id: the chain id for `system`. */
+export interface ScopeRef {
+  readonly scope: ScopeKind;
+  readonly id: Hash;
+}
+
+/** A log as the state keeps it: its certified entry, what appending needs, and whose log it is. */
+export interface LogRow extends LogEntry, ScopeRef {
+  readonly frontier: Frontier;
+}
+
+/** Where values stand in a `StateView`. */
+export const STATE_KEYS = {
+  chain: 'chain',
+  system: 'system',
+  project: (id: ProjectId) => `project/${id}`,
+  phase: (id: PhaseId) => `phase/${id}`,
+  log: (id: LogId) => `log/${id}`,
+  memberScopeCount: (member: MemberId) => `member/${member}/scopes`,
+  memberScope: (member: MemberId, index: number) => `member/${member}/scope/${index}`,
+} as const;
+
+const scopeNames = Object.keys(SCOPE_KINDS) as ScopeKind[];
+
+function readScopeKind(reader: Reader): ScopeKind {
+  const kind = readChoice(reader, 0, 2);
+  return scopeNames.find(name => SCOPE_KINDS[name] === kind) ?? 'system';
+}
+
+function expectScope(reader: Reader, scope: ScopeKind): void {
+  if (reader.u8() !== SCOPE_KINDS[scope]) reader.fail(`not the state of a ${scope} scope`);
+}
+
+function writeKey(writer: Writer, key: MemberKey): void {
+  writer.fixed(key.signingKey, SIZES.publicKey).fixed(key.sealingKey, SIZES.publicKey);
+  writer.u64(key.fromHeight).u64(key.untilHeight);
+}
+
+function readKey(reader: Reader): MemberKey {
+  return {
+    signingKey: reader.fixed(SIZES.publicKey),
+    sealingKey: reader.fixed(SIZES.publicKey),
+    fromHeight: reader.u64(),
+    untilHeight: reader.u64(),
+  };
+}
+
+function writeMember(writer: Writer, member: Member): void {
+  writer.text(member.id).text(member.name).u64(member.version).bool(member.revoked);
+  writer.list(member.peerIds, (out, peerId) => out.text(peerId));
+  writer.list(member.keys, writeKey);
+}
+
+function readMember(reader: Reader): Member {
+  return {
+    id: readMemberId(reader),
+    name: reader.text(LIMITS.memberNameBytes),
+    version: reader.u64(),
+    revoked: reader.bool(),
+    peerIds: reader.list(LIMITS.peerIdsPerMember, from => from.text(LIMITS.peerIdBytes)),
+    keys: reader.list(LIMITS.keysPerMember, readKey),
+  };
+}
+
+export const { encode: encodeSystemState, decode: decodeSystemState } = contentCodec<SystemState>(
+  'system state',
+  (writer, state) => {
+    writer.u8(SCOPE_KINDS.system).u64(state.version);
+    writeParameters(writer, state.parameters);
+    writeValidatorSet(writer, state.validatorSet);
+    writer.u64(state.setChangeHeight);
+    writer.list(state.administrators, (out, id) => out.text(id)).u16(state.administratorThreshold);
+    writer.list(state.members, writeMember);
+  },
+  reader => {
+    expectScope(reader, 'system');
+    return {
+      version: reader.u64(),
+      parameters: readParameters(reader),
+      validatorSet: readValidatorSet(reader),
+      setChangeHeight: reader.u64(),
+      administrators: reader.list(LIMITS.administratorsMax, readMemberId),
+      administratorThreshold: reader.u16(),
+      members: reader.list(LIMITS.membersMax, readMember),
+    };
+  },
+);
+
+function writeProjectPhase(writer: Writer, phase: ProjectPhase): void {
+  writer.hash(phase.id).text(phase.label);
+  writer.list(phase.predecessors, (out, id) => out.hash(id));
+}
+
+function readProjectPhase(reader: Reader): ProjectPhase {
+  return {
+    id: reader.hash(),
+    label: reader.text(LIMITS.labelBytes),
+    predecessors: reader.list(LIMITS.predecessorsPerPhase, from => from.hash()),
+  };
+}
+
+export const { encode: encodeProjectState, decode: decodeProjectState } = contentCodec<ProjectState>(
+  'project state',
+  (writer, state) => {
+    writer.u8(SCOPE_KINDS.project).hash(state.id).text(state.owner).text(state.label);
+    writer.bool(state.archived).u64(state.version).list(state.phases, writeProjectPhase);
+  },
+  reader => {
+    expectScope(reader, 'project');
+    return {
+      id: reader.hash(),
+      owner: readMemberId(reader),
+      label: reader.text(LIMITS.labelBytes),
+      archived: reader.bool(),
+      version: reader.u64(),
+      phases: reader.list(LIMITS.phasesPerProject, readProjectPhase),
+    };
+  },
+);
+
+function writeParticipant(writer: Writer, participant: Participant): void {
+  writer.text(participant.member).u8(participant.roles);
+  writer.u64(participant.startPosition).u32(participant.fromEpoch);
+}
+
+function readParticipant(reader: Reader): Participant {
+  return {
+    member: readMemberId(reader),
+    roles: readChoice(reader, 1, 15),
+    startPosition: reader.u64(),
+    fromEpoch: reader.u32(),
+  };
+}
+
+function writeFormer(writer: Writer, former: FormerParticipant): void {
+  writer.text(former.member).u64(former.startPosition).u64(former.endPosition);
+}
+
+function readFormer(reader: Reader): FormerParticipant {
+  return { member: readMemberId(reader), startPosition: reader.u64(), endPosition: reader.u64() };
+}
+
+function writeEpoch(writer: Writer, epoch: Epoch): void {
+  writer.u32(epoch.number).hash(epoch.commitment).fixed(epoch.publicKey, SIZES.publicKey);
+  writer.u64(epoch.startPosition).u64(epoch.height);
+}
+
+function readEpoch(reader: Reader): Epoch {
+  return {
+    number: reader.u32(),
+    commitment: reader.hash(),
+    publicKey: reader.fixed(SIZES.publicKey),
+    startPosition: reader.u64(),
+    height: reader.u64(),
+  };
+}
+
+export const { encode: encodePhaseState, decode: decodePhaseState } = contentCodec<PhaseState>(
+  'phase state',
+  (writer, state) => {
+    writer.u8(SCOPE_KINDS.phase).hash(state.id).hash(state.project).text(state.owner).text(state.label);
+    writer.u8(state.lifecycle).u64(state.version).u64(state.membershipVersion).u8(state.custody);
+    writePolicy(writer, state.policy);
+    writer.bool(state.frozen).list(state.participants, writeParticipant);
+    writer.list(state.former, writeFormer).list(state.epochs, writeEpoch);
+  },
+  reader => {
+    expectScope(reader, 'phase');
+    return {
+      id: reader.hash(),
+      project: reader.hash(),
+      owner: readMemberId(reader),
+      label: reader.text(LIMITS.labelBytes),
+      lifecycle: readChoice(reader, 0, 2),
+      version: reader.u64(),
+      membershipVersion: reader.u64(),
+      custody: readChoice(reader, 0, 1),
+      policy: readPolicy(reader),
+      frozen: reader.bool(),
+      participants: reader.list(LIMITS.participantsPerPhase, readParticipant),
+      former: reader.list(LIMITS.formerPerPhase, readFormer),
+      epochs: reader.list(LIMITS.epochsPerPhase, readEpoch),
+    };
+  },
+);
+
+export type ScopeState =
+  | { readonly scope: 'system'; readonly state: SystemState }
+  | { readonly scope: 'project'; readonly state: ProjectState }
+  | { readonly scope: 'phase'; readonly state: PhaseState };
+
+/** The state of a scope opens with the byte of its kind, so one digest never stands for two kinds. */
+export function encodeScopeState(value: ScopeState): Uint8Array {
+  if (value.scope === 'system') return encodeSystemState(value.state);
+  if (value.scope === 'project') return encodeProjectState(value.state);
+  return encodePhaseState(value.state);
+}
+
+/** `LogEntry.digest`. */
+export function scopeDigest(sha256: Sha256, stateBytes: Uint8Array): Hash {
+  return sha256(tagged('scopeState', stateBytes));
+}
+
+export const { encode: encodeLogRow, decode: decodeLogRow } = contentCodec<LogRow>(
+  'log row',
+  (writer, row) => {
+    writer.u8(SCOPE_KINDS[row.scope]).hash(row.id).hash(row.root).hash(row.digest);
+    writeFrontier(writer, row.frontier);
+  },
+  reader => {
+    const scope = readScopeKind(reader);
+    const [id, root, digest] = [reader.hash(), reader.hash(), reader.hash()];
+    const frontier = readFrontier(reader);
+    return { scope, id, root, digest, size: frontier.size, frontier };
+  },
+);
+
+export const { encode: encodeScopeRef, decode: decodeScopeRef } = contentCodec<ScopeRef>(
+  'scope reference',
+  (writer, ref) => {
+    writer.u8(SCOPE_KINDS[ref.scope]).hash(ref.id);
+  },
+  reader => ({ scope: readScopeKind(reader), id: reader.hash() }),
+);
+
+export const { encode: encodeCount, decode: decodeCount } = contentCodec<number>(
+  'count',
+  (writer, count) => {
+    writer.u64(count);
+  },
+  reader => reader.u64(),
+);
+
+/** The sparse map's key and value of a log. */
+export function mapKeyOf(sha256: Sha256, logId: LogId): Hash {
+  return sha256(new Writer().raw(tagged('mapKey')).hash(logId).finish());
+}
+
+export function mapValueOf(sha256: Sha256, entry: LogEntry): Hash {
+  const writer = new Writer().raw(tagged('mapEntry'));
+  return sha256(writer.u64(entry.size).hash(entry.root).hash(entry.digest).finish());
+}
