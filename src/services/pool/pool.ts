@@ -1,0 +1,397 @@
+import type { Hash, Suite, TransactionId } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { decodeTransaction } from '../../core/codec/transaction.ts';
+import type { Parameters } from '../../core/types/state.ts';
+import type { Transaction } from '../../core/types/transaction.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { PeerId, Transport } from '../../ports/transport.ts';
+import {
+  POOL_WIRE_LIMITS,
+  type PoolReference,
+  poolFetchCodec,
+  poolFetchedCodec,
+  poolFrameCodec,
+} from '../../wire/pool.ts';
+import { Fetcher } from './fetcher.ts';
+import {
+  POOL_FRAME_BYTES_MAX,
+  POOL_LIMITS,
+  POOL_OUTBOX_BYTES_MAX,
+  POOL_PROTOCOL,
+  POOL_REQUESTS_IN_FLIGHT_MAX,
+  type PoolLimits,
+} from './limits.ts';
+import { Mempool, type PoolEntry, type TakeLimits } from './mempool.ts';
+import { Outgoing } from './outgoing.ts';
+
+/** What the pool asks of the committed chain. */
+export interface PoolChain {
+  headHeight(): number;
+  parameters(): Parameters;
+  /** Everything that execution at the next height would hold against the wrapper, its signature included. */
+  checkAdmission(transaction: Transaction): Reject | null;
+  /** True when a committed block names the id. */
+  isCommitted(id: TransactionId): boolean;
+  /** The encoded wrapper of a committed transaction, or of one stored ahead of its block. */
+  transaction(id: TransactionId): Uint8Array | null;
+  /** Peers that run the validators of the current set, this node left out. */
+  validatorPeers(): readonly PeerId[];
+}
+
+export interface PoolConfig {
+  readonly chain: PoolChain;
+  readonly suite: Suite;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<PoolLimits>;
+}
+
+export interface Accepted {
+  readonly id: TransactionId;
+  readonly status: 'pending' | 'committed';
+}
+
+export interface PoolEvents {
+  /** A transaction became pending. */
+  added(entry: PoolEntry): void;
+  /** A transaction left without a block: no block can contain it any more. */
+  dismissed(id: TransactionId, reason: Reject): void;
+}
+
+/**
+ * The pending transactions of a consensus node. A transaction is accepted when it is in this pool and its body was
+ * handed to the transport for every connected validator: as long as one of them lives it is not lost, and its sender
+ * sends it again until it sees the outcome, which is idempotent (SCENARIOS 71, 73).
+ */
+export class Pool {
+  private readonly limits: PoolLimits;
+  private readonly mempool: Mempool;
+  private readonly outgoing: Outgoing;
+  private readonly fetcher: Fetcher;
+  private readonly listeners: PoolEvents[] = [];
+  private readonly inbox: { from: PeerId; entry: PoolEntry }[] = [];
+  private inboxBytes = 0;
+  private draining = false;
+  private stopped = false;
+  private readonly dismissals = new Map<TransactionId, Reject>();
+  /** Faults found after the frame was taken; answered to the peer's next frame. */
+  private readonly faults = new Map<PeerId, Reject>();
+  /** Announced ids that are still to be fetched, by peer: one fetch at a time each, bounded like the pool. */
+  private readonly announced = new Map<PeerId, TransactionId[]>();
+  private readonly abort = new AbortController();
+
+  constructor(private readonly config: PoolConfig) {
+    this.limits = { ...POOL_LIMITS, ...config.limits };
+    const { transport, logger, chain, clock } = config;
+    this.mempool = new Mempool(this.limits);
+    this.outgoing = new Outgoing(transport, logger, this.limits.frameBytesTarget, () =>
+      chain.validatorPeers(),
+    );
+    const decode = (bytes: Uint8Array) => {
+      const transaction = this.decode(bytes);
+      return isReject(transaction) ? null : transaction;
+    };
+    this.fetcher = new Fetcher(transport, logger, this.limits, decode, () => clock.monotonicMs());
+  }
+
+  /** Before the transport starts. */
+  register(): void {
+    const { transport } = this.config;
+    transport.register(
+      {
+        id: POOL_PROTOCOL,
+        frameBytesMax: POOL_FRAME_BYTES_MAX,
+        outboxBytesMax: POOL_OUTBOX_BYTES_MAX,
+        requestsInFlightMax: POOL_REQUESTS_IN_FLIGHT_MAX,
+      },
+      {
+        message: (from, frame) => this.receive(from, frame),
+        request: (from, frame) => this.answer(from, frame),
+      },
+    );
+    transport.onEvents({
+      connected: peer => this.announce(peer),
+      disconnected: peer => this.faults.delete(peer),
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.abort.abort();
+  }
+
+  onEvents(events: PoolEvents): void {
+    this.listeners.push(events);
+  }
+
+  get size(): number {
+    return this.mempool.size;
+  }
+
+  get bytes(): number {
+    return this.mempool.bytes;
+  }
+
+  get(id: TransactionId): PoolEntry | null {
+    return this.mempool.get(id);
+  }
+
+  oldest(): PoolEntry | null {
+    return this.mempool.oldest();
+  }
+
+  /** Why a transaction that was once pending left without a block; null when that is not known. */
+  dismissal(id: TransactionId): Reject | null {
+    return this.dismissals.get(id) ?? null;
+  }
+
+  /**
+   * Takes an encoded wrapper from a client.
+   *
+   * @returns the id, also when it was accepted or committed before; a Reject with the code of the first failed check
+   */
+  async submit(bytes: Uint8Array): Promise<Accepted | Reject> {
+    const transaction = this.decode(bytes);
+    if (isReject(transaction)) return transaction;
+    const { id } = transaction;
+    if (this.mempool.get(id) !== null) return { id, status: 'pending' };
+    if (this.config.chain.isCommitted(id)) return { id, status: 'committed' };
+    const refused = this.admit({ transaction, bytes, sinceMs: this.config.clock.monotonicMs() });
+    if (refused !== null) return refused;
+    await this.outgoing.add(bytes);
+    return { id, status: 'pending' };
+  }
+
+  /** Fair by member (see `Mempool.take`). */
+  take(limits: TakeLimits, skip: (id: TransactionId) => boolean): PoolEntry[] {
+    return this.mempool.take(limits, skip);
+  }
+
+  /**
+   * The exact wrappers that a proposal names: from the pool, the store, or the sources in turn. A wrapper that differs
+   * from the pooled one of the same id is fetched beside it and changes nothing in the pool.
+   *
+   * @returns in the order of the references; null where no source had it
+   */
+  async collect(
+    references: readonly { readonly id: TransactionId; readonly wrapperHash: Hash }[],
+    sources: readonly PeerId[],
+    signal: AbortSignal,
+  ): Promise<(PoolEntry | null)[]> {
+    const held = references.map(reference => this.held(reference.id, reference.wrapperHash));
+    if (!held.includes(null)) return held;
+    // Bodies travel ahead of proposals: what is missing is most often still in the inbox.
+    this.drain(Number.POSITIVE_INFINITY);
+    const found = references.map(
+      (reference, index) => held[index] ?? this.held(reference.id, reference.wrapperHash),
+    );
+    const missing = references.filter((_, index) => found[index] === null);
+    if (missing.length === 0) return found;
+    const fetched = await this.fetcher.fetch(missing, sources, signal);
+    return found.map((entry, index) => entry ?? fetched.get(references[index]!.wrapperHash) ?? null);
+  }
+
+  /** Removes what a committed block names, and what no later block may contain. */
+  committed(height: number, ids: readonly TransactionId[]): void {
+    for (const id of ids) this.mempool.remove(id);
+    for (const { transaction } of this.mempool.expire(height)) {
+      const { lastValidHeight } = transaction.body;
+      this.dismiss(
+        transaction.id,
+        reject('expired', `last valid height ${lastValidHeight} has passed`, 'ignore'),
+      );
+    }
+  }
+
+  /** Gives back transactions of a block that was cut off; the pool's limits do not apply, the window bounds them. */
+  restore(entries: readonly PoolEntry[]): void {
+    for (const entry of entries) {
+      if (this.config.chain.isCommitted(entry.transaction.id)) continue;
+      if (this.config.chain.checkAdmission(entry.transaction) === null) this.insert(entry);
+    }
+  }
+
+  /** Forgets a transaction that execution can never accept, so that it does not block proposals. */
+  dismiss(id: TransactionId, reason: Reject): void {
+    this.mempool.remove(id);
+    if (this.dismissals.size >= this.limits.dismissedMax) {
+      for (const oldest of this.dismissals.keys()) {
+        this.dismissals.delete(oldest);
+        break;
+      }
+    }
+    this.dismissals.set(id, reason);
+    for (const listener of this.listeners) listener.dismissed(id, reason);
+  }
+
+  /** Sends the ids of all pending transactions to one peer, which fetches what it misses. */
+  announce(peer: PeerId): void {
+    if (!this.config.chain.validatorPeers().includes(peer)) return;
+    let ids: TransactionId[] = [];
+    const send = () => {
+      if (ids.length === 0) return;
+      this.config.transport.send(peer, POOL_PROTOCOL, poolFrameCodec.encode({ kind: 'have', ids }));
+      ids = [];
+    };
+    for (const { transaction } of this.mempool.entries()) {
+      ids.push(transaction.id);
+      if (ids.length >= POOL_WIRE_LIMITS.idsPerFrame) send();
+    }
+    send();
+  }
+
+  private decode(bytes: Uint8Array): Transaction | Reject {
+    const transaction = decodeTransaction(this.config.suite.sha256, bytes);
+    if (isReject(transaction)) return transaction;
+    if (transaction.signed.parts.includes(null)) return reject('malformed', 'a part is missing');
+    return transaction;
+  }
+
+  private held(id: TransactionId, wrapperHash: Hash): PoolEntry | null {
+    const pooled = this.mempool.get(id);
+    if (pooled?.transaction.wrapperHash === wrapperHash) return pooled;
+    const bytes = this.config.chain.transaction(id);
+    if (bytes === null) return null;
+    const transaction = this.decode(bytes);
+    if (isReject(transaction) || transaction.wrapperHash !== wrapperHash) return null;
+    return { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
+  }
+
+  /** Null when the transaction is pending now. */
+  private admit(entry: PoolEntry): Reject | null {
+    const { transaction } = entry;
+    const { chain } = this.config;
+    const parameters = chain.parameters();
+    const bytesMax = Math.min(
+      parameters.transactionBytesMax,
+      parameters.blockBytesMax,
+      parameters.memberBytesPerBlockMax,
+    );
+    if (transaction.bytes > bytesMax) {
+      return reject('transaction_too_large', `${transaction.bytes} bytes, at most ${bytesMax}`, 'ignore');
+    }
+    const refused = this.mempool.checkRoom(transaction) ?? chain.checkAdmission(transaction);
+    if (refused !== null) return refused;
+    this.insert(entry);
+    return null;
+  }
+
+  private insert(entry: PoolEntry): void {
+    if (!this.mempool.add(entry)) return;
+    this.dismissals.delete(entry.transaction.id);
+    for (const listener of this.listeners) listener.added(entry);
+  }
+
+  private receive(from: PeerId, frame: Uint8Array): Reject | null {
+    if (this.stopped) return null;
+    const stranger = this.checkValidator(from) ?? this.takeFault(from);
+    if (stranger !== null) return stranger;
+    const decoded = poolFrameCodec.decode(frame);
+    if (isReject(decoded)) return decoded;
+    if (decoded.kind === 'have') {
+      void this.fetchAnnounced(from, decoded.ids);
+      return null;
+    }
+    for (const bytes of decoded.transactions) {
+      const transaction = this.decode(bytes);
+      if (isReject(transaction)) return transaction;
+      this.enqueue(from, { transaction, bytes, sinceMs: this.config.clock.monotonicMs() });
+    }
+    return null;
+  }
+
+  private checkValidator(from: PeerId): Reject | null {
+    if (this.config.chain.validatorPeers().includes(from)) return null;
+    return reject('not_validator', 'the pool protocol is for validators', 'ignore');
+  }
+
+  private takeFault(from: PeerId): Reject | null {
+    const fault = this.faults.get(from) ?? null;
+    this.faults.delete(from);
+    return fault;
+  }
+
+  private enqueue(from: PeerId, entry: PoolEntry): void {
+    const { inboxTransactionsMax, inboxBytesMax } = this.limits;
+    const { bytes } = entry.transaction;
+    if (this.inbox.length >= inboxTransactionsMax || this.inboxBytes + bytes > inboxBytesMax) return;
+    this.inbox.push({ from, entry });
+    this.inboxBytes += bytes;
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.draining || this.inbox.length === 0 || this.stopped) return;
+    this.draining = true;
+    setImmediate(() => {
+      this.draining = false;
+      this.drain(this.limits.checksPerTurn);
+      this.schedule();
+    });
+  }
+
+  /** Checks up to `count` gossiped wrappers; a bad one is dropped and its neighbours pass (SCENARIOS 72). */
+  private drain(count: number): void {
+    if (this.stopped) return;
+    for (const { from, entry } of this.inbox.splice(0, Math.min(count, this.inbox.length))) {
+      const { id } = entry.transaction;
+      this.inboxBytes -= entry.transaction.bytes;
+      if (!this.isUnknown(id)) continue;
+      const refused = this.admit(entry);
+      if (refused === null) continue;
+      this.config.logger.debug({ peer: from, id, code: refused.reject }, 'gossiped transaction refused');
+      // Only what depends on no state proves the relay faulty: its head may be ahead of this node's.
+      if (refused.reject === 'bad_signature') this.faults.set(from, refused);
+    }
+  }
+
+  private async fetchAnnounced(from: PeerId, ids: readonly TransactionId[]): Promise<void> {
+    const waiting = this.announced.get(from);
+    if (waiting !== undefined) {
+      waiting.push(...ids.slice(0, Math.max(0, this.limits.transactionsMax - waiting.length)));
+      return;
+    }
+    const queue = [...ids];
+    this.announced.set(from, queue);
+    try {
+      while (queue.length > 0 && !this.stopped) {
+        const chunk = queue.splice(0, POOL_WIRE_LIMITS.referencesPerFetch).filter(id => this.isUnknown(id));
+        const references: PoolReference[] = chunk.map(id => ({ id, wrapperHash: null }));
+        if (references.length === 0) continue;
+        const found = await this.fetcher.fetch(references, [from], this.abort.signal);
+        for (const entry of found.values()) this.enqueue(from, entry);
+      }
+    } finally {
+      this.announced.delete(from);
+    }
+  }
+
+  private isUnknown(id: TransactionId): boolean {
+    return this.mempool.get(id) === null && !this.config.chain.isCommitted(id);
+  }
+
+  private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
+    const stranger = this.checkValidator(from);
+    if (stranger !== null) return stranger;
+    const references = poolFetchCodec.decode(frame);
+    if (isReject(references)) return references;
+    const bodies: Uint8Array[] = [];
+    let bytes = 0;
+    for (const { id, wrapperHash } of references) {
+      const pooled = this.mempool.get(id);
+      const entry =
+        pooled !== null && (wrapperHash === null || pooled.transaction.wrapperHash === wrapperHash)
+          ? pooled
+          : wrapperHash === null
+            ? null
+            : this.held(id, wrapperHash);
+      if (entry === null) continue;
+      if (bodies.length > 0 && bytes + entry.bytes.length > this.limits.frameBytesTarget) break;
+      bodies.push(entry.bytes);
+      bytes += entry.bytes.length;
+    }
+    return poolFetchedCodec.encode(bodies);
+  }
+}

@@ -1,0 +1,30 @@
+/** Every limit of block synchronisation, with its unit. */
+export interface SyncLimits {
+  readonly blocksPerRequest: number;
+  /** Size at which an answer is closed, in bytes; it holds at least one block. */
+  readonly answerBytesTarget: number;
+  readonly requestTimeoutMs: number;
+  /** Pause before the next round when no peer could help. */
+  readonly retryMs: number;
+  /** Rounds without a new block after which a peer's mere claim of a higher head is given up. */
+  readonly claimRoundsMax: number;
+  /** How long a peer that gave a bad answer is left out; doubles with each one, up to the cap. */
+  readonly penaltyMs: number;
+  readonly penaltyMsMax: number;
+}
+
+export const SYNC_LIMITS: SyncLimits = {
+  blocksPerRequest: 128,
+  answerBytesTarget: 4 * 1024 * 1024,
+  requestTimeoutMs: 10_000,
+  retryMs: 500,
+  claimRoundsMax: 10,
+  penaltyMs: 10_000,
+  penaltyMsMax: 600_000,
+};
+
+export const SYNC_PROTOCOL = '/phaseline/sync/1';
+/** Longest frame: one largest block. */
+export const SYNC_FRAME_BYTES_MAX = 64 * 1024 * 1024;
+export const SYNC_OUTBOX_BYTES_MAX = 128 * 1024 * 1024;
+export const SYNC_REQUESTS_IN_FLIGHT_MAX = 2;
