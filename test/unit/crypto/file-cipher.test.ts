@@ -1,0 +1,178 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { concatBytes } from '../../../src/core/base/bytes.ts';
+import {
+  ciphertextBytesOf,
+  decryptFile,
+  decryptFileTo,
+  decryptRange,
+  encryptFile,
+  type FileKey,
+  plaintextBytesOf,
+  SEALED_SEGMENT_BYTES as SEALED,
+  SEGMENT_BYTES as SEGMENT,
+} from '../../../src/crypto/file-cipher.ts';
+import { generateSecret, keyCommitment } from '../../../src/crypto/phase-keys.ts';
+
+const contentKey = generateSecret();
+
+function sample(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = (index * 31 + (index >> 16)) & 255;
+  return bytes;
+}
+
+async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let offset = 0; offset < bytes.length; offset += size) yield bytes.subarray(offset, offset + size);
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return concatBytes(...chunks);
+}
+
+const encrypt = (bytes: Uint8Array, size = 10_000) => collect(encryptFile(contentKey, chunked(bytes, size)));
+const decrypt = (bytes: Uint8Array, size = 10_000) => collect(decryptFile(contentKey, chunked(bytes, size)));
+const keyOf = (ciphertext: Uint8Array): FileKey => ({
+  contentKey,
+  keyCommitment: keyCommitment(contentKey),
+  ciphertextBytes: ciphertext.length,
+});
+
+describe('file cipher', () => {
+  it('opens what it sealed, at every length around a segment, in chunks of any size', async () => {
+    for (const length of [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT, 3 * SEGMENT + 17]) {
+      const plaintext = sample(length);
+      const sealed = await encrypt(plaintext, 70_001);
+      expect(sealed.length).toBe(ciphertextBytesOf(length));
+      expect(plaintextBytesOf(sealed.length)).toBe(length);
+      expect(Buffer.compare(await decrypt(sealed, 4_099), plaintext)).toBe(0);
+      expect(Buffer.compare(await decrypt(sealed, 1_000_000), plaintext)).toBe(0);
+    }
+  });
+
+  it('knows which lengths no file has', () => {
+    for (const length of [0, 1, 15, SEALED + 1, SEALED + 15, 2 * SEALED + 8]) {
+      expect(plaintextBytesOf(length)).toBeNull();
+    }
+    // A last segment without plaintext exists only in the empty file.
+    expect(plaintextBytesOf(SEALED + 16)).toBeNull();
+    expect(plaintextBytesOf(16)).toBe(0);
+  });
+
+  it('holds a few segments in memory, whatever the length', async () => {
+    let produced = 0;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (; produced < 400; produced += 1) yield new Uint8Array(SEGMENT);
+    }
+    let consumed = 0;
+    for await (const _segment of decryptFile(contentKey, encryptFile(contentKey, source()))) {
+      consumed += 1;
+      expect(produced - consumed).toBeLessThan(5);
+    }
+    expect(consumed).toBe(400);
+  });
+
+  it('reads any range from the segments it touches', async () => {
+    const plaintext = sample(3 * SEGMENT + 100);
+    const sealed = await encrypt(plaintext);
+    const reads: number[] = [];
+    const read = async (offset: number, length: number) => {
+      reads.push(offset);
+      return sealed.subarray(offset, offset + length);
+    };
+    for (const [from, to] of [
+      [0, 0],
+      [0, 10],
+      [SEGMENT - 1, SEGMENT + 1],
+      [SEGMENT, 2 * SEGMENT],
+      [100, plaintext.length],
+      [plaintext.length, plaintext.length],
+    ] as const) {
+      const range = await decryptRange(keyOf(sealed), { from, to }, read);
+      expect(Buffer.compare(range, plaintext.subarray(from, to)), `${from}..${to}`).toBe(0);
+    }
+    reads.length = 0;
+    await decryptRange(keyOf(sealed), { from: SEGMENT, to: SEGMENT + 1 }, read);
+    expect(reads).toEqual([SEALED]);
+    await expect(decryptRange(keyOf(sealed), { from: 0, to: plaintext.length + 1 }, read)).rejects.toThrow(
+      'bytes',
+    );
+    const short = async () => new Uint8Array(3);
+    await expect(decryptRange(keyOf(sealed), { from: 0, to: 1 }, short)).rejects.toMatchObject({
+      code: 'file_corrupt',
+    });
+  });
+});
+
+describe('damaged files', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'phaseline-file-'));
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  const whole = sample(3 * SEGMENT + 5);
+  const segments = (sealed: Uint8Array) =>
+    [0, 1, 2, 3].map(index => sealed.subarray(index * SEALED, (index + 1) * SEALED));
+  const damages: [string, (parts: Uint8Array[]) => Uint8Array[]][] = [
+    ['the last segment dropped', parts => parts.slice(0, 3)],
+    ['cut at the first border', parts => parts.slice(0, 1)],
+    ['nothing left', () => []],
+    ['two segments swapped', ([a, b, c, d]) => [b!, a!, c!, d!]],
+    ['a segment repeated', ([a, b, c, d]) => [a!, a!, b!, c!, d!]],
+    ['a segment left out', ([a, , c, d]) => [a!, c!, d!]],
+    ['cut inside a segment', ([a, b]) => [a!, b!.subarray(0, 1000)]],
+    ['cut inside a tag', ([a, b, c, d]) => [a!, b!, c!, d!.subarray(0, 4)]],
+    ['bytes after the end', parts => [...parts, new Uint8Array(1)]],
+    ['a whole segment after the end', parts => [...parts, parts[0]!]],
+    [
+      'one bit',
+      ([a, b, c, d]) => [a!, b!, Uint8Array.from(c!, (byte, at) => (at === 9 ? byte ^ 1 : byte)), d!],
+    ],
+  ];
+
+  it.each(damages)('[85] %s: an error, and no output', async (_name, damage) => {
+    const sealed = await encrypt(whole);
+    const bad = concatBytes(...damage(segments(sealed)));
+    await expect(decrypt(bad)).rejects.toMatchObject({ code: 'file_corrupt' });
+    const path = join(dir, 'out');
+    const writing = decryptFileTo(keyOf(sealed), chunked(bad, 50_000), path);
+    await expect(writing).rejects.toMatchObject({ code: 'file_corrupt' });
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('[85] keeps an older output when the new one is damaged, and replaces it when it is whole', async () => {
+    const sealed = await encrypt(whole);
+    const path = join(dir, 'out');
+    await writeFile(path, 'older');
+    const cut = chunked(sealed.subarray(0, SEALED), 50_000);
+    await expect(decryptFileTo(keyOf(sealed), cut, path)).rejects.toMatchObject({ code: 'file_corrupt' });
+    expect(await readFile(path, 'utf8')).toBe('older');
+    expect(await decryptFileTo(keyOf(sealed), chunked(sealed, 50_000), path)).toBe(whole.length);
+    expect(Buffer.compare(await readFile(path), whole)).toBe(0);
+    expect(await readdir(dir)).toEqual(['out']);
+  });
+
+  it('refuses a key that is not the committed one before it reads', async () => {
+    const sealed = await encrypt(whole);
+    const wrong = { ...keyOf(sealed), contentKey: generateSecret() };
+    await expect(decryptFileTo(wrong, chunked(sealed, 1000), join(dir, 'out'))).rejects.toMatchObject({
+      code: 'file_corrupt',
+      message: expect.stringContaining('committed'),
+    });
+  });
+
+  it('leaves nothing when the source fails in the middle', async () => {
+    const sealed = await encrypt(whole);
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield sealed.subarray(0, SEALED * 2);
+      throw new Error('the holder went away');
+    }
+    await expect(decryptFileTo(keyOf(sealed), failing(), join(dir, 'out'))).rejects.toThrow('went away');
+    expect(await readdir(dir)).toEqual([]);
+  });
+});

@@ -1,0 +1,113 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { p256 } from '@noble/curves/nist.js';
+import { expand, extract } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { describe, expect, it } from 'vitest';
+import { concatBytes, fromHex, toHex, utf8 } from '../../../src/core/base/bytes.ts';
+import { generateSealingKey, hpke, p256Unsealer } from '../../../src/crypto/hpke.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
+
+// A second implementation of RFC 9180 base mode, on other libraries, from sections 4 and 5 of the RFC.
+const EMPTY = new Uint8Array(0);
+const KEM = concatBytes(utf8('KEM'), new Uint8Array([0, 0x10]));
+const HPKE = concatBytes(utf8('HPKE'), new Uint8Array([0, 0x10, 0, 1, 0, 2]));
+
+function labeledExtract(suiteId: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array {
+  return extract(sha256, concatBytes(utf8('HPKE-v1'), suiteId, utf8(label), ikm), salt);
+}
+
+function labeledExpand(
+  suiteId: Uint8Array,
+  prk: Uint8Array,
+  label: string,
+  info: Uint8Array,
+  length: number,
+) {
+  const labeled = concatBytes(new Uint8Array([0, length]), utf8('HPKE-v1'), suiteId, utf8(label), info);
+  return expand(sha256, prk, labeled, length);
+}
+
+function sharedSecret(
+  ours: Uint8Array,
+  theirs: Uint8Array,
+  enc: Uint8Array,
+  recipient: Uint8Array,
+): Uint8Array {
+  const dh = p256.getSharedSecret(ours, theirs, true).slice(1);
+  const prk = labeledExtract(KEM, EMPTY, 'eae_prk', dh);
+  return labeledExpand(KEM, prk, 'shared_secret', concatBytes(enc, recipient), 32);
+}
+
+function schedule(shared: Uint8Array, info: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
+  const pskIdHash = labeledExtract(HPKE, EMPTY, 'psk_id_hash', EMPTY);
+  const infoHash = labeledExtract(HPKE, EMPTY, 'info_hash', info);
+  const context = concatBytes(new Uint8Array([0]), pskIdHash, infoHash);
+  const secret = labeledExtract(HPKE, shared, 'secret', EMPTY);
+  return {
+    key: labeledExpand(HPKE, secret, 'key', context, 32),
+    nonce: labeledExpand(HPKE, secret, 'base_nonce', context, 12),
+  };
+}
+
+const privateKey = generateSealingKey();
+const publicPoint = p256.getPublicKey(privateKey, false);
+const publicKey = p256.getPublicKey(privateKey, true);
+const info = utf8('info');
+const secret = utf8('an epoch secret');
+
+describe('HPKE', () => {
+  it('has a second implementation that meets RFC 9180, appendix A.3.1', () => {
+    const hex = (text: string) => fromHex(text)!;
+    const enc = hex(
+      '04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9' +
+        '8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4',
+    );
+    const skR = hex('f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2');
+    const shared = sharedSecret(skR, enc, enc, p256.getPublicKey(skR, false));
+    expect(toHex(shared)).toBe('c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8');
+  });
+
+  it('seals what the second implementation opens', async () => {
+    const sealed = await hpke.seal(publicKey, info, secret);
+    const enc = sealed.subarray(0, 65);
+    const { key, nonce } = schedule(sharedSecret(privateKey, enc, enc, publicPoint), info);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce);
+    decipher.setAuthTag(sealed.subarray(sealed.length - 16));
+    const opened = concatBytes(decipher.update(sealed.subarray(65, sealed.length - 16)), decipher.final());
+    expect(toHex(opened)).toBe(toHex(secret));
+  });
+
+  it('opens what the second implementation seals', async () => {
+    const ephemeral = generateSealingKey();
+    const enc = p256.getPublicKey(ephemeral, false);
+    const { key, nonce } = schedule(sharedSecret(ephemeral, publicPoint, enc, publicPoint), info);
+    const cipher = createCipheriv('aes-256-gcm', key, nonce);
+    const sealed = concatBytes(enc, cipher.update(secret), cipher.final(), cipher.getAuthTag());
+    expect(await p256Unsealer(privateKey).open(info, sealed)).toEqual(secret);
+  });
+
+  it('answers null for another key, another info, any damaged byte and short input', async () => {
+    const sealed = await hpke.seal(publicKey, info, secret);
+    const unsealer = p256Unsealer(privateKey);
+    expect(unsealer.publicKey).toEqual(publicKey);
+    expect(await unsealer.open(info, sealed)).toEqual(secret);
+    expect(await unsealer.open(utf8('other'), sealed)).toBeNull();
+    expect(await p256Unsealer(generateSealingKey()).open(info, sealed)).toBeNull();
+    for (let index = 0; index < sealed.length; index += 1) {
+      const damaged = sealed.slice();
+      damaged[index]! ^= 1;
+      expect(await unsealer.open(info, damaged), `byte ${index}`).toBeNull();
+    }
+    for (const length of [0, 64, 65, 80]) {
+      expect(await unsealer.open(info, sealed.subarray(0, length))).toBeNull();
+    }
+  });
+
+  it('refuses to seal to what is no point of the curve', async () => {
+    for (const bad of [new Uint8Array(33), publicPoint, publicKey.subarray(1)]) {
+      const failure = await hpke.seal(bad, info, secret).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(OperatingError);
+      expect(failure).toMatchObject({ code: 'bad_sealing_key' });
+    }
+  });
+});
