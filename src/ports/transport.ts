@@ -23,7 +23,11 @@ export interface ProtocolOptions {
 export interface ProtocolHandler {
   /** One-way message. A Reject with `peer: 'penalise'` closes the connection for a while. */
   message?(from: PeerId, frame: Uint8Array): Reject | null;
-  /** Answers a request; a Reject reaches the requester as code and detail. */
+  /**
+   * Answers a request; a Reject reaches the requester as code and detail. The code `undecodable` also closes the connection
+   * for a while (SCENARIOS 93). An OperatingError is answered as `unavailable`; anything else thrown stops the process. Do
+   * not wait for a request of your own to the same peer and protocol: a paused stream would hold back its answer.
+   */
   request?(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject>;
 }
 

@@ -183,7 +183,7 @@ export class MemoryTransport implements Transport {
 
   release(peer: PeerId): void {
     this.kept.delete(peer);
-    if (!this.network.find(peer)?.wants(this.peerId)) this.links.get(peer)?.close();
+    this.links.get(peer)?.close();
   }
 
   peers(): readonly PeerInfo[] {
@@ -235,12 +235,8 @@ export class MemoryTransport implements Transport {
     return this.started && !this.penalties.has(peer) && this.gate(peer);
   }
 
-  opened(link: Link): void {
-    this.links.set(link.other(this).peerId, link);
-    const { peerId } = link.other(this);
-    nextTick(() => {
-      if (link.open) for (const listener of this.listeners) listener.connected(peerId);
-    });
+  announce(peer: PeerId): void {
+    for (const listener of this.listeners) listener.connected(peer);
   }
 
   lost(link: Link): void {
@@ -339,13 +335,10 @@ export class MemoryTransport implements Transport {
 export class MemoryNetwork {
   private readonly members = new Map<PeerId, MemoryTransport>();
   private readonly cuts = new Set<string>();
+  private scheduled = false;
 
   create(options: MemoryTransportOptions): MemoryTransport {
     return new MemoryTransport(this, options);
-  }
-
-  find(peer: PeerId): MemoryTransport | undefined {
-    return this.members.get(peer);
   }
 
   join(transport: MemoryTransport): void {
@@ -371,17 +364,30 @@ export class MemoryNetwork {
     this.connectWanted();
   }
 
+  /** Links, on the next turn, whoever wants to be and may be. */
   connectWanted(): void {
-    for (const from of this.members.values()) {
-      for (const to of this.members.values()) {
-        if (from === to || !from.wants(to.peerId) || from.links.has(to.peerId)) continue;
-        if (this.cuts.has(`${from.peerId} ${to.peerId}`) || this.cuts.has(`${to.peerId} ${from.peerId}`))
-          continue;
-        if (!from.admits(to.peerId) || !to.admits(from.peerId)) continue;
-        const link = new Link(from, to);
-        from.opened(link);
-        to.opened(link);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    nextTick(() => {
+      this.scheduled = false;
+      for (const from of this.members.values()) {
+        for (const to of this.members.values()) if (this.mayLink(from, to)) this.link(from, to);
       }
-    }
+    });
+  }
+
+  private mayLink(from: MemoryTransport, to: MemoryTransport): boolean {
+    if (from === to || !from.wants(to.peerId) || from.links.has(to.peerId)) return false;
+    if (this.cuts.has(`${from.peerId} ${to.peerId}`) || this.cuts.has(`${to.peerId} ${from.peerId}`))
+      return false;
+    return from.admits(to.peerId) && to.admits(from.peerId);
+  }
+
+  private link(from: MemoryTransport, to: MemoryTransport): void {
+    const link = new Link(from, to);
+    from.links.set(to.peerId, link);
+    to.links.set(from.peerId, link);
+    from.announce(to.peerId);
+    if (link.open) to.announce(from.peerId);
   }
 }

@@ -1,0 +1,94 @@
+import type { Stream } from '@libp2p/interface';
+import { FRAME_HEADER_BYTES, type FrameKind, frameHeader } from './frame.ts';
+
+/**
+ * What waits for one peer on one protocol. Frames of one turn of the event loop leave in one `send`: libp2p's cost is a
+ * send, not a byte (DEPENDENCIES.md). Bounded by `bytesMax`.
+ */
+export class Outbox {
+  /** Bytes that the stream has not taken yet, headers included. */
+  bytes = 0;
+  private pieces: Uint8Array[] = [];
+  /** Bytes of the first piece that have left. */
+  private offset = 0;
+  private stream: Stream | null = null;
+  private scheduled = false;
+  private closed = false;
+
+  constructor(
+    private readonly bytesMax: number,
+    private readonly flushBytesMax: number,
+    private readonly flushed: () => void,
+  ) {}
+
+  get full(): boolean {
+    return this.bytes >= this.bytesMax;
+  }
+
+  attach(stream: Stream): void {
+    this.stream = stream;
+    stream.addEventListener('drain', () => this.flush());
+    this.schedule();
+  }
+
+  /** @returns false, and nothing queued, when the frame does not fit */
+  offer(kind: FrameKind, id: number, payload: Uint8Array): boolean {
+    if (this.closed || this.bytes + payload.length > this.bytesMax) return false;
+    this.push(kind, id, payload);
+    return true;
+  }
+
+  /** Answers are not refused: the requests in flight bound them. */
+  push(kind: FrameKind, id: number, payload: Uint8Array): void {
+    if (this.closed) return;
+    this.pieces.push(frameHeader(kind, id, payload.length));
+    if (payload.length > 0) this.pieces.push(payload);
+    this.bytes += FRAME_HEADER_BYTES + payload.length;
+    this.schedule();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.pieces = [];
+    this.bytes = 0;
+    this.stream = null;
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.stream === null) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    const before = this.bytes;
+    // `onDrain()` of libp2p resolves at once for ever after its first use, so the stream's own flags decide.
+    while (this.bytes > 0 && this.stream?.writeStatus === 'writable' && !this.stream.writableNeedsDrain) {
+      this.stream.send(this.cut());
+    }
+    if (this.bytes < before) this.flushed();
+  }
+
+  private cut(): Uint8Array {
+    const whole = new Uint8Array(Math.min(this.bytes, this.flushBytesMax));
+    let filled = 0;
+    let used = 0;
+    while (filled < whole.length) {
+      const piece = this.pieces[used]!;
+      const part = piece.subarray(this.offset, this.offset + whole.length - filled);
+      whole.set(part, filled);
+      filled += part.length;
+      this.offset += part.length;
+      if (this.offset === piece.length) {
+        this.offset = 0;
+        used += 1;
+      }
+    }
+    this.pieces = used === this.pieces.length ? [] : this.pieces.slice(used);
+    this.bytes -= whole.length;
+    return whole;
+  }
+}
