@@ -1,0 +1,44 @@
+import { crc32 } from 'node:zlib';
+import { utf8 } from '../core/base/bytes.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+
+const CHECKSUM_BYTES = 4;
+
+/** CRC-32: finds accidents (bit rot, torn writes), not attacks; those are found by the hashes of the protocol. */
+export function checksum(...parts: readonly Uint8Array[]): number {
+  let value = 0;
+  // zlib forgets the running value when it is given no bytes
+  for (const part of parts) if (part.length > 0) value = crc32(part, value);
+  return value;
+}
+
+/** `value` with a checksum over key and value, so that a value found under another key is noticed too. */
+export function sealValue(key: string, value: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(CHECKSUM_BYTES + value.length);
+  new DataView(sealed.buffer).setUint32(0, checksum(utf8(key), value));
+  sealed.set(value, CHECKSUM_BYTES);
+  return sealed;
+}
+
+/** Throws OperatingError `corrupt` when the stored bytes are not what was written (SCENARIOS 68). */
+export function unsealValue(key: string, sealed: Uint8Array): Uint8Array {
+  if (sealed.length < CHECKSUM_BYTES) throw corrupt(key);
+  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  // a plain Uint8Array even where the database answers a Buffer, whose slice() would not copy
+  const value = new Uint8Array(
+    sealed.buffer,
+    sealed.byteOffset + CHECKSUM_BYTES,
+    sealed.length - CHECKSUM_BYTES,
+  );
+  if (view.getUint32(0) !== checksum(utf8(key), value)) throw corrupt(key);
+  return value;
+}
+
+export function corrupt(key: string, cause?: unknown): OperatingError {
+  return new OperatingError(
+    'corrupt',
+    `the stored value of ${JSON.stringify(key)} is damaged`,
+    'The disk returned other bytes than were written: restore the data directory from a backup or from peers.',
+    cause,
+  );
+}

@@ -1,0 +1,167 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { assert, assertDefined } from '../core/base/assert.ts';
+import { concatBytes } from '../core/base/bytes.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+import type { WriteAheadLog } from '../ports/wal.ts';
+import { type DiskFile, type FileOperations, nodeFileOperations } from './file-operations.ts';
+import { encodeWalRecord, scanWal, WAL_MAGIC, WAL_RECORD_BYTES_MAX } from './wal-record.ts';
+
+interface Job {
+  readonly kind: 'append' | 'rewrite';
+  readonly records: readonly Uint8Array[];
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The write-ahead log as one file of checksummed records. Appends that arrive while the disk is busy share the next write and
+ * flush. After one failure nothing is known about the file, so every later call fails too (SCENARIOS 67).
+ */
+export class FileWal implements WriteAheadLog {
+  private file: DiskFile | null = null;
+  private endBytes = 0;
+  private jobs: Job[] = [];
+  private running: Promise<void> | null = null;
+  private failure: OperatingError | null = null;
+
+  constructor(
+    private readonly path: string,
+    private readonly disk: FileOperations = nodeFileOperations,
+  ) {}
+
+  async open(): Promise<readonly Uint8Array[]> {
+    assert(this.file === null, 'the log is opened once');
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      await this.disk.remove(this.nextPath());
+      this.file = await this.disk.openExisting(this.path);
+      if (this.file !== null) return await this.recover(this.file);
+      await this.replace([]);
+      return [];
+    } catch (error) {
+      await this.file?.close();
+      this.file = null;
+      throw error instanceof OperatingError ? error : this.diskFailure('open', error);
+    }
+  }
+
+  append(records: readonly Uint8Array[]): Promise<void> {
+    return this.enqueue('append', records);
+  }
+
+  rewrite(records: readonly Uint8Array[]): Promise<void> {
+    return this.enqueue('rewrite', records);
+  }
+
+  async close(): Promise<void> {
+    while (this.running !== null) await this.running;
+    const file = this.file;
+    this.file = null;
+    await file?.close();
+  }
+
+  private async recover(file: DiskFile): Promise<readonly Uint8Array[]> {
+    const bytes = await file.readAll();
+    const scan = scanWal(bytes);
+    if (scan.corruptAt !== null) {
+      throw new OperatingError(
+        'wal_corrupt',
+        `the write-ahead log ${this.path} is damaged at byte ${scan.corruptAt}`,
+        'Do not delete it: a validator that lost its log must get a new key before it votes again.',
+      );
+    }
+    this.endBytes = scan.validBytes;
+    if (scan.validBytes < bytes.length) {
+      await file.truncate(scan.validBytes);
+      await file.sync();
+    }
+    return scan.records;
+  }
+
+  private enqueue(kind: Job['kind'], records: readonly Uint8Array[]): Promise<void> {
+    assert(this.file !== null || this.failure !== null, 'the log is open');
+    for (const record of records)
+      assert(record.length <= WAL_RECORD_BYTES_MAX, 'a record is within its limit');
+    if (this.failure !== null) return Promise.reject(this.failure);
+    return new Promise<void>((resolve, reject) => {
+      this.jobs.push({ kind, records, resolve, reject });
+      this.running ??= this.work();
+    });
+  }
+
+  private async work(): Promise<void> {
+    // the calls of this tick go into one flush
+    await Promise.resolve();
+    while (this.jobs.length > 0) {
+      const batch = this.takeBatch();
+      try {
+        const records = batch.flatMap(job => job.records);
+        if (batch[0]!.kind === 'rewrite') await this.replace(records);
+        else await this.write(records);
+      } catch (error) {
+        this.fail(batch, error);
+        break;
+      }
+      for (const job of batch) job.resolve();
+    }
+    // in the same step as the last look at the queue, so that no job is left without a worker
+    this.running = null;
+  }
+
+  /** A rewrite alone, or all appends up to the next rewrite. */
+  private takeBatch(): readonly Job[] {
+    const rewriteAt = this.jobs.findIndex(job => job.kind === 'rewrite');
+    const count = rewriteAt === 0 ? 1 : rewriteAt < 0 ? this.jobs.length : rewriteAt;
+    return this.jobs.splice(0, count);
+  }
+
+  private async write(records: readonly Uint8Array[]): Promise<void> {
+    if (records.length === 0) return;
+    const bytes = concatBytes(...records.map(encodeWalRecord));
+    const file = assertDefined(this.file, 'the log is open');
+    await file.write(bytes, this.endBytes);
+    await file.sync();
+    this.endBytes += bytes.length;
+  }
+
+  /** A crash at any point leaves the old file or the new one, whole. */
+  private async replace(records: readonly Uint8Array[]): Promise<void> {
+    const bytes = concatBytes(WAL_MAGIC, ...records.map(encodeWalRecord));
+    const next = await this.disk.create(this.nextPath());
+    try {
+      await next.write(bytes, 0);
+      await next.sync();
+      await this.disk.rename(this.nextPath(), this.path);
+      await this.disk.syncDirectory(dirname(this.path));
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    const previous = this.file;
+    this.file = next;
+    this.endBytes = bytes.length;
+    await previous?.close();
+  }
+
+  private fail(batch: readonly Job[], error: unknown): void {
+    const failure = this.diskFailure('write', error);
+    this.failure = failure;
+    const lost = [...batch, ...this.jobs];
+    this.jobs = [];
+    for (const job of lost) job.reject(failure);
+  }
+
+  private diskFailure(what: string, cause: unknown): OperatingError {
+    return new OperatingError(
+      'wal_failed',
+      `cannot ${what} the write-ahead log ${this.path}`,
+      'Check free space and the health of the disk, then start again.',
+      cause,
+    );
+  }
+
+  private nextPath(): string {
+    return `${this.path}.next`;
+  }
+}

@@ -1,0 +1,119 @@
+import { mkdir } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import type { KeyValueStore, KvOperation, KvRange } from '../ports/kv.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+import { corrupt, sealValue, unsealValue } from './checksum.ts';
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
+/** `KeyValueStore` on LevelDB. Every value carries a checksum, because LevelDB does not verify its own on point reads. */
+export class LevelStore implements KeyValueStore {
+  private readonly level: ClassicLevel<string, Uint8Array>;
+
+  /** @param cacheBytes LevelDB's block cache */
+  constructor(
+    private readonly directory: string,
+    cacheBytes = 32 * 1024 * 1024,
+  ) {
+    this.level = new ClassicLevel(directory, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+      cacheSize: cacheBytes,
+    });
+    // abstract-level opens by itself on the next tick; `open` reports the outcome, so the event must not crash the process
+    this.level.on('error', () => {});
+  }
+
+  async open(): Promise<void> {
+    try {
+      await mkdir(this.directory, { recursive: true });
+      await this.level.open();
+    } catch (error) {
+      throw this.openFailure(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.level.close();
+  }
+
+  get(key: string): Uint8Array | null {
+    const sealed = this.reading(key, () => this.level.getSync(key));
+    return sealed === undefined ? null : unsealValue(key, sealed);
+  }
+
+  async batch(operations: readonly KvOperation[], options: { readonly sync: boolean }): Promise<void> {
+    const writes = operations.map(operation =>
+      operation.type === 'put'
+        ? { type: 'put' as const, key: operation.key, value: sealValue(operation.key, operation.value) }
+        : { type: 'del' as const, key: operation.key },
+    );
+    try {
+      await this.level.batch(writes, { sync: options.sync });
+    } catch (error) {
+      throw new OperatingError(
+        'write_failed',
+        `cannot write to the database in ${this.directory}`,
+        'Check free space and the health of the disk, then start again.',
+        error,
+      );
+    }
+  }
+
+  async *entries(range: KvRange): AsyncIterable<readonly [string, Uint8Array]> {
+    const iterator = this.level.iterator({
+      gte: range.from,
+      lt: range.to,
+      reverse: range.reverse ?? false,
+      limit: range.limit ?? -1,
+    });
+    try {
+      for (;;) {
+        const entry = await this.step(range.from, () => iterator.next());
+        if (entry === undefined) return;
+        yield [entry[0], unsealValue(entry[0], entry[1])];
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  private async step<T>(key: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw this.readFailure(key, error);
+    }
+  }
+
+  private reading<T>(key: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw this.readFailure(key, error);
+    }
+  }
+
+  private readFailure(key: string, error: unknown): OperatingError {
+    const code = codeOf(error);
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_DECODE_ERROR') return corrupt(key, error);
+    return new OperatingError('read_failed', `cannot read the database in ${this.directory}`, null, error);
+  }
+
+  private openFailure(error: unknown): OperatingError {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    const code = codeOf(cause);
+    if (code === 'LEVEL_LOCKED') {
+      return new OperatingError(
+        'directory_in_use',
+        `the database in ${this.directory} is open in another process`,
+        'Stop the other process, or give this one a data directory of its own.',
+        error,
+      );
+    }
+    if (code === 'LEVEL_CORRUPTION') return corrupt(this.directory, error);
+    return new OperatingError('open_failed', `cannot open the database in ${this.directory}`, null, error);
+  }
+}

@@ -1,0 +1,81 @@
+import { concatBytes, equalBytes } from '../core/base/bytes.ts';
+import { checksum } from './checksum.ts';
+
+/** The first bytes of every log file: name and version of the format. */
+export const WAL_MAGIC = new Uint8Array([0x50, 0x48, 0x57, 0x41, 0x4c, 0x00, 0x00, 0x01]);
+
+/** Largest record, in bytes; a longer length in a file is damage. */
+export const WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Length, checksum of the payload, checksum of these two: a damaged length cannot pass for a torn record. */
+const HEADER_BYTES = 12;
+const SECTOR_BYTES = 512;
+
+export function encodeWalRecord(payload: Uint8Array): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, payload.length);
+  view.setUint32(4, checksum(payload));
+  view.setUint32(8, checksum(header.subarray(0, 8)));
+  return concatBytes(header, payload);
+}
+
+export interface WalScan {
+  readonly records: readonly Uint8Array[];
+  /** Bytes from the start that are whole records; what follows is a torn tail. */
+  readonly validBytes: number;
+  /** Offset of a bad record that is no torn tail; null when there is none. */
+  readonly corruptAt: number | null;
+}
+
+/** A record, where it ends when it is whole, or what is wrong: `torn` ends the log, `bad` reaches to `end`. */
+type Step =
+  | { readonly payload: Uint8Array; readonly end: number }
+  | { readonly fault: 'torn' | 'bad'; readonly end: number };
+
+function readRecord(file: Uint8Array, offset: number): Step {
+  const headerEnd = offset + HEADER_BYTES;
+  if (file.length < headerEnd) return { fault: 'torn', end: file.length };
+  const header = file.subarray(offset, headerEnd);
+  const view = new DataView(header.buffer, header.byteOffset, HEADER_BYTES);
+  const length = view.getUint32(0);
+  if (view.getUint32(8) !== checksum(header.subarray(0, 8)) || length > WAL_RECORD_BYTES_MAX) {
+    return { fault: 'bad', end: headerEnd };
+  }
+  const end = headerEnd + length;
+  if (end > file.length) return { fault: 'torn', end: file.length };
+  const payload = file.subarray(headerEnd, end);
+  return view.getUint32(4) === checksum(payload)
+    ? { payload: new Uint8Array(payload), end }
+    : { fault: 'bad', end };
+}
+
+/**
+ * A crash between write and flush leaves a prefix of what was being written, or a file that was made longer and holds zeros
+ * from some sector on. Only these are a torn tail; any other bad record was durable and is damaged (SCENARIOS 66).
+ * @returns true when the record in [offset, end) reaches into zeros that go on to the end of the file
+ */
+function reachesZeroTail(file: Uint8Array, offset: number, end: number): boolean {
+  let zerosFrom = file.length;
+  while (zerosFrom > offset && file[zerosFrom - 1] === 0) zerosFrom -= 1;
+  const hole = zerosFrom === offset ? offset : Math.ceil(zerosFrom / SECTOR_BYTES) * SECTOR_BYTES;
+  return hole < Math.min(end, file.length);
+}
+
+/** Reads a whole log file. The file is created by renaming a complete one, so its first bytes are never torn. */
+export function scanWal(file: Uint8Array): WalScan {
+  const magic = file.subarray(0, WAL_MAGIC.length);
+  if (!equalBytes(magic, WAL_MAGIC)) return { records: [], validBytes: 0, corruptAt: 0 };
+  const records: Uint8Array[] = [];
+  let offset = WAL_MAGIC.length;
+  while (offset < file.length) {
+    const step = readRecord(file, offset);
+    if ('fault' in step) {
+      const torn = step.fault === 'torn' || reachesZeroTail(file, offset, step.end);
+      return { records, validBytes: offset, corruptAt: torn ? null : offset };
+    }
+    records.push(step.payload);
+    offset = step.end;
+  }
+  return { records, validBytes: offset, corruptAt: null };
+}

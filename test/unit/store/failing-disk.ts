@@ -1,0 +1,69 @@
+import {
+  type DiskFile,
+  type FileOperations,
+  nodeFileOperations,
+} from '../../../src/store/file-operations.ts';
+
+export type DiskStep = 'write' | 'sync' | 'rename' | 'syncDirectory' | 'create';
+
+/**
+ * The real disk with a fault at the n-th step. A failing write leaves a prefix behind, as a full disk does.
+ * After the fault nothing works any more: the process is taken for dead.
+ */
+export class FailingDisk implements FileOperations {
+  readonly steps: DiskStep[] = [];
+
+  constructor(private readonly failAt: number) {}
+
+  /** @returns true when this step is to fail */
+  private count(step: DiskStep): boolean {
+    this.steps.push(step);
+    return this.steps.length > this.failAt;
+  }
+
+  private check(step: DiskStep): void {
+    if (this.count(step)) throw new Error(`injected failure of ${step}`);
+  }
+
+  private wrap(file: DiskFile): DiskFile {
+    return {
+      readAll: () => file.readAll(),
+      write: async (bytes, position) => {
+        const dead = this.steps.length > this.failAt;
+        if (!this.count('write')) return file.write(bytes, position);
+        if (!dead) await file.write(bytes.subarray(0, Math.floor(bytes.length / 2)), position);
+        throw new Error('injected failure of write');
+      },
+      sync: async () => {
+        this.check('sync');
+        await file.sync();
+      },
+      truncate: bytes => file.truncate(bytes),
+      close: () => file.close(),
+    };
+  }
+
+  async openExisting(path: string): Promise<DiskFile | null> {
+    const file = await nodeFileOperations.openExisting(path);
+    return file === null ? null : this.wrap(file);
+  }
+
+  async create(path: string): Promise<DiskFile> {
+    this.check('create');
+    return this.wrap(await nodeFileOperations.create(path));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.check('rename');
+    await nodeFileOperations.rename(from, to);
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    this.check('syncDirectory');
+    await nodeFileOperations.syncDirectory(directory);
+  }
+
+  remove(path: string): Promise<void> {
+    return nodeFileOperations.remove(path);
+  }
+}
