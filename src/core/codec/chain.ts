@@ -8,7 +8,7 @@ import { Writer } from './writer.ts';
 
 export type VoteTag = 'prepare' | 'commit';
 
-function writeHeader(writer: Writer, header: Header): void {
+export function writeHeader(writer: Writer, header: Header): void {
   writer
     .u16(header.version)
     .hash(header.chainId)
