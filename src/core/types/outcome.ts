@@ -14,6 +14,7 @@ export const OUTCOMES = {
   memberRevoked: 13,
   badProof: 14,
   peerIdTaken: 15,
+  lastAdministrator: 16,
   projectExists: 20,
   unknownProject: 21,
   notOwner: 22,

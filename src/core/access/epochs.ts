@@ -1,0 +1,97 @@
+import { assert, assertDefined } from '../base/assert.ts';
+import type { MemberId } from '../base/ids.ts';
+import { findMember } from '../ledger/read.ts';
+import { LIMITS } from '../types/limits.ts';
+import { CUSTODY, type Envelope, type EpochOpening } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
+import type { Epoch, PhaseState, SystemState } from '../types/state.ts';
+import {
+  type CheckContext,
+  demand,
+  firstRefusal,
+  hasPublicKeyForm,
+  type LeafPlace,
+  type Rule,
+} from './rule.ts';
+import { phaseFor } from './standing.ts';
+
+/** Whose hands hold an epoch's secret. */
+export interface Keyholders {
+  readonly owner: MemberId;
+  readonly custody: number;
+  readonly participants: readonly { readonly member: MemberId }[];
+}
+
+/** The active participants, and the owner when the managing side keeps the keys (DESIGN.md section 5). */
+export function keyholders(system: SystemState, phase: Keyholders): ReadonlySet<MemberId> {
+  const named = phase.participants.map(entry => entry.member);
+  if (phase.custody === CUSTODY.manager) named.push(phase.owner);
+  return new Set(named.filter(id => findMember(system, id)?.revoked === false));
+}
+
+export function currentEpoch(phase: PhaseState): Epoch {
+  return assertDefined(phase.epochs.at(-1), 'a phase has an epoch from its first leaf on');
+}
+
+/** An envelope must be sealed to the key that its member holds now. */
+export function isForCurrentKey(system: SystemState, envelope: Envelope): boolean {
+  const member = findMember(system, envelope.member);
+  return member !== null && envelope.keyId === member.keys.length - 1 && envelope.sealed.length > 0;
+}
+
+/**
+ * An epoch is made by one who will hold it, with exactly one envelope for each holder.
+ * @param phase as it is after the change that opens the epoch
+ * @param number the one that must be opened
+ */
+export function checkOpening(
+  { state, sender }: CheckContext,
+  phase: Keyholders,
+  number: number,
+  opening: EpochOpening,
+): number {
+  const system = state.system();
+  const holders = keyholders(system, phase);
+  const named = new Set(opening.envelopes.map(envelope => envelope.member));
+  return firstRefusal(
+    () => demand(holders.has(sender.id), OUTCOMES.custodyForbids),
+    () => demand(opening.number === number, OUTCOMES.staleEpoch),
+    () => demand(number < LIMITS.epochsPerPhase, OUTCOMES.limitReached),
+    () => demand(hasPublicKeyForm(opening.publicKey), OUTCOMES.malformed),
+    () =>
+      demand(
+        named.size === opening.envelopes.length &&
+          named.size === holders.size &&
+          opening.envelopes.every(
+            envelope => holders.has(envelope.member) && isForCurrentKey(system, envelope),
+          ),
+        OUTCOMES.badEnvelopes,
+      ),
+  );
+}
+
+/** A new epoch ends a freeze. */
+export function openEpoch(phase: PhaseState, opening: EpochOpening, place: LeafPlace): PhaseState {
+  const { number, commitment, publicKey } = opening;
+  assert(number === phase.epochs.length, 'epochs are numbered without gaps');
+  const epoch: Epoch = { number, commitment, publicKey, startPosition: place.position, height: place.height };
+  return { ...phase, frozen: false, epochs: [...phase.epochs, epoch] };
+}
+
+export const epochRotate: Rule<'epochRotate'> = {
+  scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
+  check: (context, [content]) => {
+    const phase = phaseFor(context, 'epochRotate', content.phase);
+    if (typeof phase === 'number') return phase;
+    return firstRefusal(
+      () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
+      () => checkOpening(context, phase, phase.epochs.length, content.epoch),
+    );
+  },
+  apply: {
+    phase: (state, content, place) => {
+      const phase = openEpoch(assertDefined(state, 'a phase with epochs exists'), content.epoch, place);
+      return { ...phase, membershipVersion: phase.membershipVersion + 1 };
+    },
+  },
+};

@@ -1,0 +1,136 @@
+import { assertDefined } from '../base/assert.ts';
+import { memberCardBytes } from '../codec/operation.ts';
+import { findMember, memberOfPeer } from '../ledger/read.ts';
+import { LIMITS } from '../types/limits.ts';
+import type { MemberCard } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
+import type { Member, MemberKey, PhaseState, SystemState } from '../types/state.ts';
+import { type CheckContext, demand, firstRefusal, hasPublicKeyForm, type Rule } from './rule.ts';
+import { isAdministrator } from './standing.ts';
+
+function peerIdsAreFree(system: SystemState, card: MemberCard): boolean {
+  return card.peerIds.every(peerId => {
+    const holder = memberOfPeer(system, peerId);
+    const isValidator = system.validatorSet.validators.some(validator => validator.peerId === peerId);
+    return !isValidator && (holder === null || holder.id === card.id);
+  });
+}
+
+export function hasCardForm(card: MemberCard): boolean {
+  const peerIds = new Set(card.peerIds);
+  return (
+    card.name.length > 0 &&
+    hasPublicKeyForm(card.signingKey) &&
+    hasPublicKeyForm(card.sealingKey) &&
+    peerIds.size === card.peerIds.length &&
+    !peerIds.has('')
+  );
+}
+
+/** What registering and rotating ask of a card; the proof shows that the sender holds the new signing key. */
+function checkCard(context: CheckContext, card: MemberCard, proof: Uint8Array): number {
+  const { suite, state } = context;
+  return firstRefusal(
+    () => demand(hasCardForm(card), OUTCOMES.malformed),
+    () => demand(peerIdsAreFree(state.system(), card), OUTCOMES.peerIdTaken),
+    () =>
+      demand(suite.verify(card.signingKey, memberCardBytes(state.chainId, card), proof), OUTCOMES.badProof),
+  );
+}
+
+/**
+ * A key holds for leaves with `fromHeight ≤ height < untilHeight` (no end while `untilHeight` is 0). Signatures are checked
+ * against the state before the block, so a key that a block brings holds from the next height on.
+ */
+function newKey(card: MemberCard, fromHeight: number): MemberKey {
+  return { signingKey: card.signingKey, sealingKey: card.sealingKey, fromHeight, untilHeight: 0 };
+}
+
+export function newMember(card: MemberCard, fromHeight: number): Member {
+  const { id, name, peerIds } = card;
+  return { id, name, version: 0, revoked: false, peerIds, keys: [newKey(card, fromHeight)] };
+}
+
+function endCurrentKey(keys: readonly MemberKey[], untilHeight: number): MemberKey[] {
+  return keys.map((key, index) => (index === keys.length - 1 ? { ...key, untilHeight } : key));
+}
+
+function replaceMember(system: SystemState, member: Member): SystemState {
+  const members = system.members.map(other => (other.id === member.id ? member : other));
+  return { ...system, version: system.version + 1, members };
+}
+
+export const memberRegister: Rule<'memberRegister'> = {
+  scopes: ({ state }) => [state.logIdOf('system', state.chainId)],
+  check: (context, [{ card, proof }]) => {
+    const system = context.state.system();
+    return firstRefusal(
+      () => demand(isAdministrator(system, context.sender), OUTCOMES.notAdministrator),
+      () => demand(findMember(system, card.id) === null, OUTCOMES.memberExists),
+      () => demand(system.members.length < LIMITS.membersMax, OUTCOMES.limitReached),
+      () => checkCard(context, card, proof),
+    );
+  },
+  apply: {
+    system: (system, { card }, { height }) => {
+      const after = system.members.findIndex(other => other.id > card.id);
+      const index = after < 0 ? system.members.length : after;
+      const members = system.members.toSpliced(index, 0, newMember(card, height + 1));
+      return { ...system, version: system.version + 1, members };
+    },
+  },
+};
+
+/** The member itself, with its current key, names its next card; every rotation adds a key entry. */
+export const memberRotate: Rule<'memberRotate'> = {
+  scopes: ({ state }) => [state.logIdOf('system', state.chainId)],
+  check: (context, [{ card, proof, expectedVersion }]) =>
+    firstRefusal(
+      () => demand(card.id === context.sender.id, OUTCOMES.notOwner),
+      () => demand(expectedVersion === context.sender.version, OUTCOMES.staleVersion),
+      () => demand(context.sender.keys.length < LIMITS.keysPerMember, OUTCOMES.limitReached),
+      () => checkCard(context, card, proof),
+    ),
+  apply: {
+    system: (system, { card }, { height }) => {
+      const member = assertDefined(findMember(system, card.id), 'a member that rotates exists');
+      const keys = [...endCurrentKey(member.keys, height + 1), newKey(card, height + 1)];
+      const { name, peerIds } = card;
+      return replaceMember(system, { ...member, name, peerIds, version: member.version + 1, keys });
+    },
+  },
+};
+
+/** As many administrators must stay as governance needs; otherwise nobody could ever change the consortium again. */
+function leavesEnoughAdministrators(system: SystemState, without: Member): boolean {
+  if (!isAdministrator(system, without)) return true;
+  const active = system.administrators.filter(id => findMember(system, id)?.revoked === false);
+  return active.length > system.administratorThreshold;
+}
+
+/** Effective at once within the block; the executor adds a leaf to each phase that the member is in. */
+export const memberRevoke: Rule<'memberRevoke'> = {
+  scopes: ({ state }) => [state.logIdOf('system', state.chainId)],
+  check: ({ state, sender }, [content]) => {
+    const system = state.system();
+    if (!isAdministrator(system, sender)) return OUTCOMES.notAdministrator;
+    const member = findMember(system, content.member);
+    if (member === null) return OUTCOMES.unknownMember;
+    if (member.revoked) return OUTCOMES.memberRevoked;
+    return demand(leavesEnoughAdministrators(system, member), OUTCOMES.lastAdministrator);
+  },
+  apply: {
+    system: (system, content, { height }) => {
+      const member = assertDefined(findMember(system, content.member), 'a member that is revoked exists');
+      const keys = endCurrentKey(member.keys, height + 1);
+      return replaceMember(system, { ...member, version: member.version + 1, revoked: true, keys });
+    },
+    // the derived leaf carries no part: freezing needs to know only that someone who holds the keys is out
+    phase: state => freeze(assertDefined(state, 'a phase with a revoked member exists')),
+  },
+};
+
+/** Writing stops until the next epoch; membership changes under way must be made again. */
+function freeze(phase: PhaseState): PhaseState {
+  return { ...phase, frozen: true, membershipVersion: phase.membershipVersion + 1 };
+}

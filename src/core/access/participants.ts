@@ -1,0 +1,155 @@
+import { assertDefined } from '../base/assert.ts';
+import type { MemberId } from '../base/ids.ts';
+import { findMember } from '../ledger/read.ts';
+import { LIMITS } from '../types/limits.ts';
+import { CUSTODY, GRANTS, type ParticipantAdd } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
+import type { Participant, PhaseState, SystemState } from '../types/state.ts';
+import { checkOpening, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
+import { type CheckContext, demand, firstRefusal, insertById, type LeafPlace, type Rule } from './rule.ts';
+import { checkNewcomer, hasRole, participantOf, phaseFor } from './standing.ts';
+
+function withoutMember(phase: PhaseState, member: MemberId): PhaseState {
+  return { ...phase, participants: phase.participants.filter(entry => entry.member !== member) };
+}
+
+/** The first epoch whose secret the sender itself was given; null when it holds none. */
+function earliestEpochHeld({ state, sender }: CheckContext, phase: PhaseState): number | null {
+  if (!keyholders(state.system(), phase).has(sender.id)) return null;
+  if (phase.custody === CUSTODY.manager && phase.owner === sender.id) return 0;
+  return participantOf(phase, sender.id)?.fromEpoch ?? null;
+}
+
+/** A grant of history hands out only what the sender holds; a grant of none opens a new epoch. */
+function checkGrant(context: CheckContext, phase: PhaseState, content: ParticipantAdd): number {
+  const { envelope, epoch, fromEpoch, grant } = content;
+  if (grant !== GRANTS.fromEpoch && fromEpoch !== 0) return OUTCOMES.malformed;
+  if (grant === GRANTS.none) {
+    if (envelope !== null || epoch === null) return OUTCOMES.badEnvelopes;
+    const participants = [...phase.participants, { member: content.member }];
+    return checkOpening(context, { ...phase, participants }, phase.epochs.length, epoch);
+  }
+  if (envelope === null || epoch !== null) return OUTCOMES.badEnvelopes;
+  const held = earliestEpochHeld(context, phase);
+  return firstRefusal(
+    () => demand(fromEpoch < phase.epochs.length, OUTCOMES.staleEpoch),
+    () => demand(held !== null && held <= fromEpoch, OUTCOMES.custodyForbids),
+    () =>
+      demand(
+        envelope.member === content.member && isForCurrentKey(context.state.system(), envelope),
+        OUTCOMES.badEnvelopes,
+      ),
+  );
+}
+
+/** What the newcomer may read: from its own leaf on, or from where the granted epoch begins. */
+function newcomer(phase: PhaseState, content: ParticipantAdd, place: LeafPlace): Participant {
+  const { member, roles, grant, fromEpoch } = content;
+  if (grant === GRANTS.none) {
+    return { member, roles, startPosition: place.position, fromEpoch: phase.epochs.length };
+  }
+  if (grant === GRANTS.all) return { member, roles, startPosition: 0, fromEpoch: 0 };
+  const granted = assertDefined(phase.epochs[fromEpoch], 'a granted epoch exists');
+  return { member, roles, startPosition: granted.startPosition, fromEpoch };
+}
+
+export const participantAdd: Rule<'participantAdd'> = {
+  scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
+  check: (context, [content]) => {
+    const phase = phaseFor(context, 'participantAdd', content.phase);
+    if (typeof phase === 'number') return phase;
+    return firstRefusal(
+      () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
+      () => demand(participantOf(phase, content.member) === null, OUTCOMES.alreadyParticipant),
+      () => checkNewcomer(context.state, content.member),
+      () => demand(phase.participants.length < LIMITS.participantsPerPhase, OUTCOMES.limitReached),
+      () => checkGrant(context, phase, content),
+    );
+  },
+  apply: {
+    phase: (state, content, place) => {
+      const phase = assertDefined(state, 'a phase with participants exists');
+      const participants = insertById(phase.participants, newcomer(phase, content, place));
+      const grown = { ...phase, participants, membershipVersion: phase.membershipVersion + 1 };
+      return content.epoch === null ? grown : openEpoch(grown, content.epoch, place);
+    },
+  },
+};
+
+/** Participants that can make the next epoch when the managing side cannot. */
+function rotatorCount(system: SystemState, phase: PhaseState): number {
+  const active = phase.participants.filter(entry => findMember(system, entry.member)?.revoked === false);
+  return active.filter(entry => entry.member === phase.owner || hasRole(entry, 'steward')).length;
+}
+
+/** Under custody of the participants, nobody else could ever open the next epoch. */
+function keepsRotator(system: SystemState, before: PhaseState, after: PhaseState): boolean {
+  if (before.custody !== CUSTODY.participants) return true;
+  return rotatorCount(system, after) > 0 || rotatorCount(system, before) === 0;
+}
+
+export const participantRemove: Rule<'participantRemove'> = {
+  scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
+  check: (context, [content]) => {
+    const phase = phaseFor(context, 'participantRemove', content.phase);
+    if (typeof phase === 'number') return phase;
+    const system = context.state.system();
+    const after = withoutMember(phase, content.member);
+    const senderHolds = keyholders(system, after).has(context.sender.id);
+    const { epoch } = content;
+    return firstRefusal(
+      () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
+      () => demand(participantOf(phase, content.member) !== null, OUTCOMES.notParticipant),
+      () => demand(keepsRotator(system, phase, after), OUTCOMES.lastSteward),
+      () => demand(phase.former.length < LIMITS.formerPerPhase, OUTCOMES.limitReached),
+      () => demand(epoch !== null || !senderHolds, OUTCOMES.badEnvelopes),
+      // one who will not hold the epoch (an outside owner, or whoever removes itself) must not make it
+      () => (epoch === null ? OUTCOMES.committed : checkOpening(context, after, phase.epochs.length, epoch)),
+    );
+  },
+  apply: {
+    phase: (state, content, place) => {
+      const phase = assertDefined(state, 'a phase with participants exists');
+      const leaving = assertDefined(participantOf(phase, content.member), 'who is removed was in the phase');
+      const interval = {
+        member: leaving.member,
+        startPosition: leaving.startPosition,
+        endPosition: place.position + 1,
+      };
+      const shrunk = {
+        ...withoutMember(phase, content.member),
+        former: [...phase.former, interval],
+        membershipVersion: phase.membershipVersion + 1,
+      };
+      return content.epoch === null ? { ...shrunk, frozen: true } : openEpoch(shrunk, content.epoch, place);
+    },
+  },
+};
+
+function withRoles(phase: PhaseState, member: MemberId, roles: number): PhaseState {
+  const participants = phase.participants.map(entry =>
+    entry.member === member ? { ...entry, roles } : entry,
+  );
+  return { ...phase, participants };
+}
+
+export const participantRole: Rule<'participantRole'> = {
+  scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
+  check: (context, [content]) => {
+    const phase = phaseFor(context, 'participantRole', content.phase);
+    if (typeof phase === 'number') return phase;
+    const after = withRoles(phase, content.member, content.roles);
+    return firstRefusal(
+      () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
+      () => demand(participantOf(phase, content.member) !== null, OUTCOMES.notParticipant),
+      () => demand(keepsRotator(context.state.system(), phase, after), OUTCOMES.lastSteward),
+    );
+  },
+  apply: {
+    phase: (state, content) => {
+      const phase = assertDefined(state, 'a phase with participants exists');
+      const after = withRoles(phase, content.member, content.roles);
+      return { ...after, membershipVersion: phase.membershipVersion + 1 };
+    },
+  },
+};

@@ -1,0 +1,23 @@
+import { LIFECYCLE } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
+import { currentEpoch } from './epochs.ts';
+import { demand, firstRefusal, type Rule } from './rule.ts';
+import { phaseFor } from './standing.ts';
+
+/** The phase is named by its log id only: the parts of a record do not repeat it. A record changes no state but its log. */
+export const recordPut: Rule<'recordPut'> = {
+  scopes: ({ scopes }) => scopes.slice(0, 1),
+  check: (context, [meta]) => {
+    const ref = context.state.logScope(context.scopes[0]!);
+    if (ref === null) return OUTCOMES.unknownPhase;
+    if (ref.scope !== 'phase') return OUTCOMES.wrongScopes;
+    const phase = phaseFor(context, 'recordPut', ref.id);
+    if (typeof phase === 'number') return phase;
+    return firstRefusal(
+      () => demand(phase.lifecycle === LIFECYCLE.open, OUTCOMES.wrongLifecycle),
+      () => demand(!phase.frozen, OUTCOMES.phaseFrozen),
+      () => demand(meta.epoch === currentEpoch(phase).number, OUTCOMES.staleEpoch),
+    );
+  },
+  apply: {},
+};

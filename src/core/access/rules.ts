@@ -1,0 +1,29 @@
+import type { KindName } from '../types/operation.ts';
+import { epochRotate } from './epochs.ts';
+import { phaseHandover } from './handover.ts';
+import { memberRegister, memberRevoke, memberRotate } from './members.ts';
+import { participantAdd, participantRemove, participantRole } from './participants.ts';
+import { phaseAdd, phaseClose, phaseOpen } from './phases.ts';
+import { projectArchive, projectCreate } from './projects.ts';
+import { fileReceipt } from './receipts.ts';
+import { recordPut } from './records.ts';
+import type { Rule } from './rule.ts';
+
+/** Every kind of transaction that this protocol version executes. */
+export const RULES: { readonly [K in KindName]: Rule<K> } = {
+  memberRegister,
+  memberRotate,
+  memberRevoke,
+  projectCreate,
+  projectArchive,
+  phaseAdd,
+  phaseOpen,
+  phaseClose,
+  phaseHandover,
+  participantAdd,
+  participantRemove,
+  participantRole,
+  epochRotate,
+  recordPut,
+  fileReceipt,
+};

@@ -1,0 +1,95 @@
+import type { MemberId, PhaseId, ProjectId } from '../base/ids.ts';
+import type { ScopeRef } from '../codec/state.ts';
+import { findMember } from '../ledger/read.ts';
+import { LIMITS } from '../types/limits.ts';
+import { type KindName, ROLES } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
+import type { Member, Participant, PhaseState, ProjectState, SystemState } from '../types/state.ts';
+import type { CheckContext, LedgerReader } from './rule.ts';
+
+/**
+ * Who may do what; any one of the names suffices. `self` is the member concerned, `owner` the project's or phase's owner,
+ * the other names after it are roles in the phase (for a handover: in the source). A revoked member may nothing.
+ */
+export const WHO_MAY = {
+  memberRegister: ['administrator'],
+  memberRotate: ['self'],
+  memberRevoke: ['administrator'],
+  projectCreate: ['member'],
+  projectArchive: ['owner'],
+  phaseAdd: ['owner'],
+  phaseOpen: ['owner', 'steward'],
+  phaseClose: ['owner', 'steward'],
+  phaseHandover: ['owner', 'steward'],
+  participantAdd: ['owner', 'steward'],
+  participantRemove: ['owner', 'steward'],
+  participantRole: ['owner', 'steward'],
+  epochRotate: ['owner', 'steward'],
+  recordPut: ['contributor', 'steward'],
+  fileReceipt: ['participant'],
+} as const satisfies Record<KindName, readonly Standing[]>;
+
+export type Standing =
+  | 'administrator'
+  | 'self'
+  | 'member'
+  | 'owner'
+  | 'steward'
+  | 'contributor'
+  | 'participant';
+
+export function isAdministrator(system: SystemState, member: Member): boolean {
+  return !member.revoked && system.administrators.includes(member.id);
+}
+
+export function participantOf(phase: PhaseState, member: MemberId): Participant | null {
+  return phase.participants.find(entry => entry.member === member) ?? null;
+}
+
+export function hasRole(participant: Participant | null, role: keyof typeof ROLES): boolean {
+  return participant !== null && (participant.roles & ROLES[role]) !== 0;
+}
+
+function hasStanding(phase: PhaseState, member: MemberId, standing: Standing): boolean {
+  if (standing === 'owner') return phase.owner === member;
+  const participant = participantOf(phase, member);
+  if (standing === 'participant') return participant !== null;
+  if (standing === 'steward' || standing === 'contributor') return hasRole(participant, standing);
+  return false;
+}
+
+/** The phase if the sender may do this in it; otherwise the outcome that says why not. */
+export function phaseFor(context: CheckContext, kind: KindName, id: PhaseId): PhaseState | number {
+  const phase = context.state.phase(id);
+  if (phase === null) return OUTCOMES.unknownPhase;
+  const member = context.sender.id;
+  if (WHO_MAY[kind].some(standing => hasStanding(phase, member, standing))) return phase;
+  return participantOf(phase, member) === null ? OUTCOMES.notParticipant : OUTCOMES.roleMissing;
+}
+
+/** The project if the sender owns it; otherwise the outcome that says why not. */
+export function ownProject(context: CheckContext, id: ProjectId): ProjectState | number {
+  const project = context.state.project(id);
+  if (project === null) return OUTCOMES.unknownProject;
+  return project.owner === context.sender.id ? project : OUTCOMES.notOwner;
+}
+
+/** A member that may be brought into a phase. */
+export function checkNewcomer(state: LedgerReader, id: MemberId): number {
+  const member = findMember(state.system(), id);
+  if (member === null) return OUTCOMES.unknownMember;
+  if (member.revoked) return OUTCOMES.memberRevoked;
+  return state.memberScopeCount(id) < LIMITS.scopesPerMember ? OUTCOMES.committed : OUTCOMES.limitReached;
+}
+
+/**
+ * Whether a refused transaction of this member leaves a leaf in the scope: only where it belongs, so that a stranger cannot
+ * write into a foreign log.
+ */
+export function mayLeaveRefusal(state: LedgerReader, member: Member, ref: ScopeRef): boolean {
+  if (member.revoked) return false;
+  if (ref.scope === 'system') return true;
+  if (ref.scope === 'project') return state.project(ref.id)?.owner === member.id;
+  const phase = state.phase(ref.id);
+  return phase !== null && (phase.owner === member.id || participantOf(phase, member.id) !== null);
+}
