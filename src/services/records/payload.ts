@@ -1,0 +1,146 @@
+import { utf8, utf8Decode } from '../../core/base/bytes.ts';
+import { type Hash, isHash } from '../../core/base/ids.ts';
+import type { FileReference } from '../../core/types/operation.ts';
+import { type Refusal, refuse } from './refusal.ts';
+
+/** A file of a record as its readers know it; the chain shows the first three only. */
+export interface RecordFile {
+  /** CIDv1 text of the UnixFS root over the ciphertext. */
+  readonly cid: string;
+  readonly keyCommitment: Hash;
+  readonly ciphertextBytes: number;
+  /** Content key, 32 bytes. */
+  readonly key: Uint8Array;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly plaintextBytes: number;
+  /** SHA-256 of the plaintext: finds a file that is in the phase already. */
+  readonly plaintextHash: Hash;
+}
+
+/** What a record says; all of it is encrypted. */
+export interface RecordContent {
+  /** The application's name for the kind of record; may be empty. */
+  readonly type: string;
+  readonly title: string;
+  readonly mediaType: string;
+  readonly data: Uint8Array;
+  readonly files: readonly RecordFile[];
+}
+
+const VERSION = 1;
+/** Longest texts, in bytes of UTF-8. */
+const TEXT_BYTES_MAX = { type: 128, title: 1024, mediaType: 256, name: 1024 } as const;
+
+/** JSON with sorted keys and no white space: one value, one text (RFC 8785 for the values that occur here). */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+/** Null for anything but the one base64 form of some bytes. */
+function fromBase64(text: string): Uint8Array | null {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? new Uint8Array(bytes) : null;
+}
+
+/** Names the first text that is too long; null when all fit. */
+export function checkContent(content: RecordContent): Refusal | null {
+  const texts: [keyof typeof TEXT_BYTES_MAX, string][] = [
+    ['type', content.type],
+    ['title', content.title],
+    ['mediaType', content.mediaType],
+    ...content.files.flatMap((file): [keyof typeof TEXT_BYTES_MAX, string][] => [
+      ['name', file.name],
+      ['mediaType', file.mediaType],
+    ]),
+  ];
+  for (const [field, text] of texts) {
+    const bytes = utf8(text).length;
+    if (bytes <= TEXT_BYTES_MAX[field]) continue;
+    const detail = `the ${field} "${text.slice(0, 40)}…" has ${bytes} bytes, at most ${TEXT_BYTES_MAX[field]}`;
+    return refuse('too_large', detail, 'Shorten it.');
+  }
+  return null;
+}
+
+/** Plaintext of a payload: canonical JSON in UTF-8. Data that is text stays readable, everything else is base64. */
+export function encodePayload(content: RecordContent): Uint8Array {
+  const text = utf8Decode(content.data);
+  const files = content.files.map(file => ({
+    cid: file.cid,
+    key: toBase64(file.key),
+    name: file.name,
+    mediaType: file.mediaType,
+    bytes: file.plaintextBytes,
+    hash: file.plaintextHash,
+  }));
+  const { type, title, mediaType } = content;
+  const data = text === null ? { base64: toBase64(content.data) } : { text };
+  return utf8(canonicalJson({ v: VERSION, type, title, mediaType, data, files }));
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function decodeData(value: unknown): Uint8Array | null {
+  if (!isJson(value)) return null;
+  if (typeof value.text === 'string') return utf8(value.text);
+  return typeof value.base64 === 'string' ? fromBase64(value.base64) : null;
+}
+
+/** The signed metadata names the file; the payload adds what only readers may know. Null when the two disagree. */
+function decodeFile(value: unknown, reference: FileReference): RecordFile | null {
+  if (!isJson(value)) return null;
+  const { cid, key, name, mediaType, bytes, hash } = value;
+  if (cid !== reference.cid || typeof key !== 'string') return null;
+  const keyBytes = fromBase64(key);
+  if (keyBytes?.length !== 32 || typeof name !== 'string' || typeof mediaType !== 'string') return null;
+  if (!Number.isSafeInteger(bytes) || (bytes as number) < 0 || !isHash(hash)) return null;
+  const { keyCommitment, ciphertextBytes } = reference;
+  const plaintextBytes = bytes as number;
+  return {
+    ...{ cid, keyCommitment, ciphertextBytes },
+    key: keyBytes,
+    name,
+    mediaType,
+    plaintextBytes,
+    plaintextHash: hash,
+  };
+}
+
+/**
+ * Null for bytes that this version did not write, or that name other files than the signed metadata does. An author is
+ * a participant, not a friend: nothing of it is trusted.
+ * @param references of the record's metadata
+ */
+export function decodePayload(bytes: Uint8Array, references: readonly FileReference[]): RecordContent | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8Decode(bytes) ?? '');
+  } catch {
+    return null;
+  }
+  if (!isJson(value) || value.v !== VERSION || !Array.isArray(value.files)) return null;
+  const { type, title, mediaType } = value;
+  if (typeof type !== 'string' || typeof title !== 'string' || typeof mediaType !== 'string') return null;
+  const data = decodeData(value.data);
+  if (data === null || value.files.length !== references.length) return null;
+  const files: RecordFile[] = [];
+  for (const [index, entry] of value.files.entries()) {
+    const file = decodeFile(entry, references[index]!);
+    if (file === null) return null;
+    files.push(file);
+  }
+  const content: RecordContent = { type, title, mediaType, data, files };
+  return checkContent(content) === null ? content : null;
+}

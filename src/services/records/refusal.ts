@@ -1,0 +1,79 @@
+import type { Reject } from '../../core/base/reject.ts';
+import { type OutcomeName, outcomeName } from '../../core/types/outcome.ts';
+
+/** A refusal that reaches a person: what it is about is in `detail`, what to do next in `hint`. */
+export interface Refusal extends Reject {
+  readonly hint: string;
+}
+
+/** @param hint one sentence */
+export function refuse(code: string, detail: string, hint: string): Refusal {
+  return { reject: code, detail, hint, peer: 'ignore' };
+}
+
+const TRY_AGAIN = 'It changed meanwhile: look at it and try again.';
+
+/** What to do after the ledger refused; every outcome has a line. */
+const HINTS: { readonly [O in OutcomeName]: string } = {
+  committed: 'Nothing: it is committed.',
+  malformed: 'This program and the chain disagree about the format: compare their versions.',
+  expired: 'Nothing of it was written: send it again.',
+  unknownSender: 'An administrator must register this member first.',
+  revokedKey: 'This key is no longer valid: use the current one, or ask an administrator.',
+  notAdministrator: 'Only an administrator of the consortium may do this.',
+  memberExists: 'Choose another member id, or rotate the keys of the existing member.',
+  unknownMember: 'An administrator must register the member first.',
+  memberRevoked: 'A revoked member cannot take part again: register a new one.',
+  badProof: 'The card must be signed with its own new signing key, for this chain.',
+  peerIdTaken: 'A node belongs to one member: use another transport key.',
+  lastAdministrator: 'Appoint another administrator first.',
+  projectExists: 'Create the project again: ids are drawn at random.',
+  unknownProject: 'The list of projects shows those that exist.',
+  notOwner: 'Only the owner of the project may do this.',
+  projectArchived: 'An archived project does not change any more: create a new one.',
+  staleVersion: TRY_AGAIN,
+  limitReached: 'A limit of the chain is reached: remove something first.',
+  phaseExists: 'Add the phase again: ids are drawn at random.',
+  unknownPhase: 'The list of phases shows those that exist.',
+  wrongLifecycle: 'The phase must be in another state (draft, open, closed) for this.',
+  cycle: 'A phase cannot come before itself.',
+  notSuccessor: 'The target must name the source as a predecessor.',
+  notParticipant: 'Only participants of the phase may do this: its owner or a steward can add you.',
+  roleMissing: 'Another role is needed: the owner or a steward of the phase can change roles.',
+  alreadyParticipant: 'Change the roles of the participant instead.',
+  staleMembership: TRY_AGAIN,
+  staleEpoch: 'The key epoch changed meanwhile: try again.',
+  phaseFrozen: 'Writing is frozen until a steward opens a new key epoch.',
+  badEnvelopes: 'A member rotated its keys meanwhile: try again.',
+  custodyForbids: 'Who makes the keys must hold them: a steward of the phase must do this.',
+  lastSteward: 'Make another participant steward first.',
+  unknownRecord: 'The list of records shows those of the phase.',
+  wrongScopes: 'This program and the chain disagree about the format: compare their versions.',
+};
+
+/**
+ * The ledger's refusal under the outcome's own name.
+ * @param what names the object and the deed, as in "add bob to phase 12ab…"
+ */
+export function refusalOfOutcome(outcome: number, what: string): Refusal {
+  const name = outcomeName(outcome);
+  if (name === null) return refuse(`outcome${outcome}`, `cannot ${what}`, HINTS.malformed);
+  return refuse(name, `the ledger refused to ${what}: ${name}`, HINTS[name]);
+}
+
+/** Ids are long; people need their beginning only. */
+export function short(id: string): string {
+  return id.slice(0, 12);
+}
+
+export function unknownPhase(phase: string): Refusal {
+  return refuse('unknown_phase', `no phase ${short(phase)} can be read here`, HINTS.unknownPhase);
+}
+
+export function unknownProject(project: string): Refusal {
+  return refuse('unknown_project', `no project ${short(project)} can be read here`, HINTS.unknownProject);
+}
+
+export function unknownMember(member: string): Refusal {
+  return refuse('unknown_member', `there is no member ${member}`, HINTS.unknownMember);
+}
