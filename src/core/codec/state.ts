@@ -47,7 +47,7 @@ export const STATE_KEYS = {
 
 const scopeNames = Object.keys(SCOPE_KINDS) as ScopeKind[];
 
-function readScopeKind(reader: Reader): ScopeKind {
+export function readScopeKind(reader: Reader): ScopeKind {
   const kind = readChoice(reader, 0, 2);
   return scopeNames.find(name => SCOPE_KINDS[name] === kind) ?? 'system';
 }

@@ -79,16 +79,17 @@ export function checkLogAbsent(sha256: Sha256, header: Header, logId: LogId, pro
 /** The transaction belongs to this leaf and this log, and brings no part of another scope. */
 function checkItem(header: Header, logId: LogId, leaf: Leaf, transaction: Transaction): Reject | null {
   const { body, signed } = transaction;
-  const where = `leaf ${leaf.position}`;
-  if (transaction.id !== leaf.transactionId) return reject('wrong_transaction', where);
-  if (body.chainId !== header.chainId) return reject('wrong_chain', where);
+  if (transaction.id !== leaf.transactionId) {
+    return reject('wrong_transaction', 'the leaf names another transaction');
+  }
+  if (body.chainId !== header.chainId) return reject('wrong_chain', 'transaction of another chain');
   const scope = body.scopes.indexOf(logId);
   const foreign = body.parts.some((part, index) => part.scope !== scope && signed.parts[index] !== null);
-  return foreign ? reject('foreign_part', `${where} carries a part of another scope`) : null;
+  return foreign ? reject('foreign_part', 'carries a part of another scope') : null;
 }
 
 /** One item at its place. Whether it was there is decided by the root, later. */
-export function readLogItem(
+export function checkLogItem(
   sha256: Sha256,
   header: Header,
   logId: LogId,
@@ -102,7 +103,7 @@ export function readLogItem(
   if (leaf.position !== position) {
     return reject('reordered', `leaf ${leaf.position} at position ${position}`);
   }
-  if (leaf.height > header.height) return reject('future_leaf', `leaf ${position} of height ${leaf.height}`);
+  if (leaf.height > header.height) return reject('future_leaf', `of height ${leaf.height}`);
   const transaction = decodeTransaction(sha256, item.transaction);
   if (isReject(transaction)) return transaction;
   const fault = checkItem(header, logId, leaf, transaction);
@@ -162,9 +163,9 @@ export function checkLogUpdate(
   if (fault !== null) return fault;
   const items: VerifiedItem[] = [];
   for (const [index, item] of update.items.entries()) {
-    const read = readLogItem(sha256, header, logId, from + index, item);
-    if (isReject(read)) return read;
-    items.push(read);
+    const checked = checkLogItem(sha256, header, logId, from + index, item);
+    if (isReject(checked)) return reject(checked.reject, `leaf ${from + index}: ${checked.detail}`);
+    items.push(checked);
   }
   const hashes = items.map(item => item.leafHash);
   const whole = appendLeaves(sha256, frontier, hashes);
