@@ -1,0 +1,99 @@
+import { assert } from '../core/base/assert.ts';
+import { concatBytes, hashBytes } from '../core/base/bytes.ts';
+import type { LogId, TransactionId } from '../core/base/ids.ts';
+import type { Diff, NewLeaf } from '../core/types/state.ts';
+import type { StoredBlock } from '../ports/chain-store.ts';
+import type { KvOperation } from '../ports/kv.ts';
+import {
+  encodeHashes,
+  encodeHeight,
+  encodeLocation,
+  encodeMapNode,
+  encodeStoredBlock,
+  encodeStoredLeaf,
+} from './chain-records.ts';
+import { keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
+
+/** One block's writes, by who must not see them before the block is whole. */
+export interface CommitWrites {
+  /** Values that change, read through the value cache. */
+  readonly values: readonly KvOperation[];
+  /** Map nodes, read through the node cache. */
+  readonly nodes: readonly KvOperation[];
+  /** New keys that readers reach only by way of the head or of a log's size. */
+  readonly immutable: readonly KvOperation[];
+}
+
+const put = (key: string, value: Uint8Array): KvOperation => ({ type: 'put', key, value });
+
+/** @param isStored true for a body that is on disk already with these bytes */
+export function blockWrites(
+  stored: StoredBlock,
+  ids: readonly TransactionId[],
+  transactions: readonly Uint8Array[],
+  isStored: (id: TransactionId, bytes: Uint8Array) => boolean,
+): KvOperation[] {
+  const { header, entries } = stored.block;
+  const height = encodeHeight(header.height);
+  const writes = [put(keys.block(header.height), encodeStoredBlock(stored)), put(keys.head, height)];
+  for (const [index, entry] of entries.entries()) {
+    const bytes = transactions[index]!;
+    const location = { height: header.height, index, outcome: entry.outcome };
+    writes.push(put(keys.location(entry.id), encodeLocation(location)));
+    if (!isStored(entry.id, bytes)) writes.push(put(keys.transaction(entry.id), bytes));
+  }
+  if (ids.length > 0) writes.push(put(keys.seenAt(header.height), encodeHashes(ids)));
+  for (const id of ids) writes.push(put(keys.seen(id), height));
+  return writes;
+}
+
+interface LogReader {
+  logSize(logId: LogId): number;
+  /** The page's hashes so far, 32 bytes each; empty for a new page. */
+  leafHashPage(logId: LogId, page: number): Uint8Array;
+}
+
+export function diffWrites(diff: Diff, logs: LogReader): CommitWrites {
+  const values: KvOperation[] = [];
+  const immutable: KvOperation[] = [];
+  for (const [key, value] of diff.state) {
+    values.push(value === null ? { type: 'delete', key: keys.state(key) } : put(keys.state(key), value));
+  }
+  const byLog = new Map<LogId, NewLeaf[]>();
+  for (const leaf of diff.leaves) {
+    const list = byLog.get(leaf.logId);
+    if (list === undefined) byLog.set(leaf.logId, [leaf]);
+    else list.push(leaf);
+    immutable.push(put(keys.leaf(leaf.logId, leaf.position), encodeStoredLeaf(leaf)));
+  }
+  for (const [logId, leaves] of byLog) values.push(...logWrites(logId, leaves, logs));
+  const nodes = [...diff.mapNodes].map(([hash, node]) =>
+    put(keys.mapNode(hash), encodeMapNode(diff.height, node)),
+  );
+  const stale = diff.staleMapNodes.filter(hash => !diff.mapNodes.has(hash));
+  if (stale.length > 0) immutable.push(put(keys.staleNodes(diff.height), encodeHashes(stale)));
+  return { values, nodes, immutable };
+}
+
+/** The log's new size and the pages of leaf hashes that grow. */
+function logWrites(logId: LogId, leaves: readonly NewLeaf[], logs: LogReader): KvOperation[] {
+  let size = logs.logSize(logId);
+  let page = Math.floor(size / LEAF_HASHES_PER_PAGE);
+  let hashes = size % LEAF_HASHES_PER_PAGE === 0 ? [] : [logs.leafHashPage(logId, page)];
+  const writes: KvOperation[] = [];
+  const flush = (): void => {
+    if (hashes.length > 0) writes.push(put(keys.leafHashPage(logId, page), concatBytes(...hashes)));
+  };
+  for (const leaf of leaves) {
+    assert(leaf.position === size, 'a leaf extends its log');
+    hashes.push(hashBytes(leaf.leafHash));
+    size += 1;
+    if (size % LEAF_HASHES_PER_PAGE !== 0) continue;
+    flush();
+    page += 1;
+    hashes = [];
+  }
+  flush();
+  writes.push(put(keys.logSize(logId), encodeHeight(size)));
+  return writes;
+}

@@ -1,0 +1,43 @@
+import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
+
+/**
+ * Every key that the chain store writes, in one place. Numbers are decimal and padded to the 16 digits of 2^53 − 1, so that
+ * keys sort as numbers do.
+ */
+const DIGITS = 16;
+
+export function ordered(number: number): string {
+  return String(number).padStart(DIGITS, '0');
+}
+
+/** Entries of the leaf-hash page that stand under one key: one read serves a stretch of a proof. */
+export const LEAF_HASHES_PER_PAGE = 64;
+
+export const keys = {
+  /** Height of the last committed block. */
+  head: 'meta/head',
+  block: (height: number) => `block/${ordered(height)}`,
+  /** Encoded `SignedTransaction`. */
+  transaction: (id: TransactionId) => `tx/${id}`,
+  /** Height, index, outcome. */
+  location: (id: TransactionId) => `at/${id}`,
+  logSize: (logId: LogId) => `size/${logId}`,
+  leaf: (logId: LogId, position: number) => `leaf/${logId}/${ordered(position)}`,
+  leafHashPage: (logId: LogId, page: number) => `hashes/${logId}/${ordered(page)}`,
+  state: (key: string) => `state/${key}`,
+  /** Height at which the node was added last, and the node. */
+  mapNode: (hash: Hash) => `node/${hash}`,
+  /** Nodes that a height made unreachable. */
+  staleNodes: (height: number) => `stale/${ordered(height)}`,
+  /** Height at which an id was committed or refused. */
+  seen: (id: TransactionId) => `seen/${id}`,
+  /** Ids of a height, for the day when they expire. */
+  seenAt: (height: number) => `seen-at/${ordered(height)}`,
+  /** Bodies that were stored ahead of their block while `height` was the head. */
+  ahead: (height: number, id: TransactionId) => `ahead/${ordered(height)}/${id}`,
+} as const;
+
+/** [from, to) of the heights below `height`. */
+export function below(prefix: 'stale' | 'seen-at' | 'ahead', height: number): { from: string; to: string } {
+  return { from: `${prefix}/`, to: `${prefix}/${ordered(Math.max(0, height))}` };
+}

@@ -1,0 +1,285 @@
+import { assert } from '../core/base/assert.ts';
+import { equalBytes, toHex } from '../core/base/bytes.ts';
+import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
+import type { Diff, StateView } from '../core/types/state.ts';
+import type { ChainStore, StoredBlock, StoredLeaf, TransactionLocation } from '../ports/chain-store.ts';
+import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+import { CachedReader } from './cached-reader.ts';
+import { blockWrites, type CommitWrites, diffWrites } from './chain-commit.ts';
+import {
+  decodeHashes,
+  decodeHeight,
+  decodeLocation,
+  decodeMapNode,
+  decodeStoredBlock,
+  decodeStoredLeaf,
+} from './chain-records.ts';
+import { corrupt } from './checksum.ts';
+import { below, keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
+import { LruCache } from './lru-cache.ts';
+
+export interface ChainStoreOptions {
+  /** `Parameters.replayWindowBlocks` at the head: ids of the last so many heights are known. 1,000 when not given. */
+  readonly replayWindowBlocks: () => number;
+  /** Map nodes stay readable this many blocks after the root left them, for proofs at recent heads. */
+  readonly staleNodeBlocks: number;
+  /** Bound of each of the two read caches. */
+  readonly cacheBytesMax: number;
+}
+
+const DEFAULTS: ChainStoreOptions = {
+  replayWindowBlocks: () => 1000,
+  staleNodeBlocks: 256,
+  cacheBytesMax: 32 * 1024 * 1024,
+};
+
+/** Weight of one entry in the cache of decoded blocks, beside its header. */
+const BLOCK_CACHE_ENTRIES = 65_536;
+/** Heights, or bodies, that one commit cleans up at most: cleaning keeps pace and never stalls a block. */
+const CLEANED_HEIGHTS_MAX = 8;
+const CLEANED_BODIES_MAX = 1024;
+const HASH_BYTES = 32;
+
+/** `ChainStore` over any key-value store: one block, one atomic synced write. */
+export class KvChainStore implements ChainStore {
+  readonly state: StateView;
+  private readonly options: ChainStoreOptions;
+  private readonly values: CachedReader;
+  private readonly nodes: CachedReader;
+  private readonly blocks: LruCache<number, StoredBlock>;
+  /** Bodies that are on disk, so that a block does not write again what was stored ahead of it. */
+  private readonly bodies: LruCache<TransactionId, Uint8Array>;
+  private headHeight: number | null = null;
+  private committing = false;
+  private failure: unknown = null;
+
+  /** @param kv opened before the first call; several processes never share it */
+  constructor(
+    private readonly kv: KeyValueStore,
+    options: Partial<ChainStoreOptions> = {},
+  ) {
+    this.options = { ...DEFAULTS, ...options };
+    this.values = new CachedReader(kv, this.options.cacheBytesMax);
+    this.nodes = new CachedReader(kv, this.options.cacheBytesMax);
+    this.blocks = new LruCache(BLOCK_CACHE_ENTRIES, stored => 16 + stored.block.entries.length);
+    this.bodies = new LruCache(this.options.cacheBytesMax, bytes => bytes.length + HASH_BYTES);
+    this.state = {
+      get: key => this.values.get(keys.state(key)),
+      mapNode: hash => this.mapNode(hash),
+      leafHash: (logId, position) =>
+        position < this.logSize(logId) ? this.leafHashes(logId, position, position + 1)[0]! : null,
+      seen: id => this.seen(id),
+    };
+  }
+
+  head(): StoredBlock | null {
+    const height = this.height();
+    return height < 0 ? null : this.block(height);
+  }
+
+  block(height: number): StoredBlock | null {
+    if (height < 0 || height > this.height()) return null;
+    const cached = this.blocks.get(height);
+    if (cached !== undefined) return cached;
+    const key = keys.block(height);
+    const stored = decodeStoredBlock(key, this.present(key));
+    this.blocks.set(height, stored);
+    return stored;
+  }
+
+  transaction(id: TransactionId): Uint8Array | null {
+    return this.bodies.get(id) ?? this.kv.get(keys.transaction(id));
+  }
+
+  locate(id: TransactionId): TransactionLocation | null {
+    const key = keys.location(id);
+    const bytes = this.kv.get(key);
+    const location = bytes === null ? null : decodeLocation(key, bytes);
+    return location === null || location.height > this.height() ? null : location;
+  }
+
+  logSize(logId: LogId): number {
+    const key = keys.logSize(logId);
+    const bytes = this.values.get(key);
+    return bytes === null ? 0 : decodeHeight(key, bytes);
+  }
+
+  leaves(logId: LogId, from: number, to: number, limit: number): readonly StoredLeaf[] {
+    const end = Math.min(to, this.logSize(logId), from + limit);
+    const leaves: StoredLeaf[] = [];
+    for (let position = from; position < end; position += 1) {
+      const key = keys.leaf(logId, position);
+      leaves.push(decodeStoredLeaf(key, this.present(key)));
+    }
+    return leaves;
+  }
+
+  leafHashes(logId: LogId, from: number, to: number): readonly Hash[] {
+    assert(from >= 0 && from <= to && to <= this.logSize(logId), 'leaf hashes are asked for within the log');
+    const hashes: Hash[] = [];
+    for (let position = from; position < to; ) {
+      const page = Math.floor(position / LEAF_HASHES_PER_PAGE);
+      const first = page * LEAF_HASHES_PER_PAGE;
+      const end = Math.min(to, first + LEAF_HASHES_PER_PAGE);
+      const bytes = this.leafHashPage(logId, page);
+      if (bytes.length < (end - first) * HASH_BYTES) throw corrupt(keys.leafHashPage(logId, page));
+      for (; position < end; position += 1) {
+        const offset = (position - first) * HASH_BYTES;
+        hashes.push(toHex(bytes.subarray(offset, offset + HASH_BYTES)) as Hash);
+      }
+    }
+    return hashes;
+  }
+
+  async putTransactions(
+    transactions: readonly { readonly id: TransactionId; readonly bytes: Uint8Array }[],
+  ): Promise<void> {
+    const fresh = transactions.filter(({ id, bytes }) => !this.isStored(id, bytes));
+    if (fresh.length === 0) return;
+    const height = Math.max(0, this.height());
+    const operations = fresh.flatMap(({ id, bytes }): KvOperation[] => [
+      { type: 'put', key: keys.transaction(id), value: bytes },
+      { type: 'put', key: keys.ahead(height, id), value: new Uint8Array(0) },
+    ]);
+    await this.write(operations);
+    for (const { id, bytes } of fresh) this.bodies.set(id, bytes);
+  }
+
+  async commit(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): Promise<void> {
+    const { header, entries } = stored.block;
+    assert(!this.committing, 'blocks are committed one at a time');
+    assert(header.height === this.height() + 1 && diff.height === header.height, 'a block extends the head');
+    assert(transactions.length === entries.length, 'every entry comes with its transaction');
+    this.committing = true;
+    try {
+      const writes = this.collect(stored, diff, transactions);
+      const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.id)));
+      this.values.pin(writes.values);
+      this.nodes.pin(writes.nodes);
+      const all = [
+        ...writes.immutable,
+        ...writes.values,
+        ...writes.nodes,
+        ...cleaning.rest,
+        ...cleaning.nodes,
+      ];
+      await this.write(all);
+      this.values.release(writes.values);
+      this.nodes.release([...writes.nodes, ...cleaning.nodes]);
+      this.headHeight = header.height;
+      this.blocks.set(header.height, stored);
+      for (const [index, entry] of entries.entries()) this.bodies.set(entry.id, transactions[index]!);
+    } finally {
+      this.committing = false;
+    }
+  }
+
+  private collect(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): CommitWrites {
+    const block = blockWrites(stored, diff.ids, transactions, (id, bytes) => this.isStored(id, bytes));
+    const state = diffWrites(diff, {
+      logSize: logId => this.logSize(logId),
+      leafHashPage: (logId, page) => this.leafHashPage(logId, page),
+    });
+    return { ...state, immutable: [...block, ...state.immutable] };
+  }
+
+  /** What has outlived its time at `height`: stale map nodes, ids past the replay window, bodies whose block never came. */
+  private async cleanUp(
+    height: number,
+    committing: ReadonlySet<TransactionId>,
+  ): Promise<{ rest: KvOperation[]; nodes: KvOperation[] }> {
+    const nodes: KvOperation[] = [];
+    const rest: KvOperation[] = [];
+    const remove = (key: string): void => {
+      rest.push({ type: 'delete', key });
+    };
+    const staleRange = {
+      ...below('stale', height - this.options.staleNodeBlocks),
+      limit: CLEANED_HEIGHTS_MAX,
+    };
+    for await (const [key, value] of this.kv.entries(staleRange)) {
+      const staleAt = Number(key.slice('stale/'.length));
+      for (const hash of decodeHashes(key, value)) {
+        if (this.nodeAddedAt(hash) <= staleAt) nodes.push({ type: 'delete', key: keys.mapNode(hash) });
+      }
+      remove(key);
+    }
+    const expired = height - this.options.replayWindowBlocks();
+    for await (const [key, value] of this.kv.entries({
+      ...below('seen-at', expired),
+      limit: CLEANED_HEIGHTS_MAX,
+    })) {
+      for (const id of decodeHashes(key, value)) remove(keys.seen(id));
+      remove(key);
+    }
+    for await (const [key] of this.kv.entries({ ...below('ahead', expired), limit: CLEANED_BODIES_MAX })) {
+      const id = key.slice(key.lastIndexOf('/') + 1) as TransactionId;
+      if (this.locate(id) === null && !committing.has(id)) {
+        remove(keys.transaction(id));
+        this.bodies.delete(id);
+      }
+      remove(key);
+    }
+    return { rest, nodes };
+  }
+
+  private seen(id: TransactionId): number | null {
+    const key = keys.seen(id);
+    const bytes = this.kv.get(key);
+    if (bytes === null) return null;
+    const height = decodeHeight(key, bytes);
+    const head = this.height();
+    // by the numbers and not by what cleaning has reached, so that every node answers the same
+    return height > head || height + this.options.replayWindowBlocks() < head ? null : height;
+  }
+
+  private mapNode(hash: Hash): Uint8Array | null {
+    const key = keys.mapNode(hash);
+    const bytes = this.nodes.get(key);
+    return bytes === null ? null : decodeMapNode(key, bytes).node;
+  }
+
+  private nodeAddedAt(hash: Hash): number {
+    const key = keys.mapNode(hash);
+    const bytes = this.nodes.get(key);
+    return bytes === null ? -1 : decodeMapNode(key, bytes).height;
+  }
+
+  private leafHashPage(logId: LogId, page: number): Uint8Array {
+    return this.values.get(keys.leafHashPage(logId, page)) ?? new Uint8Array(0);
+  }
+
+  private isStored(id: TransactionId, bytes: Uint8Array): boolean {
+    const known = this.bodies.get(id);
+    return known !== undefined && equalBytes(known, bytes);
+  }
+
+  /** Of the head; −1 before genesis. */
+  private height(): number {
+    if (this.headHeight === null) {
+      const bytes = this.kv.get(keys.head);
+      if (bytes === null) return -1;
+      this.headHeight = decodeHeight(keys.head, bytes);
+    }
+    return this.headHeight;
+  }
+
+  private present(key: string): Uint8Array {
+    const bytes = this.kv.get(key);
+    if (bytes === null) throw corrupt(key, new Error('the value is missing'));
+    return bytes;
+  }
+
+  private async write(operations: readonly KvOperation[]): Promise<void> {
+    if (this.failure !== null) {
+      throw new OperatingError('write_failed', 'an earlier write of the chain failed', null, this.failure);
+    }
+    try {
+      await this.kv.batch(operations, { sync: true });
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
