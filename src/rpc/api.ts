@@ -3,6 +3,7 @@ import type { Reject } from '../core/base/reject.ts';
 import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
+import type { NamedPhase } from './resolve.ts';
 
 /**
  * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
@@ -249,6 +250,8 @@ export interface FileApi {
 }
 
 export interface HandoverApi {
+  /** Phases that follow `source` and to which this node may hand over; their state need not be readable here. */
+  successors(source: PhaseId): readonly NamedPhase[];
   /** @param records ids of records of `source`; null for all that this node can open */
   handover(input: {
     readonly source: PhaseId;

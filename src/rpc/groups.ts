@@ -1,0 +1,36 @@
+import type { AdminApi, ConsensusNodeApi, ParticipantApi } from './api.ts';
+import type { RpcMethod } from './method.ts';
+import { adminMethods } from './methods/admin.ts';
+import { chainMethods } from './methods/chain.ts';
+import { fileMethods } from './methods/file.ts';
+import { memberMethods } from './methods/member.ts';
+import { nodeMethods } from './methods/node.ts';
+import { handoverMethods, phaseMethods } from './methods/phase.ts';
+import { projectMethods } from './methods/project.ts';
+import { proofMethods } from './methods/proof.ts';
+import { recordMethods } from './methods/record.ts';
+import { subscriptionMethods } from './methods/subscription.ts';
+import { txMethods } from './methods/tx.ts';
+
+/** What a consensus node answers. */
+export const consensusNodeMethods = (api: ConsensusNodeApi): readonly RpcMethod[] => [
+  ...nodeMethods(api),
+  ...chainMethods(api),
+  ...txMethods(api),
+  ...memberMethods(api),
+  ...subscriptionMethods(api, null),
+];
+
+/** What a participant node answers; a manager mounts it too, beside `managerMethods`. */
+export const participantMethods = (api: ParticipantApi, admin: AdminApi | null): readonly RpcMethod[] => [
+  ...nodeMethods(api),
+  ...memberMethods(api),
+  ...projectMethods(api),
+  ...phaseMethods(api),
+  ...handoverMethods(api),
+  ...recordMethods(api),
+  ...fileMethods(api),
+  ...proofMethods(api),
+  ...subscriptionMethods(api, api),
+  ...(admin === null ? [] : adminMethods(admin)),
+];

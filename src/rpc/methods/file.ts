@@ -1,0 +1,10 @@
+import type { FileApi, ProjectReadApi, RecordApi } from '../api.ts';
+import type { RpcMethod } from '../method.ts';
+import { fileGet } from './file/get.ts';
+import { filePut } from './file/put.ts';
+import { fileRepair } from './file/repair.ts';
+import { fileStatus } from './file/status.ts';
+import { fileVerify } from './file/verify.ts';
+
+export const fileMethods = (api: FileApi & RecordApi & ProjectReadApi): readonly RpcMethod[] =>
+  [filePut, fileGet, fileStatus, fileVerify, fileRepair].map(method => method(api));

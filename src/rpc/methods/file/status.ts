@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { isReject } from '../../../core/base/reject.ts';
+import type { FileApi, FileStatus, ProjectReadApi } from '../../api.ts';
+import { defineMethod, type RpcMethod } from '../../method.ts';
+import { cidSchema, count, hashText, phaseNameSchema } from '../../schemas.ts';
+import { findPhase } from '../phase/find.ts';
+import { fileSchema, presentFile } from '../record/present.ts';
+
+const fileStatusSchema = z.object({
+  file: fileSchema,
+  record: hashText,
+  position: count,
+  copies: count.meta({ description: 'members that signed a receipt for the whole file' }),
+  copiesTarget: count,
+  copiesMinimum: count,
+  holders: z.array(z.object({ member: z.string(), height: count })),
+  local: z.object({ blocks: count, blocksTotal: count.nullable(), complete: z.boolean() }),
+  purged: z.boolean(),
+});
+
+function present(status: FileStatus) {
+  return {
+    file: presentFile(status.file),
+    record: status.record,
+    position: status.position,
+    copies: status.holders.length,
+    copiesTarget: status.copiesTarget,
+    copiesMinimum: status.copiesMinimum,
+    holders: status.holders.map(holder => ({ ...holder })),
+    local: { ...status.local },
+    purged: status.purged,
+  };
+}
+
+export const fileStatus = (api: FileApi & ProjectReadApi): RpcMethod =>
+  defineMethod({
+    name: 'file_status',
+    summary: 'Who holds the files of a phase: k of n copies, and what this node has of them.',
+    access: 'session',
+    params: z.strictObject({ phase: phaseNameSchema, cid: cidSchema.nullable().default(null) }),
+    result: z.object({ files: z.array(fileStatusSchema) }),
+    errors: ['not_found', 'ambiguous_name', 'forbidden'],
+    handle: async ({ phase, cid }) => {
+      const files = await api.fileStatus(findPhase(api, phase).state.id, cid);
+      return isReject(files) ? files : { files: files.map(present) };
+    },
+  });

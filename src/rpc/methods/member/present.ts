@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { MemberId } from '../../../core/base/ids.ts';
+import type { Member } from '../../../core/types/state.ts';
+import { base64, bytesText, count } from '../../schemas.ts';
+
+export const memberSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  version: count,
+  revoked: z.boolean(),
+  administrator: z.boolean(),
+  peerIds: z.array(z.string()),
+  keys: z.array(
+    z.object({
+      keyId: count,
+      signingKey: bytesText,
+      sealingKey: bytesText,
+      fromHeight: count,
+      untilHeight: count.nullable(),
+    }),
+  ),
+});
+
+export function presentMember(member: Member, administrators: readonly MemberId[]) {
+  return {
+    id: member.id,
+    name: member.name,
+    version: member.version,
+    revoked: member.revoked,
+    administrator: administrators.includes(member.id),
+    peerIds: [...member.peerIds],
+    keys: member.keys.map((key, keyId) => ({
+      keyId,
+      signingKey: base64(key.signingKey),
+      sealingKey: base64(key.sealingKey),
+      fromHeight: key.fromHeight,
+      untilHeight: key.untilHeight === 0 ? null : key.untilHeight,
+    })),
+  };
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { CUSTODY, LIFECYCLE, ROLES, type RoleName } from '../../../core/types/operation.ts';
+import type { PhaseState } from '../../../core/types/state.ts';
+import type { PhaseView } from '../../api.ts';
+import { base64, bytesText, count, hashText, roleNameSchema } from '../../schemas.ts';
+
+function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: number): T {
+  const found = (Object.keys(table) as T[]).find(name => table[name] === value);
+  return found ?? (String(value) as T);
+}
+
+export const lifecycleName = (state: PhaseState) => nameOf(LIFECYCLE, state.lifecycle);
+
+/** Names of the role bits; a participant without bits reads. */
+export function roleNames(roles: number): RoleName[] {
+  return (Object.keys(ROLES) as RoleName[]).filter(name => (roles & ROLES[name]) !== 0);
+}
+
+export function roleBits(names: readonly RoleName[]): number {
+  return names.reduce((bits, name) => bits | ROLES[name], 0);
+}
+
+export const phaseStateSchema = z.object({
+  id: hashText,
+  project: hashText,
+  label: z.string(),
+  owner: z.string(),
+  lifecycle: z.enum(['draft', 'open', 'closed']),
+  version: count,
+  membershipVersion: count,
+  custody: z.enum(['manager', 'participants']),
+  policy: z.object({ copiesTarget: count, copiesMinimum: count }),
+  frozen: z.boolean(),
+  participants: z.array(
+    z.object({
+      member: z.string(),
+      roles: z.array(roleNameSchema),
+      startPosition: count,
+      fromEpoch: count,
+    }),
+  ),
+  former: z.array(z.object({ member: z.string(), startPosition: count, endPosition: count })),
+  epochs: z.array(
+    z.object({
+      number: count,
+      commitment: hashText,
+      publicKey: bytesText,
+      startPosition: count,
+      height: count,
+    }),
+  ),
+});
+
+export function presentPhaseState(state: PhaseState) {
+  return {
+    id: state.id,
+    project: state.project,
+    label: state.label,
+    owner: state.owner,
+    lifecycle: lifecycleName(state),
+    version: state.version,
+    membershipVersion: state.membershipVersion,
+    custody: nameOf(CUSTODY, state.custody),
+    policy: { ...state.policy },
+    frozen: state.frozen,
+    participants: state.participants.map(item => ({ ...item, roles: roleNames(item.roles) })),
+    former: state.former.map(item => ({ ...item })),
+    epochs: state.epochs.map(epoch => ({ ...epoch, publicKey: base64(epoch.publicKey) })),
+  };
+}
+
+export const phaseSchema = phaseStateSchema.extend({
+  projectLabel: z.string().nullable(),
+  current: z.boolean(),
+  openEpochs: z.array(count),
+  log: z.object({ size: count, root: hashText, digest: hashText }),
+});
+
+export function presentPhase(view: PhaseView) {
+  return {
+    ...presentPhaseState(view.state),
+    projectLabel: view.projectLabel,
+    current: view.current,
+    openEpochs: [...view.openEpochs],
+    log: { ...view.entry },
+  };
+}
+
+export const verifiedAtSchema = z
+  .object({ height: count, time: z.object({ iso: z.string(), ms: z.int() }) })
+  .nullable()
+  .meta({ description: 'head that the answer is verified against' });

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { utf8 } from '../../../core/base/bytes.ts';
+import { isReject } from '../../../core/base/reject.ts';
+import { LIMITS } from '../../../core/types/limits.ts';
+import type { ProjectReadApi, RecordApi } from '../../api.ts';
+import { defineMethod, type RpcMethod } from '../../method.ts';
+import { invalidParams } from '../../params.ts';
+import { bytesSchema, hashSchema, phaseNameSchema } from '../../schemas.ts';
+import { openLocalFiles } from '../file/local.ts';
+import { findPhase } from '../phase/find.ts';
+import { presentRecordReceipt, recordReceiptSchema, recordTextSchemas } from './present.ts';
+
+/** Room for the rest of the payload in a part of a transaction. */
+const DATA_BYTES_MAX = LIMITS.partBytes / 2;
+
+const params = z.strictObject({
+  phase: phaseNameSchema,
+  text: z
+    .string()
+    .max(DATA_BYTES_MAX)
+    .nullable()
+    .default(null)
+    .meta({ description: 'the data, as text; not together with data' }),
+  data: bytesSchema(DATA_BYTES_MAX).nullable().default(null),
+  type: recordTextSchemas.type.default(''),
+  mediaType: recordTextSchemas.mediaType.nullable().default(null),
+  files: z
+    .array(
+      z.strictObject({
+        path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
+        name: recordTextSchemas.fileName.nullable().default(null),
+        mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+      }),
+    )
+    .max(LIMITS.filesPerRecord)
+    .default([]),
+  references: z
+    .array(hashSchema)
+    .max(LIMITS.referencesPerRecord)
+    .default([])
+    .meta({ description: 'ids of earlier records' }),
+});
+
+export const recordPut = (api: RecordApi & ProjectReadApi): RpcMethod =>
+  defineMethod({
+    name: 'record_put',
+    summary: 'Writes a record, with files of this machine if any; answers when it is committed and verified.',
+    access: 'session',
+    params,
+    result: recordReceiptSchema,
+    errors: [
+      'not_found',
+      'ambiguous_name',
+      'forbidden',
+      'refused',
+      'unavailable',
+      'expired',
+      'limit_exceeded',
+    ],
+    handle: async (given, { signal }) => {
+      if (given.text !== null && given.data !== null) {
+        throw invalidParams([{ parameter: 'text', fault: 'give text or data, not both' }]);
+      }
+      const phase = findPhase(api, given.phase).state.id;
+      const data = given.text === null ? (given.data ?? new Uint8Array()) : utf8(given.text);
+      if (data.length > DATA_BYTES_MAX) {
+        throw invalidParams([
+          { parameter: 'text', fault: `at most ${DATA_BYTES_MAX} bytes; put more into a file` },
+        ]);
+      }
+      const mediaType = given.mediaType ?? (given.data === null ? 'text/plain' : 'application/octet-stream');
+      const files = await openLocalFiles(given.files);
+      try {
+        const receipt = await api.putRecord(
+          { phase, type: given.type, mediaType, data, files: files.inputs, references: given.references },
+          signal,
+        );
+        return isReject(receipt) ? receipt : presentRecordReceipt(receipt);
+      } finally {
+        files.close();
+      }
+    },
+  });

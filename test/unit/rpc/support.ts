@@ -1,0 +1,448 @@
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
+import { type Reject, reject } from '../../../src/core/base/reject.ts';
+import type { Certificate, CertifiedHeader, Header } from '../../../src/core/types/chain.ts';
+import { LIFECYCLE, ROLES } from '../../../src/core/types/operation.ts';
+import type { Genesis, Member, PhaseState } from '../../../src/core/types/state.ts';
+import type { Clock, Timer } from '../../../src/ports/clock.ts';
+import { silentLogger } from '../../../src/ports/logger.ts';
+import type {
+  AdminApi,
+  ConsensusNodeApi,
+  FileView,
+  HeadView,
+  NodeStatus,
+  ParticipantApi,
+  PhaseView,
+  RecordInput,
+  RecordView,
+} from '../../../src/rpc/api.ts';
+import { ChangeSource } from '../../../src/rpc/changes.ts';
+import type { RpcMethod } from '../../../src/rpc/method.ts';
+import { createMetrics } from '../../../src/rpc/metrics.ts';
+import { RpcServer, type RpcServerOptions } from '../../../src/rpc/server.ts';
+
+export const TOKEN = 'A'.repeat(43);
+
+export const hashOf = (byte: number) => byte.toString(16).padStart(2, '0').repeat(32) as Hash;
+export const member = (name: string) => name as MemberId;
+
+/** Time that moves when a test says so; timers fire in order while it moves. */
+export class ManualClock implements Clock {
+  private timers: { atMs: number; fire: () => void }[] = [];
+  private elapsedMs = 0;
+
+  constructor(private readonly startMs = 1_700_000_000_000) {}
+
+  nowMs(): number {
+    return this.startMs + this.elapsedMs;
+  }
+
+  monotonicMs(): number {
+    return this.elapsedMs;
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    const timer = { atMs: this.elapsedMs + delayMs, fire };
+    this.timers.push(timer);
+    return { cancel: () => (this.timers = this.timers.filter(other => other !== timer)) };
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.elapsedMs + ms;
+    for (;;) {
+      const next = this.timers.filter(timer => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      this.timers = this.timers.filter(timer => timer !== next);
+      this.elapsedMs = next.atMs;
+      next.fire();
+    }
+    this.elapsedMs = untilMs;
+  }
+}
+
+/** Heads that a test appends. */
+export class HeadBook {
+  readonly heads: HeadView[] = [];
+  readonly changes = new ChangeSource();
+  notReady: string[] = [];
+
+  append(): HeadView {
+    const height = this.heads.length;
+    const head = { height, hash: hashOf(height % 256), timeMs: 1_700_000_000_000 + height, transactions: 1 };
+    this.heads.push(head);
+    this.changes.notify();
+    return head;
+  }
+
+  status(role: NodeStatus['role']): NodeStatus {
+    return {
+      role,
+      name: 'alice',
+      version: '0.1.0',
+      chainId: hashOf(1),
+      chainName: 'test',
+      peerId: 'peer-of-alice',
+      addresses: ['/ip4/127.0.0.1/tcp/1'],
+      head: this.heads.at(-1) ?? null,
+      peers: [{ peer: 'peer-of-bob', name: 'bob', connected: true }],
+      notReady: this.notReady,
+      startedMs: 1_700_000_000_000,
+    };
+  }
+}
+
+const header: Header = {
+  version: 1,
+  chainId: hashOf(1),
+  height: 1,
+  parentHash: hashOf(2),
+  timeMs: 1_700_000_000_001,
+  transactionsRoot: hashOf(3),
+  mapRoot: hashOf(4),
+  validatorSetId: 0,
+  validatorSetHash: hashOf(5),
+  nextValidatorSetHash: hashOf(5),
+  previousSetChangeHeight: 0,
+};
+const certificate: Certificate = {
+  validatorSetId: 0,
+  view: 0,
+  newViewDigest: hashOf(0),
+  height: 1,
+  blockHash: hashOf(6),
+  signatures: [{ signer: 0, signature: new Uint8Array(64).fill(7) }],
+};
+export const certifiedHead: CertifiedHeader = { header, certificate };
+
+export const alice: Member = {
+  id: member('alice'),
+  name: 'Alice',
+  version: 1,
+  revoked: false,
+  peerIds: ['peer-of-alice'],
+  keys: [{ signingKey: new Uint8Array(33), sealingKey: new Uint8Array(33), fromHeight: 0, untilHeight: 0 }],
+};
+
+const parameters = { blockTransactionsMax: 10, replayWindowBlocks: 100 } as Genesis['parameters'];
+
+export class MemoryConsensusNode implements ConsensusNodeApi {
+  readonly book = new HeadBook();
+  readonly submitted: Uint8Array[] = [];
+  refusal: Reject | null = null;
+  thrown: Error | null = null;
+  readonly onHead = this.book.changes.on;
+
+  status = () => {
+    if (this.thrown !== null) throw this.thrown;
+    return this.book.status('consensus');
+  };
+  headFrom = (height: number) => this.book.heads.find(head => head.height >= height) ?? null;
+  chain = () => ({
+    head: this.book.heads.at(-1)!,
+    view: 0,
+    leader: 'validator-0',
+    validatorSetId: 0,
+    quorum: 3,
+    poolTransactions: 0,
+    poolBytes: 0,
+  });
+  block = (height: number) => {
+    if (height !== 1) return null;
+    const entries = [{ id: hashOf(8), wrapperHash: hashOf(9), outcome: 45 }];
+    return { block: { header, entries }, hash: hashOf(6), certificate };
+  };
+  validators = () => ({
+    id: 0,
+    validators: [{ name: 'validator-0', publicKey: new Uint8Array(33), peerId: 'peer-0' }],
+  });
+  genesis = (): Genesis => ({
+    name: 'test',
+    timeMs: 1_700_000_000_000,
+    parameters,
+    validators: this.validators().validators,
+    administrators: [alice.id],
+    administratorThreshold: 1,
+    members: [],
+  });
+  submit = async (signed: Uint8Array) => {
+    if (this.refusal !== null) return this.refusal;
+    this.submitted.push(signed);
+    return { id: hashOf(10) };
+  };
+  transactionStatus = async (id: TransactionId) =>
+    id === hashOf(10)
+      ? { status: 'committed' as const, height: 1, outcome: 0 }
+      : { status: 'unknown' as const, height: null, outcome: null };
+  members = () => [alice];
+  member = (id: MemberId) => (id === alice.id ? alice : null);
+  administrators = () => [alice.id];
+}
+
+export function phaseState(id: PhaseId, label: string, project = hashOf(20) as ProjectId): PhaseState {
+  return {
+    id,
+    project,
+    owner: alice.id,
+    label,
+    lifecycle: LIFECYCLE.open,
+    version: 1,
+    membershipVersion: 1,
+    custody: 0,
+    policy: { copiesTarget: 2, copiesMinimum: 1 },
+    frozen: false,
+    participants: [
+      { member: alice.id, roles: ROLES.contributor | ROLES.steward, startPosition: 0, fromEpoch: 1 },
+    ],
+    former: [],
+    epochs: [
+      { number: 1, commitment: hashOf(11), publicKey: new Uint8Array(33), startPosition: 0, height: 1 },
+    ],
+  };
+}
+
+export async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** A participant node whose phases, records and files are in memory. */
+export class MemoryParticipant implements ParticipantApi, AdminApi {
+  readonly book = new HeadBook();
+  readonly recordChanges = new ChangeSource();
+  readonly phaseViews: PhaseView[] = [];
+  readonly recordsOf = new Map<PhaseId, RecordView[]>();
+  readonly files = new Map<string, { file: FileView; bytes: Uint8Array }>();
+  readonly onHead = this.book.changes.on;
+  readonly onRecords = this.recordChanges.on;
+  refusal: Reject | null = null;
+  /** Ends a download after this many chunks with an error. */
+  breakAfterChunks = Number.POSITIVE_INFINITY;
+  uploadSignal: AbortSignal | null = null;
+
+  addPhase(id: PhaseId, label: string, projectLabel: string | null = 'permits', project?: ProjectId): void {
+    this.phaseViews.push({
+      state: phaseState(id, label, project),
+      projectLabel,
+      entry: { size: 0, root: hashOf(12), digest: hashOf(13) },
+      current: true,
+      openEpochs: [1],
+    });
+    this.recordsOf.set(id, []);
+  }
+
+  status = () => this.book.status('participant');
+  headFrom = (height: number) => this.book.heads.find(head => head.height >= height) ?? null;
+  members = () => [alice];
+  member = (id: MemberId) => (id === alice.id ? alice : null);
+  administrators = () => [alice.id];
+  verifiedAt = () => ({ height: 1, timeMs: 1_700_000_000_001 });
+  projects = () => [];
+  phases = () => this.phaseViews;
+  phase = (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
+
+  putRecord = async (input: RecordInput, signal: AbortSignal) => {
+    this.uploadSignal = signal;
+    if (this.refusal !== null) return this.refusal;
+    const files: FileView[] = [];
+    for (const given of input.files) {
+      const bytes = await bytesOf(given.source);
+      const file = {
+        cid: `bafy${this.files.size}`,
+        name: given.name,
+        mediaType: given.mediaType,
+        bytes: bytes.length,
+        ciphertextBytes: bytes.length + 16,
+        keyCommitment: hashOf(14),
+      };
+      this.files.set(file.cid, { file, bytes });
+      files.push(file);
+    }
+    const list = this.recordsOf.get(input.phase)!;
+    const record: RecordView = {
+      phase: input.phase,
+      id: hashOf(100 + list.length),
+      position: list.length,
+      height: 1,
+      timeMs: 1_700_000_000_002,
+      author: alice.id,
+      epoch: 1,
+      references: input.references,
+      handedOverFrom: null,
+      content: { type: input.type, mediaType: input.mediaType, data: input.data, files },
+      unreadable: null,
+    };
+    list.push(record);
+    this.recordChanges.notify();
+    return { id: record.id, height: 1, timeMs: record.timeMs, position: record.position, files };
+  };
+  records = async (phase: PhaseId, from: number, limit: number) => {
+    const all = this.recordsOf.get(phase)!;
+    const records = all.slice(from, from + limit);
+    return { records, next: from + records.length, size: all.length };
+  };
+  record = async (phase: PhaseId, key: TransactionId | number) =>
+    this.recordsOf.get(phase)!.find(record => record.id === key || record.position === key) ??
+    reject('unknown_record', 'no such record');
+  verifyRecord = async (phase: PhaseId, key: TransactionId | number) => {
+    const found = await this.record(phase, key);
+    return 'reject' in found ? found : [{ name: 'inclusion', ok: true, detail: 'in the log' }];
+  };
+  readFile = async (
+    _phase: PhaseId,
+    cid: string,
+    range: { readonly offset: number; readonly bytes: number } | null,
+  ) => {
+    const found = this.files.get(cid);
+    if (found === undefined) return reject('unknown_file', 'no such file');
+    const end = range === null ? found.bytes.length : range.offset + range.bytes;
+    const bytes = found.bytes.subarray(range?.offset ?? 0, end);
+    return { file: found.file, stream: this.chunks(bytes) };
+  };
+  private async *chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+    let sent = 0;
+    for (let offset = 0; offset < bytes.length; offset += 65_536) {
+      if (sent === this.breakAfterChunks) throw new Error('a damaged block');
+      yield bytes.subarray(offset, offset + 65_536);
+      sent += 1;
+    }
+  }
+  fileStatus = async (_phase: PhaseId, cid: string | null) =>
+    [...this.files.values()]
+      .filter(({ file }) => cid === null || file.cid === cid)
+      .map(({ file }) => ({
+        file,
+        record: hashOf(100),
+        position: 0,
+        holders: [{ member: alice.id, height: 1 }],
+        copiesTarget: 2,
+        copiesMinimum: 1,
+        local: { blocks: 1, blocksTotal: 1, complete: true },
+        purged: false,
+      }));
+  verifyFile = async () => [{ name: 'blocks', ok: false, detail: 'block 3 is damaged' }];
+  repairFile = async () => ({ blocksFetched: 1, blocksMissing: 0 });
+  successors = () =>
+    this.phaseViews.map(({ state }) => ({
+      id: state.id,
+      label: state.label,
+      project: { id: state.project, label: null },
+    }));
+  handover = async () => ({ id: hashOf(30), height: 2, timeMs: 1_700_000_000_003, items: 4 });
+  certifiedHead = async () => ({ head: certifiedHead, hash: hashOf(6) });
+  recordProof = async () => ({
+    leaf: {
+      logId: hashOf(31),
+      position: 0,
+      height: 1,
+      timeMs: 1_700_000_000_001,
+      transactionId: hashOf(100),
+      outcome: 0,
+    },
+    leafBytes: new Uint8Array([1, 2, 3]),
+    path: [hashOf(32)],
+    entry: { size: 2, root: hashOf(33), digest: hashOf(34) },
+    mapProof: new Uint8Array([4]),
+    head: certifiedHead,
+    hash: hashOf(6),
+  });
+  consistency = async () => ({ firstRoot: hashOf(35), secondRoot: hashOf(36), path: [hashOf(37)] });
+  dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
+  probe = async () => ({ answer: 'refused' as const, reason: 'not_readable', bytes: 0 });
+}
+
+const servers: RpcServer[] = [];
+
+/** A real server on a free loopback port; `stopServers` ends all. */
+export async function startServer(
+  methods: readonly RpcMethod[],
+  options: Partial<RpcServerOptions> = {},
+): Promise<{ url: string; server: RpcServer; clock: ManualClock; fatal: Error[] }> {
+  const clock = (options.clock as ManualClock | undefined) ?? new ManualClock();
+  const fatal: Error[] = [];
+  const server = new RpcServer({
+    host: '127.0.0.1',
+    port: 0,
+    portTries: 0,
+    allowedHosts: [],
+    allowedOrigins: [],
+    info: { title: 'test node', version: '0.1.0' },
+    methods,
+    node: new MemoryParticipant(),
+    files: null,
+    checkSigned: null,
+    token: TOKEN,
+    metrics: createMetrics(),
+    clock,
+    logger: silentLogger,
+    onFatal: error => fatal.push(error),
+    ...options,
+  });
+  await server.start();
+  servers.push(server);
+  return { url: server.address().url, server, clock, fatal };
+}
+
+export async function stopServers(): Promise<void> {
+  await Promise.all(servers.splice(0).map(server => server.stop()));
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers freely
+  readonly json: any;
+}
+
+/** A plain HTTP exchange with any header, Host and Origin too. */
+export function exchange(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body: string | Uint8Array = '',
+): Promise<Answer> {
+  return new Promise((resolve, fail) => {
+    const sent = httpRequest(url, { method, headers, agent: false }, response => {
+      const chunks: Buffer[] = [];
+      response.on('data', chunk => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = String(response.headers['content-type'] ?? '').includes('json');
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          json: isJson ? JSON.parse(text) : undefined,
+        });
+      });
+    });
+    sent.on('error', fail);
+    sent.end(body);
+  });
+}
+
+export const post = (url: string, body: string | Uint8Array, headers: Record<string, string> = {}) =>
+  exchange(url, 'POST', { 'content-type': 'application/json', ...headers }, body);
+
+/** One call with the session token (or none). */
+export async function call(url: string, method: string, params: unknown = {}, token: string | null = TOKEN) {
+  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const answer = await post(url, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }), headers);
+  return answer.json;
+}
+
+/** Writes raw bytes to the server and answers what it says until it closes. */
+export function rawExchange(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, fail) => {
+    let received = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on('data', chunk => (received += chunk.toString()));
+    socket.on('error', error => (received === '' ? fail(error) : resolve(received)));
+    socket.on('close', () => resolve(received));
+  });
+}
