@@ -1,0 +1,176 @@
+import { hashBytes, toHex } from '../core/base/bytes.ts';
+import { type Hash, isMemberId, type LogId, type MemberId, type TransactionId } from '../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../core/base/reject.ts';
+import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
+import { phaseline } from './generated/messages.js';
+
+export const LIGHT_WIRE_LIMITS = {
+  addressesPerPeer: 16,
+  addressBytes: 256,
+  logsPerQuery: 1024,
+  membersPerQuery: 256,
+  transactionsPerSubmit: 256,
+  idsPerQuery: 256,
+  nonceBytes: 32,
+} as const;
+
+export type LightFrame =
+  | { readonly kind: 'hello'; readonly member: MemberId; readonly addresses: readonly string[] }
+  | { readonly kind: 'notice'; readonly height: number };
+
+export interface LogQuery {
+  readonly logId: LogId;
+  readonly from: number;
+  /** Digest of the state that the asker has; null when it has none. */
+  readonly digest: Hash | null;
+  /** The asker holds its removal. */
+  readonly ended: boolean;
+}
+
+export interface LogsQuery {
+  readonly knownHeight: number;
+  /** Index of the first of the asker's scopes that it wants to be told. */
+  readonly scopesFrom: number;
+  readonly logs: readonly LogQuery[];
+}
+
+export type LightRequest =
+  | { readonly kind: 'head'; readonly knownHeight: number }
+  | ({ readonly kind: 'logs' } & LogsQuery)
+  | { readonly kind: 'addresses'; readonly members: readonly MemberId[] }
+  | { readonly kind: 'submit'; readonly transactions: readonly Uint8Array[] }
+  | { readonly kind: 'status'; readonly ids: readonly TransactionId[] }
+  | { readonly kind: 'fresh'; readonly nonce: Uint8Array };
+
+const undecodable = (what: string) => reject('undecodable', `light: ${what}`);
+
+export function hashOf(bytes: Uint8Array | null | undefined): Hash | null {
+  return bytes?.length === 32 ? (toHex(bytes) as Hash) : null;
+}
+
+/** Maps a bounded list; the first fault ends it. */
+export function listOf<Wire, T>(
+  list: readonly Wire[] | null | undefined,
+  countMax: number,
+  read: (wire: Wire) => T | Reject,
+): T[] | Reject {
+  const values: T[] = [];
+  if ((list?.length ?? 0) > countMax) return undecodable(`a list of ${list?.length}, at most ${countMax}`);
+  for (const wire of list ?? []) {
+    const value = read(wire);
+    if (isReject(value)) return value;
+    values.push(value);
+  }
+  return values;
+}
+
+export function hashesOf(list: readonly Uint8Array[] | null | undefined, countMax: number): Hash[] | Reject {
+  return listOf(list, countMax, bytes => hashOf(bytes) ?? undecodable('a hash is not 32 bytes'));
+}
+
+export function addressesOf(list: readonly string[] | null | undefined): string[] | Reject {
+  const { addressesPerPeer, addressBytes } = LIGHT_WIRE_LIMITS;
+  return listOf(list, addressesPerPeer, text =>
+    text.length <= addressBytes ? text : undecodable('a long address'),
+  );
+}
+
+function memberOf(text: string | null | undefined): MemberId | Reject {
+  return isMemberId(text) ? text : undecodable('not a member id');
+}
+
+function helloOf(wire: phaseline.LightHello.$Properties): LightFrame | Reject {
+  const member = memberOf(wire.member);
+  const addresses = addressesOf(wire.addresses);
+  if (isReject(member)) return member;
+  return isReject(addresses) ? addresses : { kind: 'hello', member, addresses };
+}
+
+export const lightFrameCodec = wireCodec<phaseline.LightFrame.$Properties, LightFrame>(
+  'light frame',
+  phaseline.LightFrame,
+  frame =>
+    frame.kind === 'hello'
+      ? { hello: { member: frame.member, addresses: [...frame.addresses] } }
+      : { notice: { height: toLong(frame.height) } },
+  wire => {
+    if (wire.hello) return helloOf(wire.hello);
+    if (!wire.notice) return undecodable('an empty frame');
+    const height = fromLong(wire.notice.height);
+    return height === null ? undecodable('height above 2^53 - 1') : { kind: 'notice', height };
+  },
+);
+
+function logQueryOf(wire: phaseline.LightLogQuery.$Properties): LogQuery | Reject {
+  const logId = hashOf(wire.logId);
+  const digest = hashOf(wire.digest);
+  const from = fromLong(wire.from);
+  const badDigest = digest === null && (wire.digest?.length ?? 0) > 0;
+  if (logId === null || from === null || badDigest) return undecodable('a log query');
+  return { logId: logId as LogId, from, digest, ended: wire.ended ?? false };
+}
+
+function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest | Reject {
+  const logs = listOf(wire.logs, LIGHT_WIRE_LIMITS.logsPerQuery, logQueryOf);
+  const knownHeight = fromLong(wire.knownHeight);
+  const scopesFrom = fromLong(wire.scopesFrom);
+  if (isReject(logs)) return logs;
+  if (knownHeight === null || scopesFrom === null) return undecodable('a number above 2^53 - 1');
+  return { kind: 'logs', knownHeight, scopesFrom, logs };
+}
+
+function requestToWire(request: LightRequest): phaseline.LightRequest.$Properties {
+  switch (request.kind) {
+    case 'head':
+      return { head: { knownHeight: toLong(request.knownHeight) } };
+    case 'addresses':
+      return { addresses: { members: [...request.members] } };
+    case 'submit':
+      return { submit: { transactions: [...request.transactions] } };
+    case 'status':
+      return { status: { ids: request.ids.map(hashBytes) } };
+    case 'fresh':
+      return { fresh: { nonce: request.nonce } };
+    case 'logs': {
+      const logs = request.logs.map(({ logId, from, digest, ended }) => ({
+        logId: hashBytes(logId),
+        from: toLong(from),
+        digest: digest === null ? new Uint8Array(0) : hashBytes(digest),
+        ended,
+      }));
+      const { knownHeight, scopesFrom } = request;
+      return { logs: { knownHeight: toLong(knownHeight), scopesFrom: toLong(scopesFrom), logs } };
+    }
+  }
+}
+
+function requestOf(wire: phaseline.LightRequest.$Properties): LightRequest | Reject {
+  const { membersPerQuery, transactionsPerSubmit, idsPerQuery, nonceBytes } = LIGHT_WIRE_LIMITS;
+  if (wire.head) {
+    const knownHeight = fromLong(wire.head.knownHeight);
+    return knownHeight === null ? undecodable('height above 2^53 - 1') : { kind: 'head', knownHeight };
+  }
+  if (wire.logs) return logsQueryOf(wire.logs);
+  if (wire.addresses) {
+    const members = listOf(wire.addresses.members, membersPerQuery, memberOf);
+    return isReject(members) ? members : { kind: 'addresses', members };
+  }
+  if (wire.submit) {
+    const transactions = listOf(wire.submit.transactions, transactionsPerSubmit, ownBytes);
+    return isReject(transactions) ? transactions : { kind: 'submit', transactions };
+  }
+  if (wire.status) {
+    const ids = hashesOf(wire.status.ids, idsPerQuery);
+    return isReject(ids) ? ids : { kind: 'status', ids };
+  }
+  const nonce = wire.fresh?.nonce;
+  if (nonce?.length !== nonceBytes) return undecodable('a request of no known kind');
+  return { kind: 'fresh', nonce: ownBytes(nonce) };
+}
+
+export const lightRequestCodec = wireCodec<phaseline.LightRequest.$Properties, LightRequest>(
+  'light request',
+  phaseline.LightRequest,
+  requestToWire,
+  requestOf,
+);
