@@ -1,0 +1,206 @@
+import { assertDefined } from '../../core/base/assert.ts';
+import type { Suite, TransactionId } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { memberOfPeer, readSystem } from '../../core/ledger/read.ts';
+import { freshHeadBytes } from '../../core/light/fresh-head.ts';
+import { makeReceipt } from '../../core/light/receipt.ts';
+import { changesSet, type SetChange } from '../../core/light/trust.ts';
+import type { Member } from '../../core/types/state.ts';
+import type { ChainStore } from '../../ports/chain-store.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { PeerId, Transport } from '../../ports/transport.ts';
+import { type LightFrame, type LightRequest, lightFrameCodec, lightRequestCodec } from '../../wire/light.ts';
+import { type LightAnswer, lightAnswerCodec, type TransactionStatus } from '../../wire/light-answer.ts';
+import { LIGHT_PROTOCOL, LIGHT_SERVER_LIMITS, type LightServerLimits } from './limits.ts';
+import { certifiedOf, LogReader } from './log-reader.ts';
+
+export interface LightServerConfig {
+  readonly store: ChainStore;
+  readonly suite: Suite;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The pool: resolves once it took the encoded wrapper, or with its refusal. */
+  readonly submit: (signed: Uint8Array) => Promise<object | Reject>;
+  readonly isPending: (id: TransactionId) => boolean;
+  /** Signs with this validator's key; null when this node is not in the current set. */
+  readonly vouch: (bytes: Uint8Array) => { readonly signer: number; readonly signature: Uint8Array } | null;
+  readonly limits?: Partial<LightServerLimits>;
+}
+
+/**
+ * Serves the nodes of members from the committed chain: heads, their own logs, addresses of members, submission. Who asks
+ * is whom the connection proves; who may read what is decided at the committed head, on every question [82] [94].
+ */
+export class LightServer {
+  private readonly limits: LightServerLimits;
+  private readonly logs: LogReader;
+  /** Listening addresses of connected members' nodes; whoever is in here gets notices. */
+  private readonly guests = new Map<PeerId, readonly string[]>();
+  private timer: Timer | null = null;
+  private noticeDue = false;
+
+  constructor(private readonly config: LightServerConfig) {
+    this.limits = { ...LIGHT_SERVER_LIMITS, ...config.limits };
+    this.logs = new LogReader(config.store, config.suite, this.limits);
+  }
+
+  /** Before the transport starts. */
+  register(): void {
+    const { transport } = this.config;
+    transport.register(LIGHT_PROTOCOL, {
+      message: (from, frame) => this.onFrame(from, frame),
+      request: (from, frame) => this.onRequest(from, frame),
+    });
+    transport.onEvents({ connected: () => {}, disconnected: peer => this.guests.delete(peer) });
+  }
+
+  /** After each commit: tells the guests, at most one notice an interval. */
+  onCommitted(): void {
+    if (this.timer !== null) {
+      this.noticeDue = true;
+      return;
+    }
+    this.notify();
+    this.timer = this.config.clock.setTimer(this.limits.noticeIntervalMs, () => {
+      this.timer = null;
+      if (this.noticeDue) this.onCommitted();
+    });
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    this.noticeDue = false;
+  }
+
+  private notify(): void {
+    this.noticeDue = false;
+    const { height } = this.head().block.header;
+    const frame = lightFrameCodec.encode({ kind: 'notice', height });
+    for (const peer of this.guests.keys()) {
+      // A guest that does not keep up misses notices and asks when it can.
+      this.config.transport.send(peer, LIGHT_PROTOCOL.id, frame);
+    }
+  }
+
+  private head() {
+    return assertDefined(this.config.store.head(), 'the chain has its genesis block');
+  }
+
+  private system() {
+    return readSystem(this.config.store.state);
+  }
+
+  private onFrame(from: PeerId, bytes: Uint8Array): Reject | null {
+    const frame = lightFrameCodec.decode(bytes);
+    if (isReject(frame)) return frame;
+    return frame.kind === 'hello' ? this.onHello(from, frame) : null;
+  }
+
+  /** The claimed member must be the one that the connection proves [94]. */
+  private onHello(from: PeerId, hello: LightFrame & { kind: 'hello' }): Reject | null {
+    const member = memberOfPeer(this.system(), from);
+    if (member === null) return reject('not_a_member', from, 'ignore');
+    if (member.id !== hello.member) return reject('wrong_member', `${from} is not a node of ${hello.member}`);
+    this.guests.set(from, hello.addresses);
+    return null;
+  }
+
+  private async onRequest(from: PeerId, bytes: Uint8Array): Promise<Uint8Array | Reject> {
+    const request = lightRequestCodec.decode(bytes);
+    if (isReject(request)) return request;
+    const member = memberOfPeer(this.system(), from);
+    if (member === null) return reject('not_a_member', 'only registered members are served', 'ignore');
+    const answer = await this.answer(member, request);
+    return isReject(answer) ? answer : lightAnswerCodec.encode(answer);
+  }
+
+  private async answer(member: Member, request: LightRequest): Promise<LightAnswer | Reject> {
+    switch (request.kind) {
+      case 'head':
+        return this.headSince(request.knownHeight);
+      case 'logs':
+        return { kind: 'logs', ...this.logs.answer(member.id, request) };
+      case 'addresses':
+        return this.addresses(new Set(request.members));
+      case 'submit':
+        return { kind: 'verdicts', verdicts: await this.submit(request.transactions) };
+      case 'status':
+        return { kind: 'statuses', statuses: request.ids.map(id => this.status(id)) };
+      case 'fresh':
+        return this.fresh(request.nonce);
+    }
+  }
+
+  private headSince(knownHeight: number): LightAnswer | Reject {
+    const { store } = this.config;
+    const head = this.head();
+    const { validatorSet, setChangeHeight } = this.system();
+    const heights: number[] = [];
+    const { header } = head.block;
+    let height = changesSet(header) ? header.height : header.previousSetChangeHeight;
+    while (height > knownHeight) {
+      heights.push(height);
+      height = assertDefined(store.block(height), 'set-change blocks are kept').block.header
+        .previousSetChangeHeight;
+    }
+    const changes: SetChange[] = [];
+    for (const at of heights.reverse().slice(0, this.limits.setChangesPerAnswer)) {
+      const stored = assertDefined(store.block(at), 'set-change blocks are kept');
+      const certified = certifiedOf(stored);
+      // The store keeps the current set only; earlier ones are needed when sets can change (governance).
+      if (certified === null || at !== setChangeHeight)
+        return reject('pruned', `set of height ${at}`, 'ignore');
+      changes.push({ certified, nextSet: validatorSet });
+    }
+    const cut = heights.length > changes.length;
+    return { kind: 'head', changes, certified: cut ? changes.at(-1)!.certified : certifiedOf(head) };
+  }
+
+  private addresses(members: ReadonlySet<string>): LightAnswer {
+    const asked = this.system().members.filter(member => members.has(member.id) && !member.revoked);
+    const peers = asked.flatMap(member =>
+      member.peerIds.flatMap(peer => {
+        const addresses = this.guests.get(peer);
+        return addresses === undefined ? [] : [{ member: member.id, peer, addresses }];
+      }),
+    );
+    return { kind: 'addresses', peers };
+  }
+
+  private async submit(transactions: readonly Uint8Array[]): Promise<(Reject | null)[]> {
+    const verdicts: (Reject | null)[] = [];
+    for (const transaction of transactions) {
+      const verdict = await this.config.submit(transaction);
+      verdicts.push(isReject(verdict) ? verdict : null);
+    }
+    return verdicts;
+  }
+
+  private status(id: TransactionId): TransactionStatus {
+    const { store, suite } = this.config;
+    const at = store.locate(id);
+    const stored = at === null ? null : store.block(at.height);
+    if (at === null || stored === null || stored.certificate === null) {
+      return { status: this.config.isPending(id) ? 'pending' : 'unknown' };
+    }
+    return {
+      status: 'block',
+      receipt: makeReceipt(suite.sha256, stored.block, stored.certificate, at.index),
+    };
+  }
+
+  private fresh(nonce: Uint8Array): LightAnswer | Reject {
+    const { block, hash } = this.head();
+    const subject = {
+      validatorSetId: this.system().validatorSet.id,
+      height: block.header.height,
+      blockHash: hash,
+    };
+    const signed = this.config.vouch(freshHeadBytes(block.header.chainId, nonce, subject));
+    if (signed === null) return reject('not_a_validator', 'this node is not in the current set', 'ignore');
+    return { kind: 'fresh', statement: { ...subject, ...signed } };
+  }
+}
