@@ -1,0 +1,162 @@
+import { keyholders } from '../../core/access/epochs.ts';
+import type { MemberId, PhaseId } from '../../core/base/ids.ts';
+import { isReject } from '../../core/base/reject.ts';
+import {
+  encodeEpochRotate,
+  encodeParticipantAdd,
+  encodeParticipantRemove,
+  encodeParticipantRole,
+} from '../../core/codec/operation.ts';
+import { findMember } from '../../core/ledger/read.ts';
+import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
+import type { PhaseState } from '../../core/types/state.ts';
+import { type Context, phaseLog } from './context.ts';
+import { drawEpoch, sealFor } from './epoch-opening.ts';
+import { currentEpochNumber } from './records.ts';
+import { type Refusal, refuse, short, unknownMember, unknownPhase } from './refusal.ts';
+import type { Committed } from './sender.ts';
+
+/** How much of the past a newcomer may read: nothing, from an epoch on, or everything. */
+export type Grant = 'none' | 'all' | { readonly fromEpoch: number };
+
+export interface ParticipantInput {
+  readonly phase: PhaseId;
+  readonly member: MemberId;
+  /** Bits of `ROLES`. */
+  readonly roles: number;
+  readonly grant: Grant;
+}
+
+interface Granted {
+  readonly grant: number;
+  readonly fromEpoch: number;
+  readonly envelope: Envelope | null;
+  readonly epoch: EpochOpening | null;
+}
+
+function name(phase: PhaseState): string {
+  return `phase "${phase.label}" (${short(phase.id)})`;
+}
+
+function sendToPhase(
+  context: Context,
+  kind: KindName,
+  phase: PhaseState,
+  content: Uint8Array,
+  what: string,
+): Promise<Committed | Refusal> {
+  const scopes = [phaseLog(context, phase.id)];
+  return context.sender.send({ kind, scopes, parts: [{ scope: 0, content }], what });
+}
+
+/** The next epoch of the phase, for those who will be in it. */
+function nextEpoch(
+  context: Context,
+  phase: PhaseState,
+  participants: readonly { readonly member: MemberId }[],
+): Promise<EpochOpening | Refusal> {
+  const holders = keyholders(context.access.system(), { ...phase, participants });
+  const { project, membershipVersion } = phase;
+  const place = { project, phase: phase.id, epoch: phase.epochs.length, membershipVersion };
+  return drawEpoch(context, place, holders);
+}
+
+async function grantHistory(context: Context, phase: PhaseState, member: MemberId, from: number) {
+  const current = currentEpochNumber(phase);
+  const secrets = context.vault.secrets(phase.id, from, current);
+  const held = new Set(secrets.map(entry => entry.number));
+  const missing = phase.epochs.filter(epoch => epoch.number >= from && !held.has(epoch.number));
+  if (from > current || missing.length > 0) {
+    const numbers = missing.map(epoch => epoch.number).join(', ');
+    const detail =
+      from > current
+        ? `${name(phase)} has no epoch ${from} yet`
+        : `${context.member} does not hold the secrets of epochs ${numbers} of ${name(phase)}`;
+    return refuse('key_missing', detail, 'Grant less, or let one who holds them add the participant.');
+  }
+  const { project, membershipVersion } = phase;
+  return sealFor(context, { project, phase: phase.id, epoch: current, membershipVersion }, member, secrets);
+}
+
+async function makeGrant(
+  context: Context,
+  phase: PhaseState,
+  input: ParticipantInput,
+): Promise<Granted | Refusal> {
+  const { grant, member } = input;
+  if (grant === 'none') {
+    const epoch = await nextEpoch(context, phase, [...phase.participants, { member }]);
+    return isReject(epoch) ? epoch : { grant: GRANTS.none, fromEpoch: 0, envelope: null, epoch };
+  }
+  const fromEpoch = grant === 'all' ? 0 : grant.fromEpoch;
+  const envelope = await grantHistory(context, phase, member, fromEpoch);
+  if (isReject(envelope)) return envelope;
+  return { grant: grant === 'all' ? GRANTS.all : GRANTS.fromEpoch, fromEpoch, envelope, epoch: null };
+}
+
+/**
+ * By the owner or a steward. With `none` a new epoch begins with the newcomer; otherwise it is given the secrets of the past that
+ * the sender holds. Refused with `unknown_phase`, `unknown_member`, `key_missing` or the ledger's outcome.
+ */
+export async function addParticipant(
+  context: Context,
+  input: ParticipantInput,
+): Promise<Committed | Refusal> {
+  const phase = await context.follower.catchUp(input.phase);
+  if (phase === null) return unknownPhase(input.phase);
+  const { member, roles } = input;
+  if (findMember(context.access.system(), member) === null) return unknownMember(member);
+  const granted = await makeGrant(context, phase, input);
+  if (isReject(granted)) return granted;
+  const expectedMembershipVersion = phase.membershipVersion;
+  const content = { phase: phase.id, expectedMembershipVersion, member, roles, ...granted };
+  const what = `add ${member} to ${name(phase)}`;
+  return sendToPhase(context, 'participantAdd', phase, encodeParticipantAdd(content), what);
+}
+
+/**
+ * By the owner or a steward. Opens the next epoch without the member; a sender who will not hold keys (an owner without
+ * custody, or who removes itself) cannot, and the phase is frozen until a participant rotates.
+ */
+export async function removeParticipant(
+  context: Context,
+  id: PhaseId,
+  member: MemberId,
+): Promise<Committed | Refusal> {
+  const phase = await context.follower.catchUp(id);
+  if (phase === null) return unknownPhase(id);
+  const remaining = phase.participants.filter(entry => entry.member !== member);
+  const holders = keyholders(context.access.system(), { ...phase, participants: remaining });
+  const epoch = holders.has(context.member) ? await nextEpoch(context, phase, remaining) : null;
+  if (isReject(epoch)) return epoch;
+  const expectedMembershipVersion = phase.membershipVersion;
+  const content = { phase: id, expectedMembershipVersion, member, epoch };
+  const what = `remove ${member} from ${name(phase)}`;
+  return sendToPhase(context, 'participantRemove', phase, encodeParticipantRemove(content), what);
+}
+
+/** By the owner or a steward; keys stay as they are. @param roles bits of `ROLES` */
+export async function changeRole(
+  context: Context,
+  id: PhaseId,
+  member: MemberId,
+  roles: number,
+): Promise<Committed | Refusal> {
+  const phase = context.access.phase(id);
+  if (phase === null) return unknownPhase(id);
+  const expectedMembershipVersion = phase.membershipVersion;
+  const content = { phase: id, expectedMembershipVersion, member, roles };
+  const what = `change the roles of ${member} in ${name(phase)}`;
+  return sendToPhase(context, 'participantRole', phase, encodeParticipantRole(content), what);
+}
+
+/** By the owner or a steward who holds keys: opens the next epoch, which also ends a freeze. */
+export async function rotateEpoch(context: Context, id: PhaseId): Promise<Committed | Refusal> {
+  const phase = await context.follower.catchUp(id);
+  if (phase === null) return unknownPhase(id);
+  const epoch = await nextEpoch(context, phase, phase.participants);
+  if (isReject(epoch)) return epoch;
+  const expectedMembershipVersion = phase.membershipVersion;
+  const content = encodeEpochRotate({ phase: id, expectedMembershipVersion, epoch });
+  return sendToPhase(context, 'epochRotate', phase, content, `open a new key epoch in ${name(phase)}`);
+}

@@ -1,0 +1,127 @@
+import { keyholders } from '../../core/access/epochs.ts';
+import { toHex, utf8 } from '../../core/base/bytes.ts';
+import type { Hash, MemberId, PhaseId, ProjectId } from '../../core/base/ids.ts';
+import { isReject } from '../../core/base/reject.ts';
+import {
+  encodePhaseAddPhase,
+  encodePhaseAddProject,
+  encodePhaseLifecycle,
+  encodeProjectArchive,
+  encodeProjectCreate,
+} from '../../core/codec/operation.ts';
+import { logIdOf } from '../../core/codec/transaction.ts';
+import { LIMITS, SIZES } from '../../core/types/limits.ts';
+import type { PhasePolicy } from '../../core/types/operation.ts';
+import { type Context, phaseLog } from './context.ts';
+import { drawEpoch } from './epoch-opening.ts';
+import { type Refusal, refuse, short, unknownPhase, unknownProject } from './refusal.ts';
+import type { Committed } from './sender.ts';
+
+export interface PhaseInput {
+  readonly project: ProjectId;
+  readonly label: string;
+  readonly predecessors: readonly PhaseId[];
+  /** Of `CUSTODY`. */
+  readonly custody: number;
+  readonly policy: PhasePolicy;
+  readonly participants: readonly { readonly member: MemberId; readonly roles: number }[];
+}
+
+function drawId({ crypto }: Context): Hash {
+  return toHex(crypto.randomBytes(SIZES.hash)) as Hash;
+}
+
+function projectLog({ suite, access }: Context, project: ProjectId) {
+  return logIdOf(suite.sha256, access.chainId, 'project', project);
+}
+
+function checkLabel(label: string): Refusal | null {
+  const bytes = utf8(label).length;
+  if (bytes > 0 && bytes <= LIMITS.labelBytes) return null;
+  const detail = `a label of ${bytes} bytes; it has 1 to ${LIMITS.labelBytes}`;
+  return refuse('bad_label', detail, 'Choose another label.');
+}
+
+/** This member becomes the owner; the id is drawn at random. */
+export async function createProject(
+  context: Context,
+  label: string,
+): Promise<(Committed & { readonly project: ProjectId }) | Refusal> {
+  const fault = checkLabel(label);
+  if (fault !== null) return fault;
+  const project = drawId(context);
+  const sent = await context.sender.send({
+    kind: 'projectCreate',
+    scopes: [projectLog(context, project)],
+    parts: [{ scope: 0, content: encodeProjectCreate({ project, label }) }],
+    what: `create project "${label}"`,
+  });
+  return isReject(sent) ? sent : { ...sent, project };
+}
+
+/** By the owner; every phase must be closed. */
+export async function archiveProject(context: Context, project: ProjectId): Promise<Committed | Refusal> {
+  const state = context.access.project(project);
+  if (state === null) return unknownProject(project);
+  return context.sender.send({
+    kind: 'projectArchive',
+    scopes: [projectLog(context, project)],
+    parts: [{ scope: 0, content: encodeProjectArchive({ project, expectedVersion: state.version }) }],
+    what: `archive project "${state.label}"`,
+  });
+}
+
+/** By the owner: draws the phase's id and first epoch, with an envelope for each participant and, by custody, the owner. */
+export async function addPhase(
+  context: Context,
+  input: PhaseInput,
+): Promise<(Committed & { readonly phase: PhaseId }) | Refusal> {
+  const fault = checkLabel(input.label);
+  if (fault !== null) return fault;
+  const state = context.access.project(input.project);
+  if (state === null) return unknownProject(input.project);
+  const { project, label, custody, policy } = input;
+  const phase = drawId(context);
+  const participants = [...input.participants].sort((a, b) => (a.member < b.member ? -1 : 1));
+  const holders = keyholders(context.access.system(), { owner: state.owner, custody, participants });
+  const epoch = await drawEpoch(context, { project, phase, epoch: 0, membershipVersion: 0 }, holders);
+  if (isReject(epoch)) return epoch;
+  const expectedVersion = state.version;
+  const inProject = { project, expectedVersion, phase, label, predecessors: input.predecessors };
+  const inPhase = { project, phase, label, custody, policy, participants, epoch };
+  const sent = await context.sender.send({
+    kind: 'phaseAdd',
+    scopes: [projectLog(context, project), phaseLog(context, phase)],
+    parts: [
+      { scope: 0, content: encodePhaseAddProject(inProject) },
+      { scope: 1, content: encodePhaseAddPhase(inPhase) },
+    ],
+    what: `add phase "${label}" to project "${state.label}"`,
+  });
+  return isReject(sent) ? sent : { ...sent, phase };
+}
+
+async function changeLifecycle(
+  context: Context,
+  kind: 'phaseOpen' | 'phaseClose',
+  phase: PhaseId,
+): Promise<Committed | Refusal> {
+  const state = context.access.phase(phase);
+  if (state === null) return unknownPhase(phase);
+  return context.sender.send({
+    kind,
+    scopes: [phaseLog(context, phase)],
+    parts: [{ scope: 0, content: encodePhaseLifecycle({ phase, expectedVersion: state.version }) }],
+    what: `${kind === 'phaseOpen' ? 'open' : 'close'} phase "${state.label}" (${short(phase)})`,
+  });
+}
+
+/** By the owner or a steward; records can be written from now on. */
+export function openPhase(context: Context, phase: PhaseId): Promise<Committed | Refusal> {
+  return changeLifecycle(context, 'phaseOpen', phase);
+}
+
+/** By the owner or a steward; a draft that is closed was skipped. */
+export function closePhase(context: Context, phase: PhaseId): Promise<Committed | Refusal> {
+  return changeLifecycle(context, 'phaseClose', phase);
+}

@@ -1,0 +1,154 @@
+import type { MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { MemberCard } from '../../core/types/operation.ts';
+import type { PhaseState } from '../../core/types/state.ts';
+import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
+import type { Unsealer } from '../../ports/sealing.ts';
+import type { Signer } from '../../ports/signer.ts';
+import type { Context } from './context.ts';
+import { PhaseFollower } from './follower.ts';
+import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
+import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
+import {
+  addParticipant,
+  changeRole,
+  type ParticipantInput,
+  removeParticipant,
+  rotateEpoch,
+} from './participants.ts';
+import type { LedgerAccess } from './ports.ts';
+import {
+  addPhase,
+  archiveProject,
+  closePhase,
+  createProject,
+  openPhase,
+  type PhaseInput,
+} from './projects.ts';
+import type { RecordView } from './reading.ts';
+import { RecordIndex } from './record-index.ts';
+import {
+  getRecord,
+  listRecords,
+  putRecord,
+  type RecordInput,
+  type RecordPage,
+  type RecordReceipt,
+} from './records.ts';
+import type { Refusal } from './refusal.ts';
+import { type Committed, type Draft, TransactionSender } from './sender.ts';
+import { PhaseVault } from './vault.ts';
+
+export interface RecordsConfig {
+  readonly access: LedgerAccess;
+  readonly crypto: PhaseCrypto;
+  readonly suite: Suite;
+  readonly member: MemberId;
+  /** Holds the member's current signing key. */
+  readonly signer: Signer;
+  /** The member's sealing keys: the current one and those from before rotations. */
+  readonly unsealers: readonly Unsealer[];
+}
+
+/**
+ * Everything that one member does with members, projects, phases and records, on top of its verified part of the ledger. A
+ * refusal is a value; an OperatingError is thrown when no source can be reached.
+ */
+export class Records {
+  private readonly context: Context;
+
+  constructor(config: RecordsConfig) {
+    const { access, crypto, suite, member, signer, unsealers } = config;
+    const { sha256 } = suite;
+    const vault = new PhaseVault({ access, crypto, member, unsealers });
+    const index = new RecordIndex(sha256);
+    const follower = new PhaseFollower(access, sha256, member, [vault, index]);
+    const { randomBytes } = crypto;
+    const sender = new TransactionSender({ access, sha256, randomBytes, member, signer });
+    this.context = { access, crypto, suite, member, vault, index, follower, sender };
+  }
+
+  /** Epoch secrets by phase, in memory only; up to date after `catchUp`. */
+  get vault(): PhaseVault {
+    return this.context.vault;
+  }
+
+  /** Reads what is new in a phase's log; null when the phase cannot be read here. Every reading call does it by itself. */
+  catchUp(phase: PhaseId): Promise<PhaseState | null> {
+    return this.context.follower.catchUp(phase);
+  }
+
+  /** For transactions of other services, such as file receipts: they share signatures with those of this one. */
+  send(draft: Draft): Promise<Committed | Refusal> {
+    return this.context.sender.send(draft);
+  }
+
+  proveCard(card: MemberCard, signer: Signer): Uint8Array {
+    return proveCard(this.context, card, signer);
+  }
+
+  registerMember(card: MemberCard, proof: Uint8Array): Promise<Committed | Refusal> {
+    return registerMember(this.context, card, proof);
+  }
+
+  revokeMember(member: MemberId, reason: string): Promise<Committed | Refusal> {
+    return revokeMember(this.context, member, reason);
+  }
+
+  rotateMember(card: MemberCard, newSigner: Signer, newUnsealer: Unsealer): Promise<Committed | Refusal> {
+    this.vault.addUnsealer(newUnsealer);
+    return rotateMember(this.context, card, newSigner);
+  }
+
+  createProject(label: string): Promise<(Committed & { readonly project: ProjectId }) | Refusal> {
+    return createProject(this.context, label);
+  }
+
+  archiveProject(project: ProjectId): Promise<Committed | Refusal> {
+    return archiveProject(this.context, project);
+  }
+
+  addPhase(input: PhaseInput): Promise<(Committed & { readonly phase: PhaseId }) | Refusal> {
+    return addPhase(this.context, input);
+  }
+
+  openPhase(phase: PhaseId): Promise<Committed | Refusal> {
+    return openPhase(this.context, phase);
+  }
+
+  closePhase(phase: PhaseId): Promise<Committed | Refusal> {
+    return closePhase(this.context, phase);
+  }
+
+  addParticipant(input: ParticipantInput): Promise<Committed | Refusal> {
+    return addParticipant(this.context, input);
+  }
+
+  removeParticipant(phase: PhaseId, member: MemberId): Promise<Committed | Refusal> {
+    return removeParticipant(this.context, phase, member);
+  }
+
+  changeRole(phase: PhaseId, member: MemberId, roles: number): Promise<Committed | Refusal> {
+    return changeRole(this.context, phase, member, roles);
+  }
+
+  rotateEpoch(phase: PhaseId): Promise<Committed | Refusal> {
+    return rotateEpoch(this.context, phase);
+  }
+
+  putRecord(input: RecordInput): Promise<RecordReceipt | Refusal> {
+    return putRecord(this.context, input);
+  }
+
+  getRecord(phase: PhaseId, key: TransactionId | number): Promise<RecordView | Refusal> {
+    return getRecord(this.context, phase, key);
+  }
+
+  /** @param limit at most 1000 leaves' records */
+  listRecords(phase: PhaseId, from: number, limit: number): Promise<RecordPage | Refusal> {
+    return listRecords(this.context, phase, from, limit);
+  }
+
+  handover(input: HandoverInput): Promise<HandoverReceipt | Refusal> {
+    return handover(this.context, input);
+  }
+}
