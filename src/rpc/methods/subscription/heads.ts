@@ -37,6 +37,6 @@ export const subscriptionHeads = (api: NodeApi): RpcMethod =>
     handle: ({ from }, context) => {
       const first = from ?? api.status().head?.height ?? 0;
       const subscription = connectionOf(context).subscribe((emit, signal) => pump(api, first, emit, signal));
-      return { subscription };
+      return { subscription, cursor: first };
     },
   });

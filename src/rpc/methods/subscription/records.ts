@@ -54,6 +54,6 @@ export const subscriptionRecords = (api: RecordApi & ProjectReadApi): RpcMethod 
       const subscription = connectionOf(context).subscribe((emit, signal) =>
         pump(api, state.id, first, emit, signal),
       );
-      return { subscription };
+      return { subscription, cursor: first };
     },
   });
