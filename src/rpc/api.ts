@@ -144,8 +144,14 @@ export interface RecordView {
   readonly author: MemberId;
   readonly epoch: number;
   readonly references: readonly TransactionId[];
-  /** Set when the record came in by a handover. */
-  readonly handedOverFrom: { readonly phase: PhaseId; readonly position: number } | null;
+  /** Set when the record came in by a handover: several records then share one position. */
+  readonly handedOverFrom: {
+    readonly phase: PhaseId;
+    readonly position: number;
+    readonly by: MemberId;
+  } | null;
+  /** False when a check of authorship, keys or content failed; `record_verify` names it. */
+  readonly verified: boolean;
   /** Null with `unreadable` set: the epoch's secret is not this member's, or the payload does not open. */
   readonly content: RecordContent | null;
   readonly unreadable: string | null;
@@ -154,6 +160,8 @@ export interface RecordView {
 export interface RecordContent {
   /** The application's name for the kind of record; may be empty. */
   readonly type: string;
+  /** What people read in a list; may be empty. */
+  readonly title: string;
   readonly mediaType: string;
   readonly data: Uint8Array;
   readonly files: readonly FileView[];
@@ -171,6 +179,7 @@ export interface FileInput {
 export interface RecordInput {
   readonly phase: PhaseId;
   readonly type: string;
+  readonly title: string;
   readonly mediaType: string;
   readonly data: Uint8Array;
   readonly files: readonly FileInput[];
@@ -192,7 +201,10 @@ export interface RecordReceipt extends Receipt {
 export interface RecordApi {
   /** Resolves when the record is committed and verified by this node. */
   putRecord(input: RecordInput, signal: AbortSignal): Promise<RecordReceipt | Reject>;
-  /** Records at positions ≥ `from`, ascending, at most `limit`; `next` continues, `size` is the log's size. */
+  /**
+   * Records at positions ≥ `from`, ascending, about `limit` (those of one position come together); `next` continues,
+   * `size` is the log's size.
+   */
   records(
     phase: PhaseId,
     from: number,
@@ -257,7 +269,17 @@ export interface HandoverApi {
     readonly source: PhaseId;
     readonly target: PhaseId;
     readonly records: readonly TransactionId[] | null;
-  }): Promise<(Receipt & { readonly items: number }) | Reject>;
+  }): Promise<HandoverResult | Reject>;
+}
+
+export interface HandoverResult {
+  /** One a batch, in order. */
+  readonly transactions: readonly Receipt[];
+  readonly items: number;
+  /** Records left out with `records: null`, because they do not open here or came by a handover. */
+  readonly skipped: readonly TransactionId[];
+  /** Set when a later batch was refused: the earlier ones stand. */
+  readonly refusal: Reject | null;
 }
 
 export interface LeafProof {

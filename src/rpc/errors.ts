@@ -1,5 +1,4 @@
 import type { Reject } from '../core/base/reject.ts';
-import { OUTCOMES, outcomeName } from '../core/types/outcome.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 
 /**
@@ -104,7 +103,11 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
   no_holder: ['unavailable', 'No node that holds the file can be reached.'],
   not_ready: ['unavailable', '/readyz says what is missing.'],
   pool_full: ['busy', 'Try again in a moment.'],
+  sender_busy: ['busy', 'Try again in a moment.'],
   too_large: ['limit_exceeded', null],
+  transaction_too_large: ['limit_exceeded', null],
+  ambiguous_record: ['ambiguous_name', 'Name the record by its id.'],
+  bad_label: ['invalid_params', null],
   verification_failed: ['verification_failed', null],
 };
 
@@ -124,19 +127,16 @@ const REFUSAL_HINTS: Readonly<Record<string, string>> = {
   expired: 'Send it again with a later last valid height.',
 };
 
-/** A service's refusal as the caller sees it; a code that the table does not know is a refusal under its own name. */
+/** A service's refusal as the caller sees it, with its own hint if it has one; unknown codes are refusals by that name. */
 export function failureOfReject(refusal: Reject): RpcFailure {
   const known = Object.hasOwn(REASONS, refusal.reject) ? REASONS[refusal.reject] : undefined;
-  if (known !== undefined) return failure(known[0], refusal.reject, refusal.detail, known[1]);
-  const hint = Object.hasOwn(REFUSAL_HINTS, refusal.reject) ? REFUSAL_HINTS[refusal.reject]! : null;
-  return failure('refused', refusal.reject, refusal.detail, hint);
+  const { hint } = refusal as { hint?: string };
+  if (known !== undefined) return failure(known[0], refusal.reject, refusal.detail, hint ?? known[1]);
+  return failure('refused', refusal.reject, refusal.detail, hint ?? hintOfOutcome(refusal.reject));
 }
 
-/** The outcome of a committed block entry as a failure; only for outcomes other than `committed`. */
-export function failureOfOutcome(outcome: number, detail: string): RpcFailure {
-  const name = outcomeName(outcome) ?? `outcome ${outcome}`;
-  if (outcome === OUTCOMES.expired) return failure('expired', name, detail, REFUSAL_HINTS.expired ?? null);
-  return failure('refused', name, detail, REFUSAL_HINTS[name] ?? null);
+function hintOfOutcome(name: string): string | null {
+  return Object.hasOwn(REFUSAL_HINTS, name) ? REFUSAL_HINTS[name]! : null;
 }
 
 /**

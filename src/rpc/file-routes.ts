@@ -25,6 +25,7 @@ const uploadSchema = z.strictObject({
   name: recordTextSchemas.fileName,
   mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
   type: recordTextSchemas.type.default('file'),
+  title: recordTextSchemas.title.default(''),
 });
 const downloadSchema = z.strictObject({ phase: phaseNameSchema, cid: cidSchema });
 const dossierSchema = z.strictObject({
@@ -74,13 +75,14 @@ async function upload(
   reply: FastifyReply,
   options: RouteOptions,
 ) {
-  const { phase, name, mediaType, type } = parseParams(uploadSchema, paramsOf(request));
+  const { phase, name, mediaType, type, title } = parseParams(uploadSchema, paramsOf(request));
   const found = findPhase(api, phase);
   const length = request.headers['content-length'];
   const receipt = await api.putRecord(
     {
       phase: found.state.id,
       type,
+      title,
       mediaType: 'text/plain',
       data: new Uint8Array(),
       files: [

@@ -271,7 +271,8 @@ export class MemoryParticipant implements ParticipantApi, AdminApi {
       epoch: 1,
       references: input.references,
       handedOverFrom: null,
-      content: { type: input.type, mediaType: input.mediaType, data: input.data, files },
+      verified: true,
+      content: { ...input, files },
       unreadable: null,
     };
     list.push(record);
@@ -330,7 +331,12 @@ export class MemoryParticipant implements ParticipantApi, AdminApi {
       label: state.label,
       project: { id: state.project, label: null },
     }));
-  handover = async () => ({ id: hashOf(30), height: 2, timeMs: 1_700_000_000_003, items: 4 });
+  handover = async () => ({
+    transactions: [{ id: hashOf(30), height: 2, timeMs: 1_700_000_000_003 }],
+    items: 4,
+    skipped: [],
+    refusal: null,
+  });
   certifiedHead = async () => ({ head: certifiedHead, hash: hashOf(6) });
   recordProof = async () => ({
     leaf: {

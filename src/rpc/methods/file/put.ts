@@ -19,6 +19,7 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
       name: recordTextSchemas.fileName.nullable().default(null),
       mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
       type: recordTextSchemas.type.default('file'),
+      title: recordTextSchemas.title.default(''),
     }),
     result: recordReceiptSchema,
     errors: [
@@ -30,7 +31,7 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
       'expired',
       'limit_exceeded',
     ],
-    handle: async ({ phase, path, name, mediaType, type }, { signal }) => {
+    handle: async ({ phase, path, name, mediaType, type, title }, { signal }) => {
       const { id } = findPhase(api, phase).state;
       const files = await openLocalFiles([{ path, name, mediaType }]);
       try {
@@ -38,6 +39,7 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
           {
             phase: id,
             type,
+            title,
             mediaType: 'text/plain',
             data: new Uint8Array(),
             files: files.inputs,

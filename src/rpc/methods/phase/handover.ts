@@ -4,8 +4,9 @@ import { LIMITS } from '../../../core/types/limits.ts';
 import type { HandoverApi, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
 import { resolvePhase } from '../../resolve.ts';
-import { count, hashSchema, nameSchema, phaseNameSchema, receiptSchema, time } from '../../schemas.ts';
+import { hashSchema, nameSchema, phaseNameSchema } from '../../schemas.ts';
 import { findPhase } from './find.ts';
+import { handoverSchema, presentHandover } from './present-handover.ts';
 
 export const phaseHandover = (api: HandoverApi & ProjectReadApi): RpcMethod =>
   defineMethod({
@@ -25,14 +26,12 @@ export const phaseHandover = (api: HandoverApi & ProjectReadApi): RpcMethod =>
         .default(null)
         .meta({ description: 'ids of the records; null for all that this node can open' }),
     }),
-    result: receiptSchema.extend({ items: count }),
+    result: handoverSchema,
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'],
     handle: async ({ source, target, records }) => {
       const from = findPhase(api, source).state.id;
       const to = resolvePhase(target, api.successors(from)).id;
       const done = await api.handover({ source: from, target: to, records });
-      return isReject(done)
-        ? done
-        : { id: done.id, height: done.height, time: time(done.timeMs), items: done.items };
+      return isReject(done) ? done : presentHandover(done);
     },
   });

@@ -15,6 +15,7 @@ import {
 /** Texts that go into a record's payload. */
 export const recordTextSchemas = {
   type: textSchema(128, 0).meta({ description: "the application's name for the kind of record" }),
+  title: textSchema(1_024, 0).meta({ description: 'what people read in a list' }),
   mediaType: textSchema(128)
     .regex(/^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w."-]+)*$/, 'a media type such as text/plain')
     .meta({ description: 'media type of the data' }),
@@ -52,10 +53,12 @@ export const recordSchema = z.object({
   author: z.string(),
   epoch: count,
   references: z.array(hashText),
-  handedOverFrom: z.object({ phase: hashText, position: count }).nullable(),
+  handedOverFrom: z.object({ phase: hashText, position: count, by: z.string() }).nullable(),
+  verified: z.boolean(),
   content: z
     .object({
       type: z.string(),
+      title: z.string(),
       mediaType: z.string(),
       bytes: count,
       data: bytesText.nullable().meta({ description: 'null where the call asked for records without data' }),
@@ -82,6 +85,7 @@ export function presentRecord(record: RecordView, withData = true) {
         ? null
         : {
             type: content.type,
+            title: content.title,
             mediaType: content.mediaType,
             bytes: content.data.length,
             data: withData ? base64(content.data) : null,

@@ -23,6 +23,7 @@ const params = z.strictObject({
     .meta({ description: 'the data, as text; not together with data' }),
   data: bytesSchema(DATA_BYTES_MAX).nullable().default(null),
   type: recordTextSchemas.type.default(''),
+  title: recordTextSchemas.title.default(''),
   mediaType: recordTextSchemas.mediaType.nullable().default(null),
   files: z
     .array(
@@ -72,7 +73,15 @@ export const recordPut = (api: RecordApi & ProjectReadApi): RpcMethod =>
       const files = await openLocalFiles(given.files);
       try {
         const receipt = await api.putRecord(
-          { phase, type: given.type, mediaType, data, files: files.inputs, references: given.references },
+          {
+            phase,
+            type: given.type,
+            title: given.title,
+            mediaType,
+            data,
+            files: files.inputs,
+            references: given.references,
+          },
           signal,
         );
         return isReject(receipt) ? receipt : presentRecordReceipt(receipt);

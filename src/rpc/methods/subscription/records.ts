@@ -25,9 +25,11 @@ async function pump(
     while (!signal.aborted) {
       const page = await api.records(phase, next, RECORDS_PER_READ);
       if (isReject(page)) throw failureOfReject(page);
-      for (const record of page.records) {
+      for (const [index, record] of page.records.entries()) {
         if (signal.aborted) return;
-        await emit({ cursor: record.position + 1, item: presentRecord(record) });
+        // The records of one handover share a position: whoever resumes among them gets that position again.
+        const last = page.records[index + 1]?.position !== record.position;
+        await emit({ cursor: record.position + (last ? 1 : 0), item: presentRecord(record) });
       }
       if (page.next > next) next = page.next;
       else await changes.wait();
