@@ -11,11 +11,11 @@ import type { LogItem, LogUpdate } from './log-update.ts';
 /** Items of one update, in a message or in a dossier. */
 export const LOG_ITEMS_MAX = 1_048_576;
 
-export function writeLogItem(writer: Writer, item: LogItem): void {
+function writeLogItem(writer: Writer, item: LogItem): void {
   writer.bytes(item.leaf).bytes(item.transaction);
 }
 
-export function readLogItem(reader: Reader): LogItem {
+function decodeItem(reader: Reader): LogItem {
   return { leaf: reader.bytes(LIMITS.leafBytes), transaction: reader.bytes(LIMITS.transactionBytes) };
 }
 
@@ -37,7 +37,7 @@ export function readLogUpdate(reader: Reader): LogUpdate {
     state: readOptional(reader, from => from.bytes(LIMITS.stateBytes)),
     from: reader.u64(),
     frontier: readFrontier(reader),
-    items: reader.list(LOG_ITEMS_MAX, readLogItem),
+    items: reader.list(LOG_ITEMS_MAX, decodeItem),
   };
 }
 

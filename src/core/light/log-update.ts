@@ -5,6 +5,7 @@ import { decodeLeaf, decodeTransaction } from '../codec/transaction.ts';
 import { appendLeaves, type Frontier, frontierRoot, leafHash } from '../merkle/log.ts';
 import { type MapProof, verifyMapProof } from '../merkle/map.ts';
 import type { Header } from '../types/chain.ts';
+import { KINDS } from '../types/operation.ts';
 import type { LogEntry } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
@@ -84,12 +85,16 @@ function checkItem(header: Header, logId: LogId, leaf: Leaf, transaction: Transa
   }
   if (body.chainId !== header.chainId) return reject('wrong_chain', 'transaction of another chain');
   const scope = body.scopes.indexOf(logId);
+  // A revocation stands in the logs of the member's phases too, which its body does not name.
+  if (scope < 0 && body.kind !== KINDS.memberRevoke) {
+    return reject('foreign_transaction', 'the transaction does not name this log');
+  }
   const foreign = body.parts.some((part, index) => part.scope !== scope && signed.parts[index] !== null);
   return foreign ? reject('foreign_part', 'carries a part of another scope') : null;
 }
 
 /** One item at its place. Whether it was there is decided by the root, later. */
-export function checkLogItem(
+export function readLogItem(
   sha256: Sha256,
   header: Header,
   logId: LogId,
@@ -163,7 +168,7 @@ export function checkLogUpdate(
   if (fault !== null) return fault;
   const items: VerifiedItem[] = [];
   for (const [index, item] of update.items.entries()) {
-    const checked = checkLogItem(sha256, header, logId, from + index, item);
+    const checked = readLogItem(sha256, header, logId, from + index, item);
     if (isReject(checked)) return reject(checked.reject, `leaf ${from + index}: ${checked.detail}`);
     items.push(checked);
   }
