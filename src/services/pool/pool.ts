@@ -14,6 +14,7 @@ import {
   poolFrameCodec,
 } from '../../wire/pool.ts';
 import { Fetcher } from './fetcher.ts';
+import { Inbox } from './inbox.ts';
 import {
   POOL_FRAME_BYTES_MAX,
   POOL_LIMITS,
@@ -71,9 +72,7 @@ export class Pool {
   private readonly outgoing: Outgoing;
   private readonly fetcher: Fetcher;
   private readonly listeners: PoolEvents[] = [];
-  private readonly inbox: { from: PeerId; entry: PoolEntry }[] = [];
-  private inboxBytes = 0;
-  private draining = false;
+  private readonly inbox: Inbox;
   private stopped = false;
   private readonly dismissals = new Map<TransactionId, Reject>();
   /** Faults found after the frame was taken; answered to the peer's next frame. */
@@ -93,6 +92,7 @@ export class Pool {
       const transaction = this.decode(bytes);
       return isReject(transaction) ? null : transaction;
     };
+    this.inbox = new Inbox(this.limits, (from, entry) => this.check(from, entry));
     this.fetcher = new Fetcher(transport, logger, this.limits, decode, () => clock.monotonicMs());
   }
 
@@ -119,6 +119,7 @@ export class Pool {
 
   stop(): void {
     this.stopped = true;
+    this.inbox.stop();
     this.abort.abort();
   }
 
@@ -183,7 +184,7 @@ export class Pool {
     const held = references.map(reference => this.held(reference.id, reference.wrapperHash));
     if (!held.includes(null)) return held;
     // Bodies travel ahead of proposals: what is missing is most often still in the inbox.
-    this.drain(Number.POSITIVE_INFINITY);
+    this.inbox.drain();
     const found = references.map(
       (reference, index) => held[index] ?? this.held(reference.id, reference.wrapperHash),
     );
@@ -205,11 +206,19 @@ export class Pool {
     }
   }
 
-  /** Gives back transactions of a block that was cut off; the pool's limits do not apply, the window bounds them. */
-  restore(entries: readonly PoolEntry[]): void {
-    for (const entry of entries) {
-      if (this.config.chain.isCommitted(entry.transaction.id)) continue;
-      if (this.config.chain.checkAdmission(entry.transaction) === null) this.insert(entry);
+  /**
+   * Takes back transactions of a block that was cut off, from the store, where they were put before the block was voted for.
+   * The pool's limits do not apply: the window bounds them (SCENARIOS 40).
+   */
+  returned(ids: readonly TransactionId[]): void {
+    const { chain, clock } = this.config;
+    for (const id of ids) {
+      if (!this.isUnknown(id)) continue;
+      const bytes = chain.transaction(id);
+      const transaction = bytes === null ? null : this.decode(bytes);
+      if (bytes === null || transaction === null || isReject(transaction)) continue;
+      if (chain.checkAdmission(transaction) !== null) continue;
+      this.insert({ transaction, bytes, sinceMs: clock.monotonicMs() });
     }
   }
 
@@ -226,9 +235,14 @@ export class Pool {
     for (const listener of this.listeners) listener.dismissed(id, reason);
   }
 
-  /** Sends the ids of all pending transactions to one peer, which fetches what it misses. */
-  announce(peer: PeerId): void {
+  /**
+   * Sends the ids of pending transactions to one validator, oldest first; it fetches what it misses.
+   *
+   * @param idsMax number of ids; by default all
+   */
+  announce(peer: PeerId, idsMax = this.limits.transactionsMax): void {
     if (!this.config.chain.validatorPeers().includes(peer)) return;
+    let left = idsMax;
     let ids: TransactionId[] = [];
     const send = () => {
       if (ids.length === 0) return;
@@ -236,6 +250,8 @@ export class Pool {
       ids = [];
     };
     for (const { transaction } of this.mempool.entries()) {
+      if (left === 0) break;
+      left -= 1;
       ids.push(transaction.id);
       if (ids.length >= POOL_WIRE_LIMITS.idsPerFrame) send();
     }
@@ -297,7 +313,7 @@ export class Pool {
     for (const bytes of decoded.transactions) {
       const transaction = this.decode(bytes);
       if (isReject(transaction)) return transaction;
-      this.enqueue(from, { transaction, bytes, sinceMs: this.config.clock.monotonicMs() });
+      this.inbox.add(from, { transaction, bytes, sinceMs: this.config.clock.monotonicMs() });
     }
     return null;
   }
@@ -313,38 +329,15 @@ export class Pool {
     return fault;
   }
 
-  private enqueue(from: PeerId, entry: PoolEntry): void {
-    const { inboxTransactionsMax, inboxBytesMax } = this.limits;
-    const { bytes } = entry.transaction;
-    if (this.inbox.length >= inboxTransactionsMax || this.inboxBytes + bytes > inboxBytesMax) return;
-    this.inbox.push({ from, entry });
-    this.inboxBytes += bytes;
-    this.schedule();
-  }
-
-  private schedule(): void {
-    if (this.draining || this.inbox.length === 0 || this.stopped) return;
-    this.draining = true;
-    setImmediate(() => {
-      this.draining = false;
-      this.drain(this.limits.checksPerTurn);
-      this.schedule();
-    });
-  }
-
-  /** Checks up to `count` gossiped wrappers; a bad one is dropped and its neighbours pass (SCENARIOS 72). */
-  private drain(count: number): void {
-    if (this.stopped) return;
-    for (const { from, entry } of this.inbox.splice(0, Math.min(count, this.inbox.length))) {
-      const { id } = entry.transaction;
-      this.inboxBytes -= entry.transaction.bytes;
-      if (!this.isUnknown(id)) continue;
-      const refused = this.admit(entry);
-      if (refused === null) continue;
-      this.config.logger.debug({ peer: from, id, code: refused.reject }, 'gossiped transaction refused');
-      // Only what depends on no state proves the relay faulty: its head may be ahead of this node's.
-      if (refused.reject === 'bad_signature') this.faults.set(from, refused);
-    }
+  /** A bad one is dropped and its neighbours pass (SCENARIOS 72). */
+  private check(from: PeerId, entry: PoolEntry): void {
+    const { id } = entry.transaction;
+    if (!this.isUnknown(id)) return;
+    const refused = this.admit(entry);
+    if (refused === null) return;
+    this.config.logger.debug({ peer: from, id, code: refused.reject }, 'gossiped transaction refused');
+    // Only what depends on no state proves the relay faulty: its head may be ahead of this node's.
+    if (refused.reject === 'bad_signature') this.faults.set(from, refused);
   }
 
   private async fetchAnnounced(from: PeerId, ids: readonly TransactionId[]): Promise<void> {
@@ -361,7 +354,7 @@ export class Pool {
         const references: PoolReference[] = chunk.map(id => ({ id, wrapperHash: null }));
         if (references.length === 0) continue;
         const found = await this.fetcher.fetch(references, [from], this.abort.signal);
-        for (const entry of found.values()) this.enqueue(from, entry);
+        for (const entry of found.values()) this.inbox.add(from, entry);
       }
     } finally {
       this.announced.delete(from);

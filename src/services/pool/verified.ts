@@ -1,10 +1,17 @@
-import { concatBytes } from '../../core/base/bytes.ts';
+import { concatBytes, equalBytes } from '../../core/base/bytes.ts';
 import type { Hash, Suite } from '../../core/base/ids.ts';
+import { type VerifyTransaction, verifyTransactionSignature } from '../../core/ledger/signature.ts';
+
+function forgetOldest<K>(entries: { keys(): IterableIterator<K>; delete(key: K): boolean }): void {
+  for (const oldest of entries.keys()) {
+    entries.delete(oldest);
+    break;
+  }
+}
 
 /**
- * Remembers which signatures were found good, so that a transaction that was checked on arrival costs a hash and
- * not a curve operation when its block is executed, and the root of a batch is verified once for all its members. Bad
- * ones are not remembered: they would push out good ones.
+ * Remembers which signatures were found good, so that the root of a batch is verified once for all its transactions, and a
+ * vote once for all certificates that hold it. Bad ones are not remembered: they would push out good ones.
  *
  * @param entriesMax remembered signatures; the oldest are forgotten
  */
@@ -13,19 +20,32 @@ export function rememberingSuite(suite: Suite, entriesMax: number): Suite {
   return {
     sha256: suite.sha256,
     verify: (publicKey, bytes, signature) => {
-      // Key and signature have fixed lengths whenever they are valid, so the concatenation has one reading.
+      // Fixed lengths, so that the concatenation has one reading.
       if (publicKey.length !== 33 || signature.length !== 64) return false;
       const key = suite.sha256(concatBytes(publicKey, signature, bytes));
       if (good.has(key)) return true;
       if (!suite.verify(publicKey, bytes, signature)) return false;
-      if (good.size >= entriesMax) {
-        for (const oldest of good) {
-          good.delete(oldest);
-          break;
-        }
-      }
+      if (good.size >= entriesMax) forgetOldest(good);
       good.add(key);
       return true;
     },
+  };
+}
+
+/**
+ * Remembers which wrappers were verified under which key: a transaction that was checked on arrival costs a look-up when its
+ * block is executed. The wrapper hash covers the body, the signature and the batch path.
+ *
+ * @param entriesMax remembered wrappers; the oldest are forgotten
+ */
+export function rememberingVerify(suite: Suite, entriesMax: number): VerifyTransaction {
+  const good = new Map<Hash, Uint8Array>();
+  return (transaction, publicKey) => {
+    const known = good.get(transaction.wrapperHash);
+    if (known !== undefined && equalBytes(known, publicKey)) return true;
+    if (!verifyTransactionSignature(suite, transaction, publicKey)) return false;
+    if (good.size >= entriesMax) forgetOldest(good);
+    good.set(transaction.wrapperHash, publicKey);
+    return true;
   };
 }

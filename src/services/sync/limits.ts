@@ -24,7 +24,7 @@ export const SYNC_LIMITS: SyncLimits = {
 };
 
 export const SYNC_PROTOCOL = '/phaseline/sync/1';
-/** Longest frame: one largest block. */
-export const SYNC_FRAME_BYTES_MAX = 64 * 1024 * 1024;
-export const SYNC_OUTBOX_BYTES_MAX = 128 * 1024 * 1024;
+/** Longest frame: one largest block (64 MiB of bodies) with its entries. */
+export const SYNC_FRAME_BYTES_MAX = 72 * 1024 * 1024;
+export const SYNC_OUTBOX_BYTES_MAX = 144 * 1024 * 1024;
 export const SYNC_REQUESTS_IN_FLIGHT_MAX = 2;

@@ -47,15 +47,15 @@ export class Sources {
   }
 
   /**
-   * @param certain the wanted block is known to exist, so that peers whose claim is old are asked too
+   * @param askAll also peers that did not claim more: their claim may be old
    * @param tried peers that could not help in this round
    */
-  next(peers: readonly PeerId[], head: number, certain: boolean, tried: ReadonlySet<PeerId>): PeerId | null {
+  next(peers: readonly PeerId[], head: number, askAll: boolean, tried: ReadonlySet<PeerId>): PeerId | null {
     const now = this.clock.monotonicMs();
     const usable = peers.filter(peer => {
       if (tried.has(peer)) return false;
       const source = this.of(peer);
-      return source.avoidUntilMs <= now && (certain || (source.claim ?? 0) > head);
+      return source.avoidUntilMs <= now && (askAll || (source.claim ?? 0) > head);
     });
     usable.sort((a, b) => {
       const ahead = Number((this.of(b).claim ?? 0) > head) - Number((this.of(a).claim ?? 0) > head);

@@ -30,6 +30,8 @@ export interface SyncTarget {
    * committed, also when somebody else did meanwhile; a Reject blames the block, so its sender.
    */
   applyCertified(block: SyncBlock): Promise<Reject | null>;
+  /** After the blocks of an answer: the head has moved. */
+  synced(): void;
   /** Peers of the current set that are connected, this node left out. */
   connectedValidators(): readonly PeerId[];
 }
@@ -52,6 +54,7 @@ export class Sync {
   private readonly sources: Sources;
   /** Height that the consensus engine knows to be committed; 0 when none is wanted. */
   private wanted = 0;
+  private exploring = false;
   private running: Promise<void> | null = null;
   private readonly abort = new AbortController();
   private pause: { timer: Timer; end: () => void } | null = null;
@@ -99,6 +102,12 @@ export class Sync {
     this.wake();
   }
 
+  /** Asks every connected validator once what it has: this node may be behind by an unknown number of blocks. */
+  explore(): void {
+    this.exploring = true;
+    this.wake();
+  }
+
   /** Resolves when no catching up is under way. */
   idle(): Promise<void> {
     if (this.running === null) return Promise.resolve();
@@ -131,11 +140,13 @@ export class Sync {
   }
 
   /** Null when there is nothing to fetch. A claim is enough to try, but not to insist. */
-  private goal(): { readonly certain: boolean } | null {
+  private goal(): { readonly askAll: boolean; readonly insist: boolean } | null {
     const { target } = this.config;
     const head = target.headHeight();
-    if (this.wanted > head) return { certain: true };
-    return this.sources.highestClaim(target.connectedValidators()) > head ? { certain: false } : null;
+    if (this.wanted > head) return { askAll: true, insist: true };
+    if (this.exploring) return { askAll: true, insist: false };
+    const claimed = this.sources.highestClaim(target.connectedValidators()) > head;
+    return claimed ? { askAll: false, insist: false } : null;
   }
 
   private async run(): Promise<void> {
@@ -145,7 +156,7 @@ export class Sync {
     for (let goal = this.goal(); goal !== null && !this.abort.signal.aborted; goal = this.goal()) {
       const peers = target.connectedValidators();
       this.sources.keepOnly(peers);
-      const source = this.sources.next(peers, target.headHeight(), goal.certain, tried);
+      const source = this.sources.next(peers, target.headHeight(), goal.askAll, tried);
       if (source !== null) {
         const head = target.headHeight();
         await this.fetchFrom(source);
@@ -154,9 +165,12 @@ export class Sync {
           tried = new Set();
           fruitless = 0;
         }
+      } else if (this.exploring && !goal.insist) {
+        this.exploring = false;
+        tried = new Set();
       } else {
         fruitless += 1;
-        if (!goal.certain && fruitless >= this.limits.claimRoundsMax) return;
+        if (!goal.insist && fruitless >= this.limits.claimRoundsMax) return;
         tried = new Set();
         await this.rest();
       }
@@ -181,6 +195,7 @@ export class Sync {
     if (answer === null) return;
     this.sources.claim(source, answer.headHeight);
     const fault = checkAnswer(answer, fromHeight) ?? (await this.apply(answer.blocks));
+    if (target.headHeight() >= fromHeight) target.synced();
     if (fault === null) {
       if (answer.blocks.length > 0) this.sources.helped(source);
       return;

@@ -213,14 +213,13 @@ describe('proposals', () => {
   it('[40] takes back the transactions of a block that was cut off, but not committed ones', async () => {
     const { nodes } = await startNodes(['a']);
     const { pool, chain } = nodes[0]!;
-    const [kept, done] = ['kept', 'done'].map(text => {
-      const bytes = makeWrapper(alice, { chainId, text });
-      return { transaction: decoded(bytes), bytes, sinceMs: 0 };
-    });
-    chain.committed.set(done!.transaction.id, done!.bytes);
-    pool.restore([kept!, done!]);
-    expect(pool.get(kept!.transaction.id)).not.toBeNull();
-    expect(pool.get(done!.transaction.id)).toBeNull();
+    const [kept, done] = ['kept', 'done'].map(text => makeWrapper(alice, { chainId, text }));
+    const ids = [decoded(kept!).id, decoded(done!).id];
+    chain.stored.set(ids[0]!, kept!);
+    chain.committed.set(ids[1]!, done!);
+    pool.returned(ids);
+    expect(pool.get(ids[0]!)?.bytes).toEqual(kept);
+    expect(pool.get(ids[1]!)).toBeNull();
   });
 });
 

@@ -1,0 +1,222 @@
+import { isReject } from '../core/base/reject.ts';
+import { STATE_KEYS } from '../core/codec/state.ts';
+import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
+import { memberOfPeer, readSystem } from '../core/ledger/read.ts';
+import type { Genesis } from '../core/types/state.ts';
+import { nodeSuite } from '../crypto/suite.ts';
+import type { ChainStore } from '../ports/chain-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { KeyValueStore } from '../ports/kv.ts';
+import { OperatingError, type Service } from '../ports/lifecycle.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Signer } from '../ports/signer.ts';
+import type { PeerId, Transport } from '../ports/transport.ts';
+import type { WriteAheadLog } from '../ports/wal.ts';
+import { ChainReader } from '../services/consensus/chain-reader.ts';
+import type { Committed } from '../services/consensus/committer.ts';
+import { Consensus } from '../services/consensus/consensus.ts';
+import type { ConsensusLimits } from '../services/consensus/limits.ts';
+import { seatFinder } from '../services/consensus/seat.ts';
+import { LightServer } from '../services/light-server/light-server.ts';
+import { POOL_LIMITS, type PoolLimits } from '../services/pool/limits.ts';
+import { Pool } from '../services/pool/pool.ts';
+import { rememberingSuite } from '../services/pool/verified.ts';
+import type { SyncLimits } from '../services/sync/limits.ts';
+import { Sync } from '../services/sync/sync.ts';
+import { FileWal } from '../store/file-wal.ts';
+import { KvChainStore } from '../store/kv-chain-store.ts';
+import { LevelStore } from '../store/level-store.ts';
+import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
+import { sequence } from './node-role.ts';
+
+export interface ValidatorAddresses {
+  readonly peerId: PeerId;
+  readonly addresses: readonly string[];
+}
+
+/** The adapters of a node; tests bring memory ones. */
+export interface ConsensusParts {
+  readonly kv: KeyValueStore;
+  readonly wal: WriteAheadLog;
+  readonly transport: Transport;
+}
+
+export interface ConsensusNodeOptions {
+  readonly name: string;
+  readonly genesis: Genesis;
+  /** The consensus key: votes and nothing else. */
+  readonly signer: Signer;
+  /** Where the validators listen; this node's own entry is left out by itself. */
+  readonly validators: readonly ValidatorAddresses[];
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called once when voting has stopped for good: the process must end (SCENARIOS 12, 67). */
+  onFatal(error: unknown): void;
+  readonly limits?: {
+    readonly pool?: Partial<PoolLimits>;
+    readonly sync?: Partial<SyncLimits>;
+    readonly consensus?: Partial<ConsensusLimits>;
+  };
+}
+
+export interface ConsensusNodeConfig extends ConsensusNodeOptions {
+  /** Directory of the database. */
+  readonly statePath: string;
+  /** File of the consensus log. */
+  readonly walPath: string;
+  /** Ed25519 seed, 32 bytes. */
+  readonly transportSeed: Uint8Array;
+  /** Multiaddrs. */
+  readonly listen: readonly string[];
+}
+
+/**
+ * A consensus node. Nothing happens before `start`, which opens the stores, applies or checks genesis, listens, and resumes
+ * consensus where its log ends. A failed start leaves nothing open.
+ */
+export class ConsensusNode implements Service {
+  readonly chain: ChainReader;
+  readonly store: ChainStore;
+  readonly pool: Pool;
+  readonly sync: Sync;
+  readonly consensus: Consensus;
+  readonly transport: Transport;
+  private readonly light: LightServer;
+  private running: Service | null = null;
+  private registered = false;
+
+  constructor(
+    readonly options: ConsensusNodeOptions,
+    private readonly parts: ConsensusParts,
+  ) {
+    const { clock, logger, limits, signer, onFatal } = options;
+    const { kv, wal, transport } = parts;
+    this.transport = transport;
+    const suite = rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
+    const store: ChainStore = new KvChainStore(kv, {
+      replayWindowBlocks: () => {
+        const current = store.head() === null ? options.genesis : readSystem(store.state);
+        return current.parameters.replayWindowBlocks;
+      },
+    });
+    this.store = store;
+    const chain = new ChainReader(store, suite, transport);
+    this.chain = chain;
+    const pool = new Pool({ chain, suite, transport, clock, logger, ...pick('limits', limits?.pool) });
+    this.pool = pool;
+    this.consensus = new Consensus({
+      chain,
+      wal,
+      pool,
+      transport,
+      signer,
+      clock,
+      logger,
+      onFatal,
+      ...pick('limits', limits?.consensus),
+    });
+    const target = this.consensus;
+    this.sync = new Sync({ store, target, transport, clock, logger, ...pick('limits', limits?.sync) });
+    this.light = new LightServer({
+      store,
+      suite,
+      transport,
+      clock,
+      logger,
+      submit: signed => pool.submit(signed),
+      isPending: id => pool.get(id) !== null,
+      vouch: bytes => {
+        const seat = seatFinder(signer, transport.peerId)(chain.validatorSet());
+        return seat === null ? null : { signer: seat.index, signature: seat.sign(bytes) };
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    this.register();
+    const { kv } = this.parts;
+    const { transport, consensus, pool, sync, light } = this;
+    const running = sequence([
+      { start: () => kv.open(), stop: () => kv.close() },
+      { start: () => this.applyGenesis(), stop: async () => {} },
+      { start: () => transport.start(), stop: () => transport.stop() },
+      { start: async () => {}, stop: async () => pool.stop() },
+      { start: () => consensus.start(), stop: () => consensus.stop() },
+      { start: async () => {}, stop: async () => light.stop() },
+      { start: async () => this.connect(), stop: () => sync.stop() },
+    ]);
+    await running.start();
+    this.running = running;
+  }
+
+  async stop(): Promise<void> {
+    const { running } = this;
+    this.running = null;
+    await running?.stop();
+  }
+
+  private register(): void {
+    if (this.registered) return;
+    this.registered = true;
+    this.pool.register();
+    this.sync.register();
+    this.consensus.register(this.sync);
+    this.light.register();
+    this.consensus.onCommitted(committed => {
+      this.light.onCommitted();
+      this.followMembership(committed);
+    });
+    this.transport.setGate(peer => this.admits(peer));
+  }
+
+  /** Validators of the current set and nodes of active members; everybody else is turned away [65]. */
+  private admits(peer: PeerId): boolean {
+    if (this.chain.validatorPeers().includes(peer)) return true;
+    return memberOfPeer(this.chain.system(), peer) !== null;
+  }
+
+  private followMembership({ diff }: Committed): void {
+    if (!diff.state.has(STATE_KEYS.system)) return;
+    this.transport.recheckGate();
+    this.connect();
+  }
+
+  /** Keeps a link to every other validator of the current set whose address is known. */
+  private connect(): void {
+    const current = new Set(this.chain.validatorPeers());
+    for (const { peerId, addresses } of this.options.validators) {
+      if (current.has(peerId)) this.transport.keepConnected(peerId, addresses);
+      else if (peerId !== this.transport.peerId) this.transport.release(peerId);
+    }
+  }
+
+  private async applyGenesis(): Promise<void> {
+    const { genesis } = this.options;
+    const fault = checkGenesis(genesis);
+    if (isReject(fault)) {
+      throw new OperatingError('bad_genesis', `the genesis file is not valid: ${fault.detail}`);
+    }
+    const { block, hash, diff } = genesisBlock(this.chain.suite, genesis);
+    const first = this.store.block(0);
+    if (first === null) await this.store.commit({ block, hash, certificate: null }, diff, []);
+    else if (first.hash !== hash) {
+      throw new OperatingError(
+        'wrong_genesis',
+        'the database belongs to another chain than the genesis file',
+        'Use the genesis file that the data directory was made with, or another data directory.',
+      );
+    }
+  }
+}
+
+/** An optional field is either there or left out. */
+function pick<Name extends string, T>(name: Name, value: T | undefined): { [Key in Name]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [Key in Name]?: T });
+}
+
+/** A node on disk and libp2p. */
+export async function createConsensusNode(config: ConsensusNodeConfig): Promise<ConsensusNode> {
+  const { statePath, walPath, transportSeed, listen, logger, clock } = config;
+  const transport = await createLibp2pTransport({ privateKeySeed: transportSeed, listen, logger, clock });
+  return new ConsensusNode(config, { kv: new LevelStore(statePath), wal: new FileWal(walPath), transport });
+}

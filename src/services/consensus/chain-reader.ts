@@ -1,0 +1,112 @@
+import { assertDefined } from '../../core/base/assert.ts';
+import type { Hash, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { Reject } from '../../core/base/reject.ts';
+import { checkAdmission } from '../../core/ledger/admission.ts';
+import { readSystem } from '../../core/ledger/read.ts';
+import type { VerifyTransaction } from '../../core/ledger/signature.ts';
+import type { EngineStart, Reign } from '../../core/pbft/config.ts';
+import type { ValidatorSet } from '../../core/types/chain.ts';
+import type { Parameters, SystemState } from '../../core/types/state.ts';
+import type { Transaction } from '../../core/types/transaction.ts';
+import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
+import type { PeerId, Transport } from '../../ports/transport.ts';
+import { POOL_LIMITS } from '../pool/limits.ts';
+import type { PoolChain } from '../pool/pool.ts';
+import { rememberingVerify } from '../pool/verified.ts';
+
+/** The committed chain as the services of a consensus node ask for it. */
+export class ChainReader implements PoolChain {
+  private cached: {
+    readonly head: StoredBlock;
+    readonly system: SystemState;
+    readonly peers: PeerId[];
+  } | null = null;
+
+  /** Remembers what it has verified: a transaction costs one curve operation from arrival to commit. */
+  readonly verify: VerifyTransaction;
+
+  /** @param verifiedMax transactions remembered as verified */
+  constructor(
+    readonly store: ChainStore,
+    readonly suite: Suite,
+    private readonly transport: Transport,
+    verifiedMax = POOL_LIMITS.verifiedSignaturesMax,
+  ) {
+    this.verify = rememberingVerify(suite, verifiedMax);
+  }
+
+  /** After genesis was applied. */
+  head(): StoredBlock {
+    return assertDefined(this.store.head(), 'the chain has its genesis block');
+  }
+
+  headHeight(): number {
+    return this.head().block.header.height;
+  }
+
+  chainId(): Hash {
+    return this.head().block.header.chainId;
+  }
+
+  private current() {
+    const head = this.head();
+    if (this.cached?.head.hash !== head.hash) {
+      const system = readSystem(this.store.state);
+      const peers = system.validatorSet.validators.map(validator => validator.peerId);
+      this.cached = { head, system, peers: peers.filter(peer => peer !== this.transport.peerId) };
+    }
+    return this.cached;
+  }
+
+  system(): SystemState {
+    return this.current().system;
+  }
+
+  parameters(): Parameters {
+    return this.system().parameters;
+  }
+
+  validatorSet(): ValidatorSet {
+    return this.system().validatorSet;
+  }
+
+  validatorPeers(): readonly PeerId[] {
+    return this.current().peers;
+  }
+
+  connectedValidators(): readonly PeerId[] {
+    const connected = new Set(
+      this.transport
+        .peers()
+        .filter(info => info.connected)
+        .map(info => info.peer),
+    );
+    return this.validatorPeers().filter(peer => connected.has(peer));
+  }
+
+  checkAdmission(transaction: Transaction): Reject | null {
+    return checkAdmission(this.suite, this.store.state, this.headHeight(), transaction, this.verify);
+  }
+
+  isCommitted(id: TransactionId): boolean {
+    return this.store.locate(id) !== null;
+  }
+
+  transaction(id: TransactionId): Uint8Array | null {
+    return this.store.transaction(id);
+  }
+
+  /** What the engine starts from, or goes on from after a state transfer. */
+  engineStart(): EngineStart {
+    const { block, hash, certificate } = this.head();
+    const { parameters, validatorSet, setChangeHeight } = this.system();
+    const changed = assertDefined(this.store.block(setChangeHeight), 'set-change blocks are never pruned');
+    const reign: Reign = {
+      chainId: block.header.chainId,
+      set: validatorSet,
+      startHeight: setChangeHeight,
+      startHash: changed.hash,
+    };
+    return { header: block.header, blockHash: hash, certificate, reign, parameters };
+  }
+}

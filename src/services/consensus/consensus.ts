@@ -1,0 +1,402 @@
+import type { TransactionId } from '../../core/base/ids.ts';
+import { isReject, type Reject } from '../../core/base/reject.ts';
+import type { Input } from '../../core/pbft/input.ts';
+import type { SignedMessage } from '../../core/pbft/messages.ts';
+import { createEngine } from '../../core/pbft/restore.ts';
+import type { Engine } from '../../core/pbft/state.ts';
+import { step } from '../../core/pbft/step.ts';
+import { primaryIndex } from '../../core/quorum/quorum.ts';
+import type { Block, ValidatorSet } from '../../core/types/chain.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Signer } from '../../ports/signer.ts';
+import type { Transport } from '../../ports/transport.ts';
+import type { WriteAheadLog } from '../../ports/wal.ts';
+import type { SyncBlock } from '../../wire/sync.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Sync, SyncTarget } from '../sync/sync.ts';
+import { Builder } from './builder.ts';
+import type { ChainReader } from './chain-reader.ts';
+import { type Committed, Committer, type OnCommitted } from './committer.ts';
+import { type EffectHandlers, type EffectOf, performEffect } from './effects.ts';
+import { Executions } from './executions.ts';
+import { Executor, type Overlay } from './executor.ts';
+import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
+import { ConsensusNetwork } from './network.ts';
+import { seatFinder } from './seat.ts';
+import { Supervisor } from './supervisor.ts';
+import { EngineTimers } from './timers.ts';
+import { WalWriter } from './wal-writer.ts';
+
+export interface ConsensusConfig {
+  readonly chain: ChainReader;
+  readonly wal: WriteAheadLog;
+  readonly pool: Pool;
+  readonly transport: Transport;
+  /** The consensus key of this node. It votes when the current set has this key under this node's peer id. */
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<ConsensusLimits>;
+  /** Called once: voting has stopped for good, and the process must end (SCENARIOS 12, 67). */
+  onFatal(error: unknown): void;
+}
+
+export interface ConsensusStatus {
+  readonly view: number;
+  /** False while a view change is under way. */
+  readonly active: boolean;
+  readonly primary: string;
+  readonly isPrimary: boolean;
+  /** Null when this node only observes. */
+  readonly seat: number | null;
+  readonly blocksInFlight: number;
+}
+
+export interface ConsensusCounters {
+  blocks: number;
+  transactions: number;
+  messagesIn: number;
+  messagesOut: number;
+  views: number;
+  evidence: number;
+}
+
+/**
+ * Drives the PBFT engine: gives it one input at a time and performs its effects in order. The engine decides, this shell
+ * does what it says; nothing here changes what is voted for.
+ */
+export class Consensus implements SyncTarget {
+  readonly counters: ConsensusCounters = {
+    blocks: 0,
+    transactions: 0,
+    messagesIn: 0,
+    messagesOut: 0,
+    views: 0,
+    evidence: 0,
+  };
+  private readonly limits: ConsensusLimits;
+  private readonly executor: Executor;
+  private readonly committer: Committer;
+  private readonly executions: Executions;
+  private readonly builder: Builder;
+  private readonly network: ConsensusNetwork;
+  private readonly writer: WalWriter;
+  private readonly timers: EngineTimers;
+  private readonly supervisor: Supervisor;
+  private readonly effects = this.handlers();
+  private engine: Engine | null = null;
+  private sync: Sync | null = null;
+  private readonly inputs: Input[] = [];
+  private stepping = false;
+  private stopped = false;
+  private pendingGiven = false;
+  private complainedView = -1;
+  private readonly abort = new AbortController();
+  private readonly evidence: { first: SignedMessage; second: SignedMessage }[] = [];
+
+  constructor(private readonly config: ConsensusConfig) {
+    const { chain, pool, clock, transport, logger, wal } = config;
+    this.limits = { ...CONSENSUS_LIMITS, ...config.limits };
+    const fail = (error: unknown) => this.fail(error);
+    this.executor = new Executor(chain);
+    this.committer = new Committer(chain, this.executor);
+    this.executions = new Executions({
+      chain,
+      pool,
+      clock,
+      executor: this.executor,
+      bodiesRetryMs: this.limits.bodiesRetryMs,
+      executed: ({ executionId }, verdict, nextSet) => this.executed(executionId, verdict, nextSet),
+      fail,
+    });
+    this.builder = new Builder({
+      chain,
+      pool,
+      clock,
+      executor: this.executor,
+      batchTransactionsMin: this.limits.batchTransactionsMin,
+      built: ({ buildId }, overlay) => void this.built(buildId, overlay),
+      empty: ({ buildId }) => this.give({ type: 'buildEmpty', buildId }),
+    });
+    this.network = new ConsensusNetwork({
+      chain,
+      transport,
+      logger,
+      reign: () => (this.stopped ? null : (this.engine?.reign ?? null)),
+      verified: message => {
+        this.counters.messagesIn += 1;
+        this.give({ type: 'message', message });
+      },
+      otherSet: (validatorSetId, peerId) => this.give({ type: 'otherSet', validatorSetId, peerId }),
+      connected: peerId => this.give({ type: 'connected', peerId }),
+      block: hash => this.executor.get(hash)?.block ?? this.executions.block(hash),
+    });
+    const durable = (effect: EffectOf<'persist'>) => this.durable(effect);
+    this.writer = new WalWriter(wal, durable, fail);
+    this.timers = new EngineTimers(clock, (name, generation) =>
+      this.give({ type: 'timer', name, generation }),
+    );
+    this.supervisor = new Supervisor({
+      chain,
+      pool,
+      clock,
+      reminderIdsMax: this.limits.reminderIdsMax,
+      complain: () => this.complain(),
+    });
+  }
+
+  /** Before the transport starts. */
+  register(sync: Sync): void {
+    this.sync = sync;
+    this.network.register();
+    this.config.pool.onEvents({ added: () => this.pending(), dismissed: () => {} });
+    this.committer.onCommitted(committed => this.committed(committed));
+  }
+
+  /** After genesis was applied and the transport started. Opens the log and resumes where it ends. */
+  async start(): Promise<void> {
+    const { chain, wal, logger, signer, transport } = this.config;
+    const records = await wal.open();
+    const findSeat = seatFinder(signer, transport.peerId);
+    const config = { suite: chain.suite, chainId: chain.chainId(), findSeat };
+    const engine = createEngine(config, chain.engineStart(), records);
+    if (isReject(engine)) {
+      throw new OperatingError(
+        'bad_consensus_log',
+        `the consensus log does not fit this chain: ${engine.detail}`,
+        'Restore the data directory from a backup; a validator that lost its log needs a new consensus key.',
+      );
+    }
+    this.engine = engine;
+    logger.info(
+      { height: chain.headHeight(), records: records.length, view: engine.view },
+      'consensus starts',
+    );
+    this.give({ type: 'start' });
+    if (this.config.pool.size > 0) this.pending();
+    this.supervisor.start();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.supervisor.stop();
+    this.timers.stop();
+    this.builder.cancel();
+    this.executions.stop();
+    this.abort.abort();
+    await this.writer.idle();
+    await this.committer.idle();
+    await this.config.wal.close();
+  }
+
+  /** Called after each committed block, in order; the returned function ends it. */
+  onCommitted(listener: OnCommitted): () => void {
+    return this.committer.onCommitted(listener);
+  }
+
+  status(): ConsensusStatus {
+    const set = this.config.chain.validatorSet();
+    const view = this.engine?.view ?? 0;
+    const primary = primaryIndex(set.validators.length, view);
+    const seat = this.engine?.seat?.index ?? null;
+    return {
+      view,
+      active: this.engine?.active ?? false,
+      primary: set.validators[primary]?.name ?? '',
+      isPrimary: seat === primary,
+      seat,
+      blocksInFlight: this.executor.size,
+    };
+  }
+
+  // What block synchronisation asks.
+
+  headHeight(): number {
+    return this.config.chain.headHeight();
+  }
+
+  connectedValidators(): readonly string[] {
+    return this.config.chain.connectedValidators();
+  }
+
+  async applyCertified(block: SyncBlock): Promise<Reject | null> {
+    if (this.stopped) return null;
+    try {
+      return await this.committer.applyCertified(block);
+    } catch (error) {
+      this.fail(error);
+      return null;
+    }
+  }
+
+  synced(): void {
+    this.give({ type: 'synced', head: this.config.chain.engineStart() });
+    this.builder.reconsider();
+  }
+
+  // Inputs.
+
+  private give(input: Input): void {
+    if (this.engine === null || this.stopped) return;
+    this.inputs.push(input);
+    if (this.stepping) return;
+    this.stepping = true;
+    try {
+      for (let next = this.inputs.shift(); next !== undefined; next = this.inputs.shift()) {
+        const view: number = this.engine.view;
+        for (const effect of step(this.engine, next)) performEffect(effect, this.effects);
+        if (this.engine.view !== view) this.viewChanged();
+      }
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.stepping = false;
+    }
+  }
+
+  private viewChanged(): void {
+    this.counters.views += 1;
+    const { view, primary } = this.status();
+    this.config.logger.info({ view, primary, height: this.headHeight() }, 'view changed');
+  }
+
+  /** One input for all transactions that arrive in one turn of the event loop. */
+  private pending(): void {
+    if (this.pendingGiven) return;
+    this.pendingGiven = true;
+    this.give({ type: 'pending', waiting: true });
+    this.builder.reconsider();
+    setImmediate(() => {
+      this.pendingGiven = false;
+      this.builder.reconsider();
+    });
+  }
+
+  private executed(executionId: number, verdict: Reject | null, nextSet: ValidatorSet | null): void {
+    if (verdict !== null && !this.stopped) {
+      this.config.logger.warn({ code: verdict.reject, detail: verdict.detail }, 'proposal refused');
+    }
+    this.give({ type: 'executed', executionId, verdict, nextSet });
+  }
+
+  private async built(buildId: number, { block, entries, nextSet }: Overlay): Promise<void> {
+    const bodies = entries.map(({ transaction, bytes }) => ({ id: transaction.id, bytes }));
+    try {
+      await this.config.chain.store.putTransactions(bodies);
+      this.give({ type: 'built', buildId, block, nextSet });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private complain(): void {
+    const view = this.engine?.view ?? 0;
+    if (view === this.complainedView || this.status().isPrimary) return;
+    this.complainedView = view;
+    this.config.logger.warn({ view }, 'the primary leaves transactions out');
+    this.give({ type: 'complain' });
+  }
+
+  private committed({ stored, ids }: Committed): void {
+    const { pool, chain } = this.config;
+    const { height } = stored.block.header;
+    this.counters.blocks += 1;
+    this.counters.transactions += ids.length;
+    pool.committed(height, ids);
+    this.supervisor.committed(ids.length);
+    this.config.logger.debug({ height, transactions: ids.length, hash: stored.hash }, 'committed');
+    if (chain.headHeight() !== height) return;
+    this.give({ type: 'pending', waiting: pool.size > 0 });
+  }
+
+  private durable(effect: EffectOf<'persist'>): void {
+    if (this.stopped) return;
+    for (const then of effect.then) performEffect(then, this.effects);
+    this.give({ type: 'persisted', ticket: effect.ticket });
+  }
+
+  // Effects.
+
+  private handlers(): EffectHandlers {
+    return {
+      log: effect => this.writer.add(effect),
+      send: effect => {
+        this.counters.messagesOut += 1;
+        this.network.send(effect.to, effect.message);
+      },
+      timer: effect =>
+        effect.type === 'setTimer' ? this.timers.set(effect) : this.timers.cancel(effect.name),
+      build: effect => this.builder.request(effect),
+      execute: effect => this.executions.start(effect),
+      commit: effect => void this.commit(effect),
+      discard: effect => {
+        this.executions.discard(effect.blockHashes);
+        this.executor.discard(effect.blockHashes);
+      },
+      returnToPool: effect => this.returnToPool(effect.blocks),
+      sync: effect =>
+        effect.head === null ? this.sync?.explore() : this.sync?.catchUp(effect.head.header.height),
+      fetchBlock: effect => void this.fetchBlock(effect),
+      evidence: effect => this.keepEvidence(effect.first, effect.second),
+      halt: effect => this.fail(haltError(effect.height, effect.reason)),
+    };
+  }
+
+  private async commit({ block, blockHash, certificate }: EffectOf<'commit'>): Promise<void> {
+    try {
+      await this.committer.commit(block, blockHash, certificate);
+    } catch (error) {
+      return this.fail(error);
+    }
+    const { height } = block.header;
+    this.give({ type: 'committed', height, parameters: this.config.chain.parameters() });
+    this.builder.reconsider();
+  }
+
+  private returnToPool(blocks: readonly Block[]): void {
+    const ids: TransactionId[] = blocks.flatMap(block => block.entries.map(entry => entry.id));
+    this.config.pool.returned(ids);
+    if (this.config.pool.size > 0) this.give({ type: 'pending', waiting: true });
+  }
+
+  private async fetchBlock({ blockHash, height, peerIds }: EffectOf<'fetchBlock'>): Promise<void> {
+    const connected = this.connectedValidators();
+    const peers = [...peerIds.filter(peer => connected.includes(peer)), ...connected];
+    const options = { timeoutMs: this.limits.blockFetchTimeoutMs, signal: this.abort.signal };
+    const block = await this.network.fetchBlock(blockHash, height, [...new Set(peers)], options);
+    if (block !== null) this.give({ type: 'fetched', block });
+  }
+
+  private keepEvidence(first: SignedMessage, second: SignedMessage): void {
+    this.counters.evidence += 1;
+    if (this.evidence.length < this.limits.evidenceMax) this.evidence.push({ first, second });
+    const name = this.engine?.reign.set.validators[first.signer]?.name;
+    this.config.logger.error(
+      { validator: name, kind: first.kind },
+      'a validator signed two conflicting messages',
+    );
+  }
+
+  /** Stops voting at once; what the process does next is the role's decision. */
+  private fail(error: unknown): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.supervisor.stop();
+    this.timers.stop();
+    this.executions.stop();
+    this.abort.abort();
+    const { code, message } = error as { code?: string; message?: string };
+    this.config.logger.error({ code, error: message }, 'consensus stopped');
+    this.config.onFatal(error);
+  }
+}
+
+function haltError(height: number, reason: string): OperatingError {
+  return new OperatingError(
+    'consensus_halted',
+    `consensus stopped at height ${height}: ${reason}`,
+    'Run "phaseline db verify" on this data directory and compare the versions of the nodes.',
+  );
+}

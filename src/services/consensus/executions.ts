@@ -1,0 +1,110 @@
+import type { BlockHash } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import type { Effect } from '../../core/pbft/effect.ts';
+import type { Block, ValidatorSet } from '../../core/types/chain.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { PoolEntry } from '../pool/mempool.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { ChainReader } from './chain-reader.ts';
+import { type Executor, entriesOf } from './executor.ts';
+
+type Execute = Extract<Effect, { type: 'execute' }>;
+
+export interface ExecutionsConfig {
+  readonly chain: ChainReader;
+  readonly pool: Pool;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly bodiesRetryMs: number;
+  executed(effect: Execute, verdict: Reject | null, nextSet: ValidatorSet | null): void;
+  fail(error: unknown): void;
+}
+
+/** Performs `execute`: gets the bodies however long that takes, executes, stores the bodies, answers. */
+export class Executions {
+  private readonly running = new Map<number, { readonly effect: Execute; readonly abort: AbortController }>();
+
+  constructor(private readonly config: ExecutionsConfig) {}
+
+  start(effect: Execute): void {
+    const abort = new AbortController();
+    this.running.set(effect.executionId, { effect, abort });
+    this.run(effect, abort.signal)
+      .catch(error => this.config.fail(error))
+      .finally(() => this.running.delete(effect.executionId));
+  }
+
+  /** A proposed block whose bodies are still being collected. */
+  block(hash: BlockHash): Block | null {
+    for (const { effect } of this.running.values()) if (effect.blockHash === hash) return effect.block;
+    return null;
+  }
+
+  /** Gives up what the engine no longer wants. */
+  discard(hashes: readonly BlockHash[]): void {
+    for (const { effect, abort } of this.running.values()) {
+      if (hashes.includes(effect.blockHash)) abort.abort();
+    }
+  }
+
+  stop(): void {
+    for (const { abort } of this.running.values()) abort.abort();
+  }
+
+  private async run(effect: Execute, signal: AbortSignal): Promise<void> {
+    const { block, blockHash } = effect;
+    const early = this.early(effect);
+    if (early !== undefined) return this.config.executed(effect, early, null);
+    const entries = await this.collect(effect, signal);
+    if (entries === null) return;
+    const { executor, chain } = this.config;
+    // State transfer may have committed the height while the bodies were on their way.
+    const overtaken = this.early(effect);
+    if (overtaken !== undefined) return this.config.executed(effect, overtaken, null);
+    const overlay = executor.execute(block, blockHash, entries);
+    if (isReject(overlay)) return this.config.executed(effect, overlay, null);
+    await chain.store.putTransactions(
+      entries.map(({ transaction, bytes }) => ({ id: transaction.id, bytes })),
+    );
+    if (signal.aborted) return;
+    this.config.executed(effect, null, overlay.nextSet);
+  }
+
+  /** The verdict where no execution is needed; undefined where it is. */
+  private early({ block, blockHash, checkClock }: Execute): Reject | null | undefined {
+    const { chain, clock } = this.config;
+    const { height, timeMs } = block.header;
+    if (height <= chain.headHeight()) {
+      const same = chain.store.block(height)?.hash === blockHash;
+      return same ? null : reject('already_decided', `height ${height}`);
+    }
+    const latestMs = clock.nowMs() + chain.parameters().clockDriftMsMax;
+    if (checkClock && timeMs > latestMs) return reject('time_ahead', `${timeMs - latestMs} ms`, 'ignore');
+    return undefined;
+  }
+
+  /** Null when the work was given up. */
+  private async collect(effect: Execute, signal: AbortSignal): Promise<PoolEntry[] | null> {
+    const { pool, chain } = this.config;
+    while (!signal.aborted) {
+      const others = chain.connectedValidators().filter(peer => peer !== effect.proposerPeerId);
+      const connected = chain.connectedValidators().includes(effect.proposerPeerId);
+      const sources = connected ? [effect.proposerPeerId, ...others] : others;
+      const found = await pool.collect(effect.block.entries, sources, signal);
+      if (signal.aborted) return null;
+      if (!found.includes(null)) return entriesOf(found);
+      await this.rest(signal);
+    }
+    return null;
+  }
+
+  private rest(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.config.clock.setTimer(this.config.bodiesRetryMs, resolve);
+      signal.addEventListener('abort', () => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { ENGINE_LIMITS } from '../../core/pbft/config.ts';
+
+/** Every limit of the consensus shell, with its unit. */
+export interface ConsensusLimits {
+  /** With blocks in flight, a proposal waits for this many transactions or for the next commit, whichever is first. */
+  readonly batchTransactionsMin: number;
+  readonly blockFetchTimeoutMs: number;
+  /** Pause before peers are asked again for the bodies of a proposal. */
+  readonly bodiesRetryMs: number;
+  /** Ids that one reminder about long waiting transactions names. */
+  readonly reminderIdsMax: number;
+  /** Pieces of evidence kept for the operator. */
+  readonly evidenceMax: number;
+}
+
+export const CONSENSUS_LIMITS: ConsensusLimits = {
+  batchTransactionsMin: 256,
+  blockFetchTimeoutMs: 3000,
+  bodiesRetryMs: 250,
+  reminderIdsMax: 1024,
+  evidenceMax: 64,
+};
+
+export const CONSENSUS_PROTOCOL = '/phaseline/consensus/1';
+export const CONSENSUS_FRAME_BYTES_MAX = ENGINE_LIMITS.messageBodyBytes + 1024;
+export const CONSENSUS_OUTBOX_BYTES_MAX = 2 * CONSENSUS_FRAME_BYTES_MAX;
+export const CONSENSUS_REQUESTS_IN_FLIGHT_MAX = 4;

@@ -1,0 +1,150 @@
+import type { TransactionId } from '../../../src/core/base/ids.ts';
+import type { Genesis, Parameters } from '../../../src/core/types/state.ts';
+import type { KeyValueStore } from '../../../src/ports/kv.ts';
+import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
+import type { Transport } from '../../../src/ports/transport.ts';
+import type { WriteAheadLog } from '../../../src/ports/wal.ts';
+import { ConsensusNode } from '../../../src/roles/consensus-node.ts';
+import { MemoryStore } from '../../../src/store/memory-store.ts';
+import { MemoryWal } from '../../../src/store/memory-wal.ts';
+import { createActor, hashOf, TestLedger, testGenesis, testSigner } from '../../support/ledger-kit.ts';
+import { MemoryNetwork, realClock } from '../../support/memory-transport.ts';
+
+export interface Disk {
+  readonly kv: KeyValueStore;
+  readonly wal: WriteAheadLog;
+}
+
+export interface ClusterOptions {
+  readonly parameters?: Partial<Parameters>;
+  readonly logger?: Logger;
+  readonly disk?: (index: number) => Disk;
+  readonly transport?: (index: number) => Transport;
+  readonly genesis?: (plain: Genesis) => Genesis;
+  readonly addresses?: () => { peerId: string; addresses: readonly string[] }[];
+}
+
+const NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
+
+/** Four consensus nodes in one process: real ledger, engine and signatures; network and disks as the test wants. */
+export class Cluster {
+  readonly network = new MemoryNetwork();
+  readonly alice = createActor('alice');
+  readonly bob = createActor('bob');
+  readonly ledger: TestLedger;
+  readonly nodes: (ConsensusNode | null)[] = [null, null, null, null];
+  readonly fatal: unknown[] = [];
+  readonly disks: Disk[];
+  private readonly waiting = new Set<() => void>();
+  private made = 0;
+
+  constructor(private readonly options: ClusterOptions = {}) {
+    const parameters = { replayWindowBlocks: 100_000, viewTimeoutMs: 500, ...options.parameters };
+    const plain = testGenesis([this.alice], [this.bob], parameters);
+    this.ledger = new TestLedger(options.genesis?.(plain) ?? plain);
+    this.disks = NAMES.map(
+      (_, index) => options.disk?.(index) ?? { kv: new MemoryStore(), wal: new MemoryWal() },
+    );
+  }
+
+  get genesis(): Genesis {
+    return this.ledger.genesis;
+  }
+
+  peerId(index: number): string {
+    return this.genesis.validators[index]!.peerId;
+  }
+
+  async start(...indexes: readonly number[]): Promise<void> {
+    const wanted = indexes.length > 0 ? indexes : [0, 1, 2, 3];
+    await Promise.all(wanted.map(index => this.startOne(index)));
+  }
+
+  async stop(...indexes: readonly number[]): Promise<void> {
+    for (const index of indexes.length > 0 ? indexes : [0, 1, 2, 3]) {
+      const node = this.nodes[index];
+      this.nodes[index] = null;
+      await node?.stop();
+    }
+  }
+
+  node(index: number): ConsensusNode {
+    const node = this.nodes[index];
+    if (node === null || node === undefined) throw new Error(`node ${index} is down`);
+    return node;
+  }
+
+  get running(): ConsensusNode[] {
+    return this.nodes.filter(node => node !== null);
+  }
+
+  /** A valid transaction that nothing else depends on. */
+  transaction(actor = this.alice): { id: TransactionId; bytes: Uint8Array } {
+    this.made += 1;
+    const project = hashOf(`project ${this.made} ${Math.random()}`);
+    const scopes = [this.ledger.logId('project', project)];
+    const contents = [{ project, label: 'permit' }] as const;
+    const { id } = this.ledger.make(actor, 'projectCreate', scopes, contents, { lastValidHeight: 50_000 });
+    return { id, bytes: this.ledger.wrappers.get(id)! };
+  }
+
+  transactions(count: number, actor = this.alice): { id: TransactionId; bytes: Uint8Array }[] {
+    return Array.from({ length: count }, () => this.transaction(actor));
+  }
+
+  /** Resolves when the condition holds; it is looked at after every commit and connection of any node. */
+  async until(condition: () => boolean): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>(resolve => {
+      const check = () => {
+        if (!condition()) return;
+        this.waiting.delete(check);
+        resolve();
+      };
+      this.waiting.add(check);
+    });
+  }
+
+  /** Every running node has committed all of these. */
+  async committed(ids: readonly TransactionId[], nodes = this.running): Promise<void> {
+    await this.until(() => nodes.every(node => ids.every(id => node.store.locate(id) !== null)));
+  }
+
+  async sameHead(): Promise<void> {
+    await this.until(() => new Set(this.running.map(node => node.chain.headHeight())).size === 1);
+  }
+
+  /** Block hashes of a node from genesis to its head. */
+  chain(index: number): string[] {
+    const { store, chain } = this.node(index);
+    return Array.from({ length: chain.headHeight() + 1 }, (_, height) => store.block(height)!.hash);
+  }
+
+  private async startOne(index: number): Promise<void> {
+    const transport = this.options.transport?.(index) ?? this.network.create({ peerId: this.peerId(index) });
+    const validators =
+      this.options.addresses?.() ?? this.genesis.validators.map(({ peerId }) => ({ peerId, addresses: [] }));
+    const node = new ConsensusNode(
+      {
+        name: NAMES[index]!,
+        genesis: this.genesis,
+        signer: testSigner(`validator ${NAMES[index]}`),
+        validators,
+        logger: this.options.logger?.child({ node: NAMES[index] }) ?? silentLogger,
+        clock: realClock,
+        onFatal: error => this.fatal.push(error),
+      },
+      { ...this.disks[index]!, transport },
+    );
+    const changed = () => {
+      // After the other listeners of the same event.
+      setImmediate(() => {
+        for (const check of [...this.waiting]) check();
+      });
+    };
+    node.consensus.onCommitted(changed);
+    transport.onEvents({ connected: changed, disconnected: changed });
+    this.nodes[index] = node;
+    await node.start();
+  }
+}
