@@ -9,7 +9,10 @@ export interface LogItem {
   readonly transaction: Transaction;
 }
 
-/** Positions [from, to) of a log that are held and verified. `from` is above 0 where a grant starts later. */
+/**
+ * The lowest position of a log that is held and verified, and the end of the highest. `from` is above 0 where a grant starts
+ * later; a member that was removed and added again may lack the time between, and `items` then leaves that out.
+ */
 export interface HeldRange {
   readonly from: number;
   readonly to: number;
