@@ -27,6 +27,8 @@ export const TAGS = {
   checkpoint: 'pbft-checkpoint',
   viewChange: 'pbft-view-change',
   newView: 'pbft-new-view',
+  status: 'pbft-status',
+  complaint: 'pbft-complaint',
   freshHead: 'fresh-head',
   epochSecret: 'epoch-secret',
   keyCommitment: 'key-commitment',

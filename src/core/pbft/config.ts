@@ -12,10 +12,12 @@ export type EngineParameters = Pick<
 export const ENGINE_LIMITS = {
   /** Blocks in flight that a VIEW-CHANGE or NEW-VIEW may name. */
   windowBlocksMax: 256,
-  /** Messages of later views or heights kept for one signer; votes and proposals. */
-  futureMessagesPerSigner: 64,
-  /** The same, for all signers together. */
-  futureMessagesTotal: 2048,
+  /** Votes and proposals of later views or heights kept for one signer: this many times `windowBlocks`. */
+  futurePerSignerWindows: 3,
+  /** Their bodies for one signer, in bytes. */
+  futureBytesPerSigner: 8 * 1024 * 1024,
+  /** All of them together. */
+  futureMessagesTotal: 8192,
   /** Checkpoint votes kept for one signer. */
   checkpointsPerSigner: 4,
   /** Largest encoded message body, in bytes. */

@@ -1,0 +1,120 @@
+import { requestBlock } from './blocks.ts';
+import { emit, sendAll, sendTo, sign } from './emit.ts';
+import type { ConsensusMessage, Status } from './messages.ts';
+import { adoptHead, requestSync } from './reconfiguration.ts';
+import {
+  acceptedHeight,
+  type Engine,
+  headHeight,
+  otherPeerIds,
+  peerIdOf,
+  shownHead,
+  slotsAscending,
+} from './state.ts';
+import { hasUnfinished, progressMark } from './supervision.ts';
+
+function status(engine: Engine, reply: boolean): ConsensusMessage<Status> {
+  return sign<Status>(engine, {
+    kind: 'status',
+    view: engine.view,
+    active: engine.active,
+    head: shownHead(engine),
+    acceptedHeight: acceptedHeight(engine),
+    stableHeight: engine.stableHeight,
+    reply,
+  });
+}
+
+/** To everyone; an observer, which cannot sign, asks for a state transfer instead. */
+export function sendStatus(engine: Engine, reply: boolean): void {
+  if (engine.seat !== null) sendAll(engine, status(engine, reply));
+  else emit(engine, { type: 'sync', head: engine.syncTarget, peerIds: otherPeerIds(engine) });
+}
+
+function sendStatusTo(engine: Engine, peerId: string, reply: boolean): void {
+  if (engine.seat !== null) sendTo(engine, peerId, status(engine, reply));
+  else emit(engine, { type: 'sync', head: engine.syncTarget, peerIds: [peerId] });
+}
+
+/** Own votes above the peer's head, and the own proposals that it lacks: stored bytes, sent again. */
+function pushSlots(engine: Engine, peerId: string, peer: Status): void {
+  for (const slot of slotsAscending(engine)) {
+    if (slot.height <= peer.head.header.height) continue;
+    const { proposal, ownPrepare, ownCommit, height } = slot;
+    const lacksProposal = height > peer.acceptedHeight && slot.ownPrepare !== null;
+    if (lacksProposal && proposal?.signed.signer === engine.seat?.index && proposal !== null)
+      sendTo(engine, peerId, proposal);
+    if (ownPrepare !== null) sendTo(engine, peerId, ownPrepare);
+    if (ownCommit !== null) sendTo(engine, peerId, ownCommit);
+  }
+}
+
+/** Sends what this node has and the peer lacks, as far as its own messages go. */
+function push(engine: Engine, signer: number, peer: Status): void {
+  const peerId = peerIdOf(engine, signer);
+  const behind = peer.view < engine.view || (peer.view === engine.view && !peer.active);
+  if (behind && engine.active && engine.newView !== null) sendTo(engine, peerId, engine.newView);
+  if (behind && !engine.active && engine.ownViewChange !== null) sendTo(engine, peerId, engine.ownViewChange);
+  if (peer.view === engine.view && engine.active) pushSlots(engine, peerId, peer);
+  for (const checkpoint of engine.ownCheckpoints)
+    if (checkpoint.content.height > peer.stableHeight) sendTo(engine, peerId, checkpoint);
+}
+
+function isAhead(engine: Engine, peer: Status): boolean {
+  return (
+    peer.view > engine.view ||
+    (peer.view === engine.view && peer.active && !engine.active) ||
+    peer.head.header.height > headHeight(engine) ||
+    (peer.view === engine.view && peer.acceptedHeight > acceptedHeight(engine)) ||
+    peer.stableHeight > engine.stableHeight
+  );
+}
+
+/** Catching up is a pull: the sender gets what it lacks, and is asked once for what this node lacks. */
+export function onStatus(engine: Engine, message: ConsensusMessage<Status>): void {
+  const { content: peer, signed } = message;
+  const ahead = isAhead(engine, peer);
+  const behind = peer.head.header.height < headHeight(engine);
+  adoptHead(engine, peer.head);
+  if (engine.halted || engine.seat === null) return;
+  if (ahead) engine.hint = true;
+  if (!peer.reply && (ahead || behind)) sendStatusTo(engine, peerIdOf(engine, signed.signer), true);
+  push(engine, signed.signer, peer);
+}
+
+export function onConnected(engine: Engine, peerId: string): void {
+  sendStatusTo(engine, peerId, false);
+}
+
+/** Someone of an earlier set learns by the set id of the answer that it is behind; of a later set, this node is. */
+export function onOtherSet(engine: Engine, validatorSetId: number, peerId: string): void {
+  if (validatorSetId < engine.reign.set.id) {
+    if (engine.seat !== null) sendStatusTo(engine, peerId, true);
+    return;
+  }
+  if (validatorSetId === engine.reign.set.id || engine.syncAhead) return;
+  engine.syncAhead = true;
+  emit(engine, { type: 'sync', head: null, peerIds: [peerId] });
+}
+
+/** Says again what others may not have got while this node waits for them. */
+export function resendOwn(engine: Engine): void {
+  if (engine.seat === null) return;
+  if (!engine.active && engine.ownViewChange !== null) sendAll(engine, engine.ownViewChange);
+  if (engine.complaint !== null) sendAll(engine, sign(engine, engine.complaint));
+}
+
+/** Runs only while something is unfinished, and asks only when nothing moved since it was set. */
+export function onResendTimer(engine: Engine, armedAt: string): void {
+  if (!hasUnfinished(engine) || armedAt !== progressMark(engine)) return;
+  engine.resendStreak += 1;
+  engine.hint = false;
+  engine.syncAhead = false;
+  for (const slot of engine.slots.values()) {
+    requestBlock(engine, slot);
+    if (slot.execution === 'rejected' && slot.retriable) slot.execution = 'none';
+  }
+  requestSync(engine);
+  resendOwn(engine);
+  sendStatus(engine, false);
+}
