@@ -1,0 +1,263 @@
+import { keyholders } from '../../src/core/access/epochs.ts';
+import { utf8 } from '../../src/core/base/bytes.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
+import { readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
+import {
+  CUSTODY,
+  type EpochOpening,
+  GRANTS,
+  type HandoverItem,
+  type ParticipantAdd,
+  type PhaseAddPhase,
+  type PhaseAddProject,
+  ROLES,
+} from '../../src/core/types/operation.ts';
+import type { PhaseState, ProjectState } from '../../src/core/types/state.ts';
+import type { Transaction } from '../../src/core/types/transaction.ts';
+import {
+  type Actor,
+  bytesOf,
+  cardProof,
+  hashOf,
+  type TestLedger,
+  type TransactionOptions,
+  testSigner,
+} from './ledger-kit.ts';
+
+/**
+ * Correct transactions for the current state of a test ledger. What a test wants wrong it gives as `changes`, which replace
+ * fields of the content.
+ */
+export class Actions {
+  constructor(readonly ledger: TestLedger) {}
+
+  phase(id: PhaseId): PhaseState {
+    return readPhase(this.ledger.state, id)!;
+  }
+
+  project(id: ProjectId): ProjectState {
+    return readProject(this.ledger.state, id)!;
+  }
+
+  private phaseLog(id: PhaseId): LogId[] {
+    return [this.ledger.logId('phase', id)];
+  }
+
+  register(administrator: Actor, actor: Actor, card = actor.card, options?: TransactionOptions): Transaction {
+    const proof = cardProof(this.ledger.chainId, actor, card);
+    const scopes = [this.ledger.logId('system')];
+    return this.ledger.make(administrator, 'memberRegister', scopes, [{ card, proof }], options);
+  }
+
+  /** @param next the same member with its next keys; the transaction is signed with the current ones */
+  rotate(actor: Actor, next: Actor, changes: { expectedVersion?: number } = {}): Transaction {
+    const member = readSystem(this.ledger.state).members.find(entry => entry.id === actor.id);
+    const content = {
+      expectedVersion: member?.version ?? 0,
+      card: next.card,
+      proof: cardProof(this.ledger.chainId, next),
+      ...changes,
+    };
+    return this.ledger.make(actor, 'memberRotate', [this.ledger.logId('system')], [content]);
+  }
+
+  revoke(administrator: Actor, member: MemberId): Transaction {
+    const scopes = [this.ledger.logId('system')];
+    return this.ledger.make(administrator, 'memberRevoke', scopes, [{ member, reason: 'left' }]);
+  }
+
+  createProject(owner: Actor, project: ProjectId): Transaction {
+    const scopes = [this.ledger.logId('project', project)];
+    return this.ledger.make(owner, 'projectCreate', scopes, [{ project, label: 'permit' }]);
+  }
+
+  archive(owner: Actor, project: ProjectId, expectedVersion = this.project(project).version): Transaction {
+    const scopes = [this.ledger.logId('project', project)];
+    return this.ledger.make(owner, 'projectArchive', scopes, [{ project, expectedVersion }]);
+  }
+
+  /** An epoch with one envelope for each of `members`, sealed to the key each holds now. */
+  opening(number: number, members: Iterable<MemberId>): EpochOpening {
+    const envelopes = [...members].map(member => ({
+      member,
+      keyId: this.ledger.keyIdOf(member),
+      sealed: bytesOf(`envelope ${number} ${member}`, 80),
+    }));
+    const { publicKey } = testSigner('epoch');
+    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes };
+  }
+
+  /** The next epoch of a phase whose participants will be these. */
+  nextEpoch(phase: PhaseState, participants: readonly MemberId[]): EpochOpening {
+    const named = participants.map(member => ({ member }));
+    const holders = keyholders(readSystem(this.ledger.state), { ...phase, participants: named });
+    return this.opening(phase.epochs.length, holders);
+  }
+
+  addPhase(
+    owner: Actor,
+    project: ProjectId,
+    phase: PhaseId,
+    participants: Readonly<Record<string, number>>,
+    changes: { inProject?: Partial<PhaseAddProject>; inPhase?: Partial<PhaseAddPhase> } = {},
+  ): Transaction {
+    const custody = changes.inPhase?.custody ?? CUSTODY.manager;
+    const members = Object.keys(participants).sort() as MemberId[];
+    const holders = new Set(custody === CUSTODY.manager ? [...members, owner.id] : members);
+    const inProject = {
+      project,
+      expectedVersion: readProject(this.ledger.state, project)?.version ?? 0,
+      phase,
+      label: 'intake',
+      predecessors: [],
+      ...changes.inProject,
+    };
+    const inPhase = {
+      project,
+      phase,
+      label: 'intake',
+      custody,
+      policy: { copiesTarget: 2, copiesMinimum: 1 },
+      participants: members.map(member => ({ member, roles: participants[member]! })),
+      epoch: this.opening(0, holders),
+      ...changes.inPhase,
+    };
+    const scopes = [
+      this.ledger.logId('project', inProject.project),
+      this.ledger.logId('phase', inPhase.phase),
+    ];
+    return this.ledger.make(owner, 'phaseAdd', scopes, [inProject, inPhase]);
+  }
+
+  open(actor: Actor, phase: PhaseId, expectedVersion = this.phase(phase).version): Transaction {
+    return this.ledger.make(actor, 'phaseOpen', this.phaseLog(phase), [{ phase, expectedVersion }]);
+  }
+
+  close(actor: Actor, phase: PhaseId, expectedVersion = this.phase(phase).version): Transaction {
+    return this.ledger.make(actor, 'phaseClose', this.phaseLog(phase), [{ phase, expectedVersion }]);
+  }
+
+  put(actor: Actor, phase: PhaseId, text: string, epoch?: number, options?: TransactionOptions): Transaction {
+    const current = readPhase(this.ledger.state, phase)?.epochs.at(-1)?.number ?? 0;
+    const meta = {
+      epoch: epoch ?? current,
+      wrappedKey: { mode: 'epoch', bytes: bytesOf('wrapped', 60) } as const,
+      keyCommitment: hashOf(`key of ${text}`),
+      files: [],
+      references: [],
+    };
+    return this.ledger.make(actor, 'recordPut', this.phaseLog(phase), [meta, utf8(text)], options);
+  }
+
+  receipt(
+    actor: Actor,
+    phase: PhaseId,
+    position: number,
+    changes: { record?: Hash; leaf?: Uint8Array } = {},
+  ) {
+    const stored = this.ledger.leavesOf('phase', phase)[position]!;
+    const entry = { position, record: stored.transactionId, leaf: stored.leaf, cid: 'bafk', ...changes };
+    return this.ledger.make(actor, 'fileReceipt', this.phaseLog(phase), [{ phase, receipts: [entry] }]);
+  }
+
+  item(phase: PhaseId, position: number): HandoverItem {
+    const stored = this.ledger.leavesOf('phase', phase)[position]!;
+    const { signed } = this.ledger.transactions.get(stored.transactionId)!;
+    const { body, signature, batch, parts } = signed;
+    const wrappedKey = { mode: 'hpke', bytes: bytesOf('resealed', 113) } as const;
+    return {
+      position,
+      leaf: stored.leaf,
+      body,
+      signature,
+      batch,
+      meta: parts[0]!,
+      payload: (parts[1] ?? parts[0])!,
+      wrappedKey,
+    };
+  }
+
+  handover(
+    actor: Actor,
+    source: PhaseId,
+    target: PhaseId,
+    positions: readonly number[],
+    changes: { items?: readonly HandoverItem[]; epoch?: number; ids?: readonly Hash[] } = {},
+  ): Transaction {
+    const leaves = this.ledger.leavesOf('phase', source);
+    const ids = changes.ids ?? positions.map(position => leaves[position]!.transactionId);
+    const records = positions.map((position, index) => ({ position, id: ids[index]! }));
+    const items = changes.items ?? positions.map(position => this.item(source, position));
+    const epoch = changes.epoch ?? readPhase(this.ledger.state, target)?.epochs.at(-1)?.number ?? 0;
+    const scopes = [...this.phaseLog(source), ...this.phaseLog(target)];
+    return this.ledger.make(actor, 'phaseHandover', scopes, [
+      { phase: source, target, records },
+      { phase: target, source, epoch, items },
+    ]);
+  }
+
+  addParticipant(
+    actor: Actor,
+    phase: PhaseId,
+    member: MemberId,
+    grant: number,
+    changes: Partial<ParticipantAdd> = {},
+  ): Transaction {
+    const state = this.phase(phase);
+    const members = [...state.participants.map(entry => entry.member), member];
+    const envelope = { member, keyId: this.ledger.keyIdOf(member), sealed: bytesOf('granted', 80) };
+    const none = grant === GRANTS.none;
+    const content: ParticipantAdd = {
+      phase,
+      expectedMembershipVersion: state.membershipVersion,
+      member,
+      roles: ROLES.reader | ROLES.contributor,
+      grant,
+      fromEpoch: 0,
+      envelope: none ? null : envelope,
+      epoch: none ? this.nextEpoch(state, members) : null,
+      ...changes,
+    };
+    return this.ledger.make(actor, 'participantAdd', this.phaseLog(phase), [content]);
+  }
+
+  removeParticipant(
+    actor: Actor,
+    phase: PhaseId,
+    member: MemberId,
+    changes: { epoch?: EpochOpening | null; expectedMembershipVersion?: number } = {},
+  ): Transaction {
+    const state = this.phase(phase);
+    const rest = state.participants.map(entry => entry.member).filter(id => id !== member);
+    const content = {
+      phase,
+      expectedMembershipVersion: state.membershipVersion,
+      member,
+      epoch: this.nextEpoch(state, rest),
+      ...changes,
+    };
+    return this.ledger.make(actor, 'participantRemove', this.phaseLog(phase), [content]);
+  }
+
+  changeRole(actor: Actor, phase: PhaseId, member: MemberId, roles: number, expected?: number): Transaction {
+    const expectedMembershipVersion = expected ?? this.phase(phase).membershipVersion;
+    const content = { phase, expectedMembershipVersion, member, roles };
+    return this.ledger.make(actor, 'participantRole', this.phaseLog(phase), [content]);
+  }
+
+  rotateEpoch(
+    actor: Actor,
+    phase: PhaseId,
+    changes: { epoch?: EpochOpening; expectedMembershipVersion?: number } = {},
+  ): Transaction {
+    const state = this.phase(phase);
+    const members = state.participants.map(entry => entry.member);
+    const content = {
+      phase,
+      expectedMembershipVersion: state.membershipVersion,
+      epoch: this.nextEpoch(state, members),
+      ...changes,
+    };
+    return this.ledger.make(actor, 'epochRotate', this.phaseLog(phase), [content]);
+  }
+}

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { isReject } from '../../../src/core/base/reject.ts';
+import { STATE_KEYS } from '../../../src/core/codec/state.ts';
+import { ROLES } from '../../../src/core/types/operation.ts';
+import { hashOf } from '../../support/ledger-kit.ts';
+import {
+  admin,
+  alice,
+  bob,
+  carol,
+  dave,
+  INTAKE,
+  PROJECT,
+  REVIEW,
+  runningProject,
+  WRITER,
+} from './fixture.ts';
+
+describe('recordPut', () => {
+  it('is for contributors and stewards of an open phase, under the current epoch', () => {
+    const { ledger, act } = runningProject();
+    expect(ledger.commit(act.put(bob, INTAKE, 'a'), act.put(carol, INTAKE, 'b'))).toEqual([
+      'committed',
+      'committed',
+    ]);
+    expect(ledger.commit(act.put(dave, INTAKE, 'c'))).toEqual(['notParticipant']);
+    expect(ledger.commit(act.put(alice, INTAKE, 'd'))).toEqual(['notParticipant']);
+    expect(ledger.commit(act.put(bob, INTAKE, 'e', 1))).toEqual(['staleEpoch']);
+    expect(ledger.commit(act.put(carol, REVIEW, 'f'))).toEqual(['wrongLifecycle']);
+    expect(ledger.commit(act.put(bob, hashOf('none'), 'g'))).toEqual(['unknownPhase']);
+    ledger.commit(act.close(alice, INTAKE));
+    expect(ledger.commit(act.put(bob, INTAKE, 'h'))).toEqual(['wrongLifecycle']);
+  });
+
+  it('changes only the row of its log, not the state of the phase', () => {
+    const { ledger, act } = runningProject();
+    const execution = ledger.execute([act.put(bob, INTAKE, 'a')]);
+    if (isReject(execution)) throw new Error(execution.detail);
+    expect([...execution.diff.state.keys()]).toEqual([STATE_KEYS.log(ledger.logId('phase', INTAKE))]);
+    expect(execution.diff.leaves).toHaveLength(1);
+  });
+
+  it('goes to the log of a phase, with the parts of its kind', () => {
+    const { ledger, act } = runningProject();
+    const project = { scopes: [ledger.logId('project', PROJECT)] };
+    expect(ledger.commit(act.put(bob, INTAKE, 'a', 0, project))).toEqual(['wrongScopes']);
+    const two = { scopes: [ledger.logId('phase', INTAKE), ledger.logId('phase', REVIEW)] };
+    expect(ledger.commit(act.put(bob, INTAKE, 'b', 0, two))).toEqual(['wrongScopes']);
+    const none = { scopes: [], parts: [] };
+    expect(ledger.commit(act.put(bob, INTAKE, 'c', 0, none))).toEqual(['malformed']);
+    const junk = { parts: [{ scope: 0, content: new Uint8Array([1]) }] };
+    expect(ledger.commit(act.put(bob, INTAKE, 'd', 0, junk))).toEqual(['malformed']);
+  });
+});
+
+describe('fileReceipt', () => {
+  it('names committed records of this phase by position, id and leaf', () => {
+    const { ledger, act } = runningProject();
+    const position = ledger.leavesOf('phase', INTAKE).length;
+    ledger.commit(act.put(bob, INTAKE, 'a'), act.put(bob, INTAKE, 'refused', 7));
+    const { leaf } = ledger.leavesOf('phase', INTAKE)[position]!;
+    expect(ledger.commit(act.receipt(carol, INTAKE, position))).toEqual(['committed']);
+    expect(ledger.commit(act.receipt(carol, INTAKE, position + 1))).toEqual(['unknownRecord']);
+    expect(ledger.commit(act.receipt(carol, INTAKE, position, { record: hashOf('other') }))).toEqual([
+      'unknownRecord',
+    ]);
+    expect(ledger.commit(act.receipt(carol, INTAKE, position + 1, { leaf }))).toEqual(['unknownRecord']);
+    const forged = leaf.slice();
+    forged[forged.length - 3]! ^= 1;
+    expect(ledger.commit(act.receipt(carol, INTAKE, position, { leaf: forged }))).toEqual(['unknownRecord']);
+    expect(ledger.commit(act.receipt(dave, INTAKE, position))).toEqual(['notParticipant']);
+    const empty = ledger.make(
+      carol,
+      'fileReceipt',
+      [ledger.logId('phase', INTAKE)],
+      [{ phase: INTAKE, receipts: [] }],
+    );
+    expect(ledger.commit(empty)).toEqual(['malformed']);
+  });
+
+  it('[78] takes no record of another phase', () => {
+    const { ledger, act } = runningProject();
+    ledger.commit(act.open(alice, REVIEW), act.put(bob, INTAKE, 'a'));
+    const position = ledger.leavesOf('phase', INTAKE).length - 1;
+    const stored = ledger.leavesOf('phase', INTAKE)[position]!;
+    const receipts = [{ position, record: stored.transactionId, leaf: stored.leaf, cid: 'bafk' }];
+    const moved = ledger.make(
+      carol,
+      'fileReceipt',
+      [ledger.logId('phase', REVIEW)],
+      [{ phase: REVIEW, receipts }],
+    );
+    expect(ledger.commit(moved)).toEqual(['unknownRecord']);
+  });
+
+  it('sees a record of the same block', () => {
+    const { ledger, act } = runningProject();
+    const record = act.put(bob, INTAKE, 'a');
+    const dry = ledger.execute([record]);
+    if (isReject(dry)) throw new Error(dry.detail);
+    const { leaf, position, transactionId } = dry.diff.leaves[0]!;
+    const receipts = [{ position, record: transactionId, leaf, cid: 'bafk' }];
+    const receipt = ledger.make(
+      bob,
+      'fileReceipt',
+      [ledger.logId('phase', INTAKE)],
+      [{ phase: INTAKE, receipts }],
+    );
+    expect(ledger.commit(record, receipt)).toEqual(['committed', 'committed']);
+  });
+});
+
+describe('phaseHandover', () => {
+  function withRecords() {
+    const { ledger, act } = runningProject();
+    const position = ledger.leavesOf('phase', INTAKE).length;
+    ledger.commit(act.put(bob, INTAKE, 'first'), act.put(bob, INTAKE, 'second'));
+    return { ledger, act, position };
+  }
+
+  it('writes a leaf into both logs; each side gets its own part', () => {
+    const { ledger, act, position } = withRecords();
+    const review = ledger.leavesOf('phase', REVIEW).length;
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position, position + 1]))).toEqual([
+      'committed',
+    ]);
+    expect(ledger.leavesOf('phase', REVIEW)).toHaveLength(review + 1);
+    expect(ledger.leavesOf('phase', INTAKE).at(-1)?.transactionId).toBe(
+      ledger.leavesOf('phase', REVIEW).at(-1)?.transactionId,
+    );
+  });
+
+  it('is for the source’s owner and stewards, from an open or closed source', () => {
+    const { ledger, act, position } = withRecords();
+    expect(ledger.commit(act.handover(bob, INTAKE, REVIEW, [position]))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.handover(dave, INTAKE, REVIEW, [position]))).toEqual(['notParticipant']);
+    const review = ledger.leavesOf('phase', REVIEW).length;
+    expect(review).toBe(1);
+    ledger.commit(act.close(alice, INTAKE));
+    expect(ledger.commit(act.handover(carol, INTAKE, REVIEW, [position]))).toEqual(['committed']);
+  });
+
+  it('needs a successor that is not closed, not frozen, and the successor’s current epoch', () => {
+    const { ledger, act, position } = withRecords();
+    expect(ledger.commit(act.handover(alice, INTAKE, hashOf('none'), [position]))).toEqual(['unknownPhase']);
+    const other = hashOf('other');
+    ledger.commit(act.addPhase(alice, PROJECT, other, { carol: WRITER }));
+    expect(ledger.commit(act.handover(alice, INTAKE, other, [position]))).toEqual(['notSuccessor']);
+    const last = hashOf('last');
+    ledger.commit(act.addPhase(alice, PROJECT, last, {}, { inProject: { predecessors: [REVIEW] } }));
+    expect(ledger.commit(act.handover(alice, REVIEW, last, [0]))).toEqual(['wrongLifecycle']);
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position], { epoch: 1 }))).toEqual([
+      'staleEpoch',
+    ]);
+    ledger.commit(act.revoke(admin, carol.id));
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position]))).toEqual(['phaseFrozen']);
+    ledger.commit(act.rotateEpoch(alice, REVIEW));
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position]))).toEqual(['committed']);
+    ledger.commit(act.close(alice, REVIEW));
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position]))).toEqual(['wrongLifecycle']);
+  });
+
+  it('[78] hands over nothing but whole, committed records of the source, in order', () => {
+    const { ledger, act, position } = withRecords();
+    const hand = (positions: number[], changes: Parameters<typeof act.handover>[4] = {}) =>
+      ledger.commit(act.handover(alice, INTAKE, REVIEW, positions, changes))[0];
+    const item = act.item(INTAKE, position);
+    const second = act.item(INTAKE, position + 1);
+    expect(hand([])).toBe('malformed');
+    expect(hand([position + 1, position])).toBe('malformed');
+    expect(hand([position, position])).toBe('malformed');
+    expect(hand([position, position + 1], { items: [item] })).toBe('malformed');
+    expect(hand([position], { items: [second] })).toBe('malformed');
+    expect(hand([0])).toBe('unknownRecord');
+    expect(hand([position], { ids: [hashOf('x')] })).toBe('unknownRecord');
+    expect(hand([position], { items: [{ ...item, leaf: second.leaf }] })).toBe('unknownRecord');
+    expect(hand([position], { items: [{ ...item, body: second.body }] })).toBe('unknownRecord');
+    expect(hand([position], { items: [{ ...item, payload: second.payload }] })).toBe('unknownRecord');
+    expect(hand([position], { items: [{ ...item, meta: second.meta }] })).toBe('unknownRecord');
+    ledger.commit(act.put(bob, INTAKE, 'refused', 7));
+    expect(hand([ledger.leavesOf('phase', INTAKE).length - 1])).toBe('unknownRecord');
+    expect(hand([position])).toBe('committed');
+  });
+
+  it('an approver alone writes no record', () => {
+    const { ledger, act } = runningProject();
+    ledger.commit(act.changeRole(alice, INTAKE, carol.id, ROLES.approver));
+    expect(ledger.commit(act.put(carol, INTAKE, 'a'))).toEqual(['roleMissing']);
+  });
+});
