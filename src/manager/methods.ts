@@ -1,0 +1,49 @@
+import type { RpcMethod } from '../rpc/method.ts';
+import type { ManagerApi } from './api.ts';
+import { Challenges } from './challenges.ts';
+import { epochRotate } from './methods/epoch-rotate.ts';
+import { memberChallenge } from './methods/member-challenge.ts';
+import { memberList } from './methods/member-list.ts';
+import { memberRegister } from './methods/member-register.ts';
+import { memberRevoke } from './methods/member-revoke.ts';
+import { overview } from './methods/overview.ts';
+import { participantAdd } from './methods/participant-add.ts';
+import { participantRemove } from './methods/participant-remove.ts';
+import { participantRole } from './methods/participant-role.ts';
+import { phaseAdd } from './methods/phase-add.ts';
+import { phaseClose } from './methods/phase-close.ts';
+import { phaseHandover } from './methods/phase-handover.ts';
+import { phaseOpen } from './methods/phase-open.ts';
+import { projectArchive } from './methods/project-archive.ts';
+import { projectCreate } from './methods/project-create.ts';
+import { projectGet } from './methods/project-get.ts';
+import { projectList } from './methods/project-list.ts';
+import { managerStatus } from './methods/status.ts';
+
+/** The `manager_` namespace: with the session token, or signed by a member (`createSignedRequestCheck`). */
+export function managerMethods(api: ManagerApi): readonly RpcMethod[] {
+  const challenges = new Challenges({ clock: api.clock, random: api.random, sha256: api.suite.sha256 });
+  const methods = [
+    managerStatus,
+    overview,
+    memberList,
+    memberRevoke,
+    projectCreate,
+    projectArchive,
+    projectList,
+    projectGet,
+    phaseAdd,
+    phaseOpen,
+    phaseClose,
+    phaseHandover,
+    participantAdd,
+    participantRemove,
+    participantRole,
+    epochRotate,
+  ];
+  return [
+    memberChallenge(api, challenges),
+    memberRegister(api, challenges),
+    ...methods.map(method => method(api)),
+  ];
+}

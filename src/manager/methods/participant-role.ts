@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { isReject } from '../../core/base/reject.ts';
+import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
+import { memberIdSchema, phaseNameSchema } from '../../rpc/schemas.ts';
+import type { ManagerApi } from '../api.ts';
+import { findPhase } from '../find.ts';
+import { requireIn } from '../identity.ts';
+import { committedSchema, presentCommitted, rolesOf, rolesSchema } from '../schemas.ts';
+
+export const participantRole = ({ data, operations }: ManagerApi): RpcMethod =>
+  defineMethod({
+    name: 'manager_participantRole',
+    summary: 'Replaces the roles of a participant.',
+    access: 'member',
+    params: z.strictObject({ phase: phaseNameSchema, member: memberIdSchema, roles: rolesSchema }),
+    result: committedSchema,
+    errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
+    handle: async ({ phase: name, member, roles }, { caller }) => {
+      const { phase } = findPhase(data, caller, name);
+      requireIn(phase, member);
+      const sent = await operations.changeRole(phase.id, member, rolesOf(roles));
+      return isReject(sent) ? sent : presentCommitted(sent);
+    },
+  });

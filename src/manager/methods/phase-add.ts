@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { isReject } from '../../core/base/reject.ts';
+import { LIMITS } from '../../core/types/limits.ts';
+import { CUSTODY } from '../../core/types/operation.ts';
+import type { ProjectState } from '../../core/types/state.ts';
+import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
+import { invalidParams } from '../../rpc/params.ts';
+import { resolvePhase } from '../../rpc/resolve.ts';
+import { count, hashText, labelSchema, memberIdSchema, nameSchema } from '../../rpc/schemas.ts';
+import type { ManagerApi } from '../api.ts';
+import { findProject } from '../find.ts';
+import { requireActiveMember } from '../identity.ts';
+import { committedSchema, presentCommitted, rolesOf, rolesSchema } from '../schemas.ts';
+
+const COPIES_MAX = LIMITS.participantsPerPhase;
+
+const params = z.strictObject({
+  project: nameSchema,
+  label: labelSchema,
+  predecessors: z
+    .array(nameSchema)
+    .max(LIMITS.phasesPerProject)
+    .default([])
+    .meta({ description: 'phases of the project that come before: labels or ids' }),
+  participants: z
+    .array(z.strictObject({ member: memberIdSchema, roles: rolesSchema }))
+    .max(LIMITS.participantsPerPhase)
+    .default([]),
+  custody: z
+    .enum(['manager', 'participants'])
+    .default('manager')
+    .meta({ description: 'who makes the keys of the phase and so can read it' }),
+  copiesTarget: count.min(1).max(COPIES_MAX).default(2),
+  copiesMinimum: count.min(1).max(COPIES_MAX).default(1),
+});
+
+function predecessorIds(project: ProjectState, names: readonly string[]) {
+  const phases = project.phases.map(({ id, label }) => ({
+    id,
+    label,
+    project: { id: project.id, label: project.label },
+  }));
+  return names.map(name => resolvePhase(name, phases).id);
+}
+
+/** Faults that no schema can say. */
+function checkTogether(given: z.output<typeof params>): void {
+  if (given.copiesMinimum > given.copiesTarget) {
+    throw invalidParams([{ parameter: 'copiesMinimum', fault: 'at most copiesTarget' }]);
+  }
+  const names = given.participants.map(({ member }) => member);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw invalidParams([{ parameter: 'participants', fault: `"${twice}" stands twice` }]);
+  }
+}
+
+export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
+  defineMethod({
+    name: 'manager_phaseAdd',
+    summary: 'Adds a phase to a project, as a draft, with its participants and its first key epoch.',
+    access: 'member',
+    params,
+    result: committedSchema.extend({ phase: hashText }),
+    errors: ['forbidden', 'not_found', 'ambiguous_name', 'conflict', 'refused', 'unavailable', 'expired'],
+    handle: async (given, { caller }) => {
+      const project = findProject(data, caller, given.project);
+      checkTogether(given);
+      const participants = given.participants.map(({ member, roles }) => {
+        requireActiveMember(data, member);
+        return { member, roles: rolesOf(roles) };
+      });
+      const { copiesTarget, copiesMinimum } = given;
+      const sent = await operations.addPhase({
+        project: project.id,
+        label: given.label,
+        predecessors: predecessorIds(project, given.predecessors),
+        custody: CUSTODY[given.custody],
+        policy: { copiesTarget, copiesMinimum },
+        participants,
+      });
+      return isReject(sent) ? sent : { ...presentCommitted(sent), phase: sent.phase };
+    },
+  });

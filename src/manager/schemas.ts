@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { LIMITS, SIZES } from '../core/types/limits.ts';
+import { ROLES, type RoleName } from '../core/types/operation.ts';
+import type { ProjectState } from '../core/types/state.ts';
+import { lifecycleName } from '../rpc/methods/phase/present.ts';
+import {
+  bytesSchema,
+  count,
+  hashText,
+  memberIdSchema,
+  peerIdSchema,
+  receiptSchema,
+  roleNameSchema,
+  textSchema,
+  time,
+} from '../rpc/schemas.ts';
+import type { Committed } from '../services/records/sender.ts';
+import type { CertifiedData } from './api.ts';
+
+export const cardSchema = z
+  .strictObject({
+    id: memberIdSchema,
+    name: textSchema(LIMITS.memberNameBytes),
+    signingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
+    sealingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
+    peerIds: z.array(peerIdSchema).max(LIMITS.peerIdsPerMember),
+  })
+  .meta({
+    description: "a member's card: id, name, P-256 keys (33 bytes, compressed) and peer ids of its nodes",
+  });
+
+export const signatureSchema = bytesSchema(SIZES.signature, SIZES.signature);
+
+export const rolesSchema = z
+  .array(roleNameSchema)
+  .min(1)
+  .max(Object.keys(ROLES).length)
+  .meta({ description: 'roles; every participant may read' });
+
+export function rolesOf(names: readonly RoleName[]): number {
+  return names.reduce((bits, name) => bits | ROLES[name], 0);
+}
+
+export function presentCommitted({ id, height, timeMs }: Committed) {
+  return { id, height, time: time(timeMs) };
+}
+
+export const committedSchema = receiptSchema;
+
+export const projectViewSchema = z.object({
+  id: hashText,
+  label: z.string(),
+  owner: z.string(),
+  archived: z.boolean(),
+  version: count,
+  phases: z.array(
+    z.object({
+      id: hashText,
+      label: z.string(),
+      predecessors: z.array(hashText),
+      lifecycle: z.string().nullable().meta({ description: 'null when this server cannot read the phase' }),
+      participants: count.nullable(),
+      frozen: z.boolean().nullable(),
+    }),
+  ),
+});
+
+export function presentProject(data: CertifiedData, project: ProjectState) {
+  return {
+    id: project.id,
+    label: project.label,
+    owner: project.owner,
+    archived: project.archived,
+    version: project.version,
+    phases: project.phases.map(({ id, label, predecessors }) => {
+      const state = data.phase(id);
+      return {
+        id,
+        label,
+        predecessors: [...predecessors],
+        lifecycle: state === null ? null : lifecycleName(state),
+        participants: state === null ? null : state.participants.length,
+        frozen: state === null ? null : state.frozen,
+      };
+    }),
+  };
+}
+
+export const headAgeSchema = z.object({
+  height: count,
+  time: z.object({ iso: z.string(), ms: z.int() }),
+  ageMs: count.meta({ description: "milliseconds between the head's time and now" }),
+});
+
+export function presentHeadAge(data: CertifiedData, nowMs: number) {
+  const { height, timeMs } = data.head();
+  return { height, time: time(timeMs), ageMs: Math.max(0, nowMs - timeMs) };
+}
