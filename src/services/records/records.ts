@@ -1,3 +1,4 @@
+import { participantOf } from '../../core/access/standing.ts';
 import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { encodeRecordMeta } from '../../core/codec/operation.ts';
@@ -9,7 +10,7 @@ import { type Context, phaseLog } from './context.ts';
 import { checkContent, encodePayload, type RecordContent } from './payload.ts';
 import { type RecordView, readRecord } from './reading.ts';
 import type { RecordPlace } from './record-index.ts';
-import { type Refusal, refuse, short, unknownPhase } from './refusal.ts';
+import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
 /** Left free in a part and a transaction, in bytes, so that a record can be handed over with its proof of authorship. */
@@ -67,6 +68,10 @@ function checkCounts({ files, references }: RecordInput): Refusal | null {
 async function putOnce(context: Context, input: RecordInput): Promise<RecordReceipt | Refusal> {
   const phase = await context.follower.catchUp(input.phase);
   if (phase === null) return unknownPhase(input.phase);
+  // What the ledger would say, before the missing key of one who was removed is blamed.
+  if (participantOf(phase, context.member) === null) {
+    return refusalOfOutcome(OUTCOMES.notParticipant, `put a record in phase ${short(phase.id)}`);
+  }
   const epoch = heldEpoch(context, phase);
   if (isReject(epoch)) return epoch;
   const { crypto, vault, access } = context;

@@ -82,7 +82,8 @@ export class TransactionSender {
     }
     return new Promise((resolve, fail) => {
       this.waiting.push({ draft, bytes, resolve, fail });
-      if (this.waiting.length === 1) queueMicrotask(() => this.flush());
+      // After this turn of the event loop: whatever else is sent in it shares the signature.
+      if (this.waiting.length === 1) setImmediate(() => this.flush());
     });
   }
 

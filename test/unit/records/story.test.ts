@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/core/base/bytes.ts';
 import type { Hash, MemberId, PhaseId } from '../../../src/core/base/ids.ts';
-import { generateSecret, keyCommitment } from '../../../src/crypto/phase-keys.ts';
+import { decodeRecordMeta } from '../../../src/core/codec/operation.ts';
+import type { RecordMeta } from '../../../src/core/types/operation.ts';
+import {
+  generateSecret,
+  keyCommitment,
+  unwrapContentKey,
+  wrapContentKeyFromOutside,
+} from '../../../src/crypto/phase-keys.ts';
 import type { RecordFile } from '../../../src/services/records/payload.ts';
+import { Actions } from '../../support/ledger-actions.ts';
 import { bytesOf, hashOf } from '../../support/ledger-kit.ts';
 import { granted, record, refused, STEWARD, textOf, World, WRITER } from './support.ts';
 
@@ -224,5 +232,40 @@ describe('handover', () => {
     const decision = await world.phase(admin, project, { carol: WRITER }, { predecessors: [review] });
     const onward = { source: review, target: decision, records: [put.id], targetEpoch: null };
     expect(refused(await admin.handover(onward))).toBe('unknown_record');
+  });
+
+  it('[78] shows a record whose proof of authorship was changed on the way as not verified', async () => {
+    const { world, admin, alice, carol, intake, review } = await permits();
+    const put = granted(await alice.putRecord(record(intake, 'signed by alice')));
+    await admin.catchUp(intake);
+    const actions = new Actions(world.ledger);
+    const item = actions.item(intake, put.position!);
+    const meta = decodeRecordMeta(item.meta.content) as RecordMeta;
+    const at = { chainId: world.ledger.chainId, epoch: 0, keyCommitment: meta.keyCommitment };
+    const keys = admin.vault.keys(intake, 0)!;
+    const contentKey = (await unwrapContentKey(keys, { ...at, phase: intake }, meta.wrappedKey))!;
+    const { publicKey } = actions.phase(review).epochs[0]!;
+    const wrappedKey = await wrapContentKeyFromOutside(publicKey, { ...at, phase: review }, contentKey);
+    const forged = { ...item, wrappedKey, signature: world.actor('bob').signer.sign(item.body) };
+    const sent = actions.handover(world.actor('admin'), intake, review, [put.position!], { items: [forged] });
+    expect(world.ledger.commit(sent)).toEqual(['committed']);
+    const view = granted(await carol.getRecord(review, put.id));
+    expect(view).toMatchObject({ verified: false, author: 'alice', content: { title: 'signed by alice' } });
+    expect(view.checks[0]).toMatchObject({ name: 'authorship', ok: false });
+  });
+
+  it('keeps the proof of records that shared one signature', async () => {
+    const { world, admin, intake, review } = await permits();
+    const alice = world.records('alice');
+    await alice.catchUp(intake);
+    const texts = ['a', 'b', 'c', 'd', 'e'];
+    const sent = await Promise.all(texts.map(text => alice.putRecord(record(intake, text))));
+    const sizes = sent.map(one => world.ledger.transactions.get(granted(one).id)!.signed.batch.treeSize);
+    expect(Math.max(...sizes)).toBeGreaterThan(1);
+    granted(await admin.handover({ source: intake, target: review, records: null, targetEpoch: null }));
+    const page = granted(await world.records('carol').listRecords(review, 0, 10));
+    expect(page.records.map(view => [view.content?.title, view.verified])).toEqual(
+      texts.map(text => [text, true]),
+    );
   });
 });
