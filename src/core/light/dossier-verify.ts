@@ -17,7 +17,7 @@ import {
   verifyDossierChecksum,
 } from './dossier.ts';
 import { checkFileListed, checkOpening, type VerifiedRecords } from './dossier-records.ts';
-import { checkLogEntry, checkLogUpdate, type VerifiedLog } from './log-update.ts';
+import { checkLogEntry, checkLogPrefix, checkLogUpdate, type VerifiedLog } from './log-update.ts';
 import type { OpenPayload } from './record.ts';
 import { advanceTrust, genesisTrust, type Trust } from './trust.ts';
 
@@ -54,8 +54,10 @@ export interface DossierSummary {
     readonly scope: ScopeKind;
     readonly id: Hash;
     readonly logId: LogId;
-    /** First leaf in the file; all from here to `size` are there. */
+    /** The leaves [from, to) are in the file, none missing. */
     readonly from: number;
+    readonly to: number;
+    /** Leaves of the log at the head. */
     readonly size: number;
   }[];
   readonly openedRecords: number;
@@ -139,13 +141,28 @@ function verifyLog(suite: Suite, dossier: Dossier, log: DossierLog, findings: Fi
   findings.add(`${name}: identity`, unless(named, 'wrong_log', update.logId), update.logId);
   const proofFault = checkLogEntry(sha256, header, update.logId, update.entry, update.mapProof);
   findings.add(`${name}: map proof`, proofFault, `certified at height ${header.height}`);
-  const stateFits = update.state !== null && scopeDigest(sha256, update.state) === update.entry.digest;
-  findings.add(`${name}: state`, unless(stateFits, 'wrong_state', 'not the certified state'), 'certified');
-  const known = { frontier: EMPTY_FRONTIER, startPosition: update.from };
-  const verified = checkLogUpdate(suite, header, known, update);
-  const range = update.from === 0 ? 'every leaf' : `every leaf from position ${update.from}`;
-  const complete = `${name}: complete (${update.items.length} leaves)`;
-  findings.add(complete, isReject(verified) ? verified : null, `${range} up to height ${header.height}`);
+  if (update.state !== null) {
+    const fits = scopeDigest(sha256, update.state) === update.entry.digest;
+    findings.add(`${name}: state`, unless(fits, 'wrong_state', 'not the certified state'), 'certified');
+  }
+  return verifyLeaves(suite, header, log, findings);
+}
+
+function verifyLeaves(suite: Suite, header: Header, log: DossierLog, findings: Findings): VerifiedLog | null {
+  const { update, consistency } = log;
+  const { from, entry, items } = update;
+  const known = { frontier: EMPTY_FRONTIER, startPosition: from };
+  const verified =
+    consistency === null
+      ? checkLogUpdate(suite, header, known, update)
+      : checkLogPrefix(suite, header, known, update, consistency);
+  const extent =
+    consistency === null
+      ? `complete (${items.length} leaves)`
+      : `first ${from + items.length} of ${entry.size} leaves`;
+  const range = from === 0 ? 'from the first leaf' : `from position ${from}`;
+  const detail = `${range}, as of height ${header.height}`;
+  findings.add(`${logName(log)}: ${extent}`, isReject(verified) ? verified : null, detail);
   return isReject(verified) ? null : verified;
 }
 
@@ -154,7 +171,9 @@ function systemState(dossier: Dossier, verified: ReadonlyMap<LogId, VerifiedLog>
   if (log === undefined) return reject('no_system_log', 'the keys of the members are missing');
   const state = verified.get(log.update.logId)?.state ?? null;
   if (state === null) return reject('not_checked', 'the system log is not verified');
-  if (log.update.from !== 0) return reject('not_whole', `the system log begins at ${log.update.from}`);
+  if (log.update.from !== 0 || log.consistency !== null) {
+    return reject('not_whole', 'the file has only some leaves of the system log');
+  }
   return decodeSystemState(state);
 }
 
@@ -220,7 +239,8 @@ function summarise(suite: Suite, dossier: Dossier): DossierSummary {
     headHash: headerHash(suite.sha256, header),
     setChanges: dossier.setChanges.length,
     logs: dossier.logs.map(({ scope, id, update }) => {
-      return { scope, id, logId: update.logId, from: update.from, size: update.entry.size };
+      const { logId, from, items, entry } = update;
+      return { scope, id, logId, from, to: from + items.length, size: entry.size };
     }),
     openedRecords: dossier.openings.length,
     files: dossier.files.length,

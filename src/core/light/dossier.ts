@@ -34,7 +34,7 @@ import type { SetChange } from './trust.ts';
  * | genesis hash | hash | anchor: hash of the header of height 0 |
  * | set changes | list of (header, certificate, next set) | every block that changed the validator set, oldest first |
  * | head | header, certificate | the height that the dossier speaks of |
- * | logs | list of (u8 scope kind, hash scope id, log) | complete logs; the system log, with the keys of all members, must be one |
+ * | logs | list of (u8 scope kind, hash scope id, log, optional list of hash) | every leaf up to the head, or, with a consistency proof, up to a removal; the system log, with the keys of all members, must be whole |
  * | openings | list of (place, 32-byte content key, bytes plaintext) | records that are shown in the clear |
  * | files | list of (place, text cid, u64 ciphertext bytes) | files that go with the dossier |
  * | checksum | hash | SHA-256 of tag `dossier` and everything before |
@@ -47,11 +47,18 @@ export const DOSSIER_MAGIC = 'PHLDOSS1';
 
 export const DOSSIER_LIMITS = { setChanges: 65_536, logs: 4096, openings: 65_536, files: 65_536 } as const;
 
+/** Twice the levels of a tree whose size is a safe integer. */
+const CONSISTENCY_PATH_MAX = 106;
 const CONTENT_KEY_BYTES = 32;
 const CHECKSUM_BYTES = 32;
 
 export interface DossierLog extends ScopeRef {
   readonly update: LogUpdate;
+  /**
+   * Null when the items reach the head. Otherwise the RFC 9162 consistency proof from the last item to the log's size: a
+   * former participant can show the log up to its removal.
+   */
+  readonly consistency: readonly Hash[] | null;
 }
 
 /** Where a record stands: its own leaf, or one item of the leaf that handed it over. */
@@ -121,6 +128,7 @@ export function buildDossier(sha256: Sha256, content: Dossier): Uint8Array {
   writer.list(content.logs, (out, log) => {
     out.u8(SCOPE_KINDS[log.scope]).hash(log.id);
     writeLogUpdate(out, log.update);
+    writeOptional(out, log.consistency, (to, path) => to.list(path, (each, hash) => each.hash(hash)));
   });
   writer.list(content.openings, (out, opening) => {
     writePlace(out, opening);
@@ -153,6 +161,7 @@ function readDossier(reader: Reader): Dossier {
       scope: readScopeKind(from),
       id: from.hash(),
       update: readLogUpdate(from),
+      consistency: readOptional(from, path => path.list(CONSISTENCY_PATH_MAX, each => each.hash())),
     })),
     openings: reader.list(DOSSIER_LIMITS.openings, from => ({
       ...readPlace(from),

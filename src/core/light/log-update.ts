@@ -2,7 +2,7 @@ import type { Hash, LogId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { mapKeyOf, mapValueOf, scopeDigest } from '../codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../codec/transaction.ts';
-import { appendLeaves, type Frontier, frontierRoot, leafHash } from '../merkle/log.ts';
+import { appendLeaves, type Frontier, frontierRoot, leafHash, verifyConsistency } from '../merkle/log.ts';
 import { type MapProof, verifyMapProof } from '../merkle/map.ts';
 import type { Header } from '../types/chain.ts';
 import { KINDS } from '../types/operation.ts';
@@ -47,13 +47,13 @@ export interface VerifiedItem {
   readonly transaction: Transaction;
 }
 
-/** All leaves of the log from `from` up to the header: none withheld, none invented. */
+/** The verified leaves of the log from `from` on: up to the header, or as a prefix (`checkLogPrefix`). */
 export interface VerifiedLog {
   readonly logId: LogId;
   readonly entry: LogEntry;
   readonly state: Uint8Array | null;
   readonly from: number;
-  /** Of all leaves: what the next update goes on from. */
+  /** Up to the last item: what the next update goes on from. */
   readonly frontier: Frontier;
   readonly items: readonly VerifiedItem[];
 }
@@ -148,6 +148,26 @@ function checkState(sha256: Sha256, update: LogUpdate): Reject | null {
   return reject('wrong_state', `state of log ${update.logId} does not match its digest`);
 }
 
+function readItems(sha256: Sha256, header: Header, update: LogUpdate): VerifiedItem[] | Reject {
+  const items: VerifiedItem[] = [];
+  for (const [index, item] of update.items.entries()) {
+    const position = update.from + index;
+    const checked = readLogItem(sha256, header, update.logId, position, item);
+    if (isReject(checked)) return reject(checked.reject, `leaf ${position}: ${checked.detail}`);
+    items.push(checked);
+  }
+  return items;
+}
+
+/** The items at their places, and the frontier they lead to; the caller compares it with the certified root. */
+function followItems(sha256: Sha256, header: Header, update: LogUpdate): VerifiedLog | Reject {
+  const items = readItems(sha256, header, update);
+  if (isReject(items)) return items;
+  const { logId, entry, state, from } = update;
+  const hashes = items.map(item => item.leafHash);
+  return { logId, entry, state, from, frontier: appendLeaves(sha256, update.frontier, hashes), items };
+}
+
 /**
  * Verifies that an update holds every leaf of a log up to a certified header, and nothing else [77] [78]. Authors are
  * checked apart (`checkAuthorship`), because that needs the system scope.
@@ -159,23 +179,42 @@ export function checkLogUpdate(
   update: LogUpdate,
 ): VerifiedLog | Reject {
   const { sha256 } = suite;
-  const { logId, entry, from, frontier, state } = update;
+  const { logId, entry } = update;
   const fault =
     checkStart(known, update) ??
     checkLogEntry(sha256, header, logId, entry, update.mapProof) ??
     checkCount(update) ??
     checkState(sha256, update);
   if (fault !== null) return fault;
-  const items: VerifiedItem[] = [];
-  for (const [index, item] of update.items.entries()) {
-    const checked = readLogItem(sha256, header, logId, from + index, item);
-    if (isReject(checked)) return reject(checked.reject, `leaf ${from + index}: ${checked.detail}`);
-    items.push(checked);
-  }
-  const hashes = items.map(item => item.leafHash);
-  const whole = appendLeaves(sha256, frontier, hashes);
-  if (frontierRoot(sha256, whole) !== entry.root) {
-    return reject('wrong_root', `the leaves of log ${logId} are not those of height ${header.height}`);
-  }
-  return { logId, entry, state, from, frontier: whole, items };
+  const log = followItems(sha256, header, update);
+  if (isReject(log) || frontierRoot(sha256, log.frontier) === entry.root) return log;
+  return reject('wrong_root', `the leaves of log ${logId} are not those of height ${header.height}`);
+}
+
+/**
+ * Verifies that an update holds the first leaves of a log that has gone on since: what a former participant can show.
+ * @param path RFC 9162 consistency proof from the last item to `entry.size`
+ */
+export function checkLogPrefix(
+  suite: Suite,
+  header: Header,
+  known: KnownLog,
+  update: LogUpdate,
+  path: readonly Hash[],
+): VerifiedLog | Reject {
+  const { sha256 } = suite;
+  const { logId, entry } = update;
+  const first = update.from + update.items.length;
+  if (first === 0 || first >= entry.size) return reject('not_a_prefix', `${first} of ${entry.size} leaves`);
+  const fault =
+    checkStart(known, update) ??
+    checkLogEntry(sha256, header, logId, entry, update.mapProof) ??
+    checkState(sha256, update);
+  if (fault !== null) return fault;
+  const log = followItems(sha256, header, update);
+  if (isReject(log)) return log;
+  const firstRoot = frontierRoot(sha256, log.frontier);
+  const claim = { first, firstRoot, second: entry.size, secondRoot: entry.root, path };
+  if (verifyConsistency(sha256, claim)) return log;
+  return reject('wrong_root', `the leaves of log ${logId} are not its first ${first}`);
 }

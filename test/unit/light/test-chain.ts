@@ -23,6 +23,7 @@ import {
   encodeSignedTransaction,
   logIdOf,
 } from '../../../src/core/codec/transaction.ts';
+import type { DossierLog } from '../../../src/core/light/dossier.ts';
 import type { LogItem, LogUpdate } from '../../../src/core/light/log-update.ts';
 import { genesisTrust, type SetChange, type Trust } from '../../../src/core/light/trust.ts';
 import {
@@ -233,6 +234,10 @@ export class TestChain {
       frontier: appendLeaves(sha256, EMPTY_FRONTIER, log.hashes.slice(0, from)),
       items: log.items.slice(from),
     };
+  }
+
+  dossierLog(log: TestLog): DossierLog {
+    return { scope: log.scope, id: log.id, update: this.logUpdate(log), consistency: null };
   }
 
   absence(logId: LogId) {
