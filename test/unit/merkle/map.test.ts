@@ -74,7 +74,7 @@ const key = fc.oneof(
   fc.integer({ min: 0, max: 15 }).map(head => `${head.toString(16)}${'f'.repeat(63)}` as Hash),
 );
 const value = fc.integer({ min: 1, max: 9 }).map(number => sha256(new Uint8Array([number])));
-const batches = fc.array(fc.array(fc.tuple(key, value), { maxLength: 12 }), { maxLength: 8 });
+const batches = fc.array(fc.array(fc.tuple(key, value), { maxLength: 10 }), { maxLength: 6 });
 
 describe('sparse map against a naive model', () => {
   it('has the model root and values after every batch, and keeps exactly the nodes that are reached', () => {
@@ -91,7 +91,7 @@ describe('sparse map against a naive model', () => {
         expect(new Set(rebuilt.added.keys())).toEqual(new Set(store.nodes.keys()));
         for (const [k, v] of model) expect(mapGet(store.get, store.root, k)).toBe(v);
       }),
-      { seed, numRuns: 60 },
+      { seed, numRuns: 30 },
     );
   });
 
