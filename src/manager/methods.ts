@@ -1,8 +1,9 @@
 import type { RpcMethod } from '../rpc/method.ts';
-import type { ManagerApi } from './api.ts';
+import type { HostingApi, ManagerApi } from './api.ts';
 import { Challenges } from './challenges.ts';
 import { epochRotate } from './methods/epoch-rotate.ts';
 import { memberChallenge } from './methods/member-challenge.ts';
+import { memberHost } from './methods/member-host.ts';
 import { memberList } from './methods/member-list.ts';
 import { memberRegister } from './methods/member-register.ts';
 import { memberRevoke } from './methods/member-revoke.ts';
@@ -18,10 +19,15 @@ import { projectArchive } from './methods/project-archive.ts';
 import { projectCreate } from './methods/project-create.ts';
 import { projectGet } from './methods/project-get.ts';
 import { projectList } from './methods/project-list.ts';
+import { recordsPut } from './methods/records-put.ts';
 import { managerStatus } from './methods/status.ts';
 
-/** The `manager_` namespace: with the session token, or signed by a member (`createSignedRequestCheck`). */
-export function managerMethods(api: ManagerApi): readonly RpcMethod[] {
+/**
+ * The `manager_` namespace: with the session token, or signed by a member (`createSignedRequestCheck`).
+ *
+ * @param hosting null on a server that keeps no keys but its own
+ */
+export function managerMethods(api: ManagerApi, hosting: HostingApi | null): readonly RpcMethod[] {
   const challenges = new Challenges({ clock: api.clock, random: api.random, sha256: api.suite.sha256 });
   const methods = [
     managerStatus,
@@ -45,5 +51,6 @@ export function managerMethods(api: ManagerApi): readonly RpcMethod[] {
     memberChallenge(api, challenges),
     memberRegister(api, challenges),
     ...methods.map(method => method(api)),
+    ...(hosting === null ? [] : [memberHost(api, hosting), recordsPut(api, hosting)]),
   ];
 }
