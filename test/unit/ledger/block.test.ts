@@ -176,6 +176,20 @@ describe('strangers', () => {
     expect(ledger.blocks.at(-1)?.block.entries).toHaveLength(5);
   });
 
+  it('a part that its kind gives to another scope makes the transaction malformed', () => {
+    const { ledger, act } = runningProject();
+    const correct = act.handover(alice, INTAKE, REVIEW, [0]);
+    const contents = correct.signed.parts.map(part => part!.content);
+    const scopes = correct.body.scopes;
+    const parts = contents.map(content => ({ scope: 0, content }));
+    const source = { phase: INTAKE, target: REVIEW, records: [] };
+    const target = { phase: REVIEW, source: INTAKE, epoch: 0, items: [] };
+    const moved = ledger.make(alice, 'phaseHandover', scopes, [source, target], { parts });
+    expect(moved.body.parts.map(part => part.scope)).toEqual([0, 0]);
+    expect(ledger.commit(moved)).toEqual(['malformed']);
+    expect(ledger.commit(correct)).toEqual(['unknownRecord']);
+  });
+
   it('a participant of one phase leaves its refusal there, and not in another one that it names', () => {
     const { ledger, act } = runningProject();
     const sizes = [INTAKE, REVIEW].map(id => ledger.leavesOf('phase', id).length);

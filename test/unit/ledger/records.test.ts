@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
 import { STATE_KEYS } from '../../../src/core/codec/state.ts';
+import { decodeBody, encodeBody } from '../../../src/core/codec/transaction.ts';
 import { ROLES } from '../../../src/core/types/operation.ts';
 import { hashOf } from '../../support/ledger-kit.ts';
 import {
@@ -177,6 +178,10 @@ describe('phaseHandover', () => {
     expect(hand([position], { items: [{ ...item, body: second.body }] })).toBe('unknownRecord');
     expect(hand([position], { items: [{ ...item, payload: second.payload }] })).toBe('unknownRecord');
     expect(hand([position], { items: [{ ...item, meta: second.meta }] })).toBe('unknownRecord');
+    const body = decodeBody(item.body);
+    if (isReject(body)) throw new Error(body.detail);
+    const ofAnother = { ...item, body: encodeBody({ ...body, sender: carol.id }) };
+    expect(hand([position], { items: [ofAnother] })).toBe('unknownRecord');
     ledger.commit(act.put(bob, INTAKE, 'refused', 7));
     expect(hand([ledger.leavesOf('phase', INTAKE).length - 1])).toBe('unknownRecord');
     expect(hand([position])).toBe('committed');
