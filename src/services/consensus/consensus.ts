@@ -157,12 +157,11 @@ export class Consensus implements SyncTarget {
 
   /** After genesis was applied and the transport started. Opens the log and resumes where it ends. */
   async start(): Promise<void> {
-    const { chain, wal, logger, signer, transport } = this.config;
+    const { chain, wal, logger } = this.config;
     const records = await wal.open();
-    const findSeat = seatFinder(signer, transport.peerId);
-    const config = { suite: chain.suite, chainId: chain.chainId(), findSeat };
-    const engine = createEngine(config, chain.engineStart(), records);
+    const engine = this.restore(records);
     if (isReject(engine)) {
+      await wal.close();
       throw new OperatingError(
         'bad_consensus_log',
         `the consensus log does not fit this chain: ${engine.detail}`,
@@ -177,6 +176,16 @@ export class Consensus implements SyncTarget {
     this.give({ type: 'start' });
     if (this.config.pool.size > 0) this.pending();
     this.supervisor.start();
+  }
+
+  private restore(records: readonly Uint8Array[]): Engine | Reject {
+    const { chain, signer, transport } = this.config;
+    const findSeat = seatFinder(signer, transport.peerId);
+    return createEngine(
+      { suite: chain.suite, chainId: chain.chainId(), findSeat },
+      chain.engineStart(),
+      records,
+    );
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
 import type { Transport } from '../../../src/ports/transport.ts';
 import type { WriteAheadLog } from '../../../src/ports/wal.ts';
-import { ConsensusNode } from '../../../src/roles/consensus-node.ts';
+import { ConsensusNode, type ConsensusNodeOptions } from '../../../src/roles/consensus-node.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
 import { createActor, hashOf, TestLedger, testGenesis, testSigner } from '../../support/ledger-kit.ts';
@@ -21,7 +21,9 @@ export interface ClusterOptions {
   readonly disk?: (index: number) => Disk;
   readonly transport?: (index: number) => Transport;
   readonly genesis?: (plain: Genesis) => Genesis;
-  readonly addresses?: () => { peerId: string; addresses: readonly string[] }[];
+  /** Without addresses the test connects the transports itself. */
+  readonly withoutAddresses?: boolean;
+  readonly limits?: ConsensusNodeOptions['limits'];
 }
 
 const NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
@@ -34,6 +36,7 @@ export class Cluster {
   readonly ledger: TestLedger;
   readonly nodes: (ConsensusNode | null)[] = [null, null, null, null];
   readonly fatal: unknown[] = [];
+  /** A test may put another disk in while the node is down. */
   readonly disks: Disk[];
   private readonly waiting = new Set<() => void>();
   private made = 0;
@@ -122,26 +125,30 @@ export class Cluster {
 
   private async startOne(index: number): Promise<void> {
     const transport = this.options.transport?.(index) ?? this.network.create({ peerId: this.peerId(index) });
-    const validators =
-      this.options.addresses?.() ?? this.genesis.validators.map(({ peerId }) => ({ peerId, addresses: [] }));
-    const node = new ConsensusNode(
-      {
-        name: NAMES[index]!,
-        genesis: this.genesis,
-        signer: testSigner(`validator ${NAMES[index]}`),
-        validators,
-        logger: this.options.logger?.child({ node: NAMES[index] }) ?? silentLogger,
-        clock: realClock,
-        onFatal: error => this.fatal.push(error),
-      },
-      { ...this.disks[index]!, transport },
-    );
+    const known = this.options.withoutAddresses === true ? [] : this.genesis.validators;
+    const { limits } = this.options;
     const changed = () => {
       // After the other listeners of the same event.
       setImmediate(() => {
         for (const check of [...this.waiting]) check();
       });
     };
+    const node = new ConsensusNode(
+      {
+        name: NAMES[index]!,
+        genesis: this.genesis,
+        signer: testSigner(`validator ${NAMES[index]}`),
+        validators: known.map(({ peerId }) => ({ peerId, addresses: [] })),
+        logger: this.options.logger?.child({ node: NAMES[index] }) ?? silentLogger,
+        clock: realClock,
+        onFatal: error => {
+          this.fatal.push(error);
+          changed();
+        },
+        ...(limits === undefined ? {} : { limits }),
+      },
+      { ...this.disks[index]!, transport },
+    );
     node.consensus.onCommitted(changed);
     transport.onEvents({ connected: changed, disconnected: changed });
     this.nodes[index] = node;
