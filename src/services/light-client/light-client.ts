@@ -1,0 +1,398 @@
+import { assert, assertDefined } from '../../core/base/assert.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import { isReject, type Reject } from '../../core/base/reject.ts';
+import {
+  decodePhaseState,
+  decodeProjectState,
+  decodeSystemState,
+  STATE_KEYS,
+} from '../../core/codec/state.ts';
+import { logIdOf } from '../../core/codec/transaction.ts';
+import { genesisBlock } from '../../core/ledger/genesis.ts';
+import { checkFreshHead, type FreshHeadStatement } from '../../core/light/fresh-head.ts';
+import type { LogItem as RawItem } from '../../core/light/log-update.ts';
+import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
+import type { Genesis, PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
+import type { SignedTransaction } from '../../core/types/transaction.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import type { KeyValueStore } from '../../ports/kv.ts';
+import { OperatingError, type Service } from '../../ports/lifecycle.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { RandomBytes } from '../../ports/random.ts';
+import type { PeerId, Transport } from '../../ports/transport.ts';
+import { LIGHT_WIRE_LIMITS, lightFrameCodec } from '../../wire/light.ts';
+import type { MemberPeer } from '../../wire/light-answer.ts';
+import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
+import type { HeldRange, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
+import type { HeldLog } from './held-log.ts';
+import { LightStore, type Published } from './light-store.ts';
+import { LIGHT_CLIENT_LIMITS, type LightClientLimits } from './limits.ts';
+import { type Lie, Sources } from './sources.ts';
+import { Submitter } from './submitter.ts';
+import { Syncer } from './syncer.ts';
+
+export interface LightClientConfig {
+  readonly genesis: Genesis;
+  readonly member: MemberId;
+  readonly suite: Suite;
+  /** Open; keys under `light/` are this service's. */
+  readonly kv: KeyValueStore;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** Consensus nodes. */
+  readonly sources: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[];
+  readonly limits?: Partial<LightClientLimits>;
+}
+
+export interface LightEvents {
+  /** Items [from, to) of a log were verified and stored. */
+  updated?(logId: LogId, from: number, to: number): void;
+  /** The head that all reads include. */
+  head?(head: Published): void;
+}
+
+/**
+ * A member's verified part of the ledger: the system log, its project logs and its phase logs, from several consensus nodes
+ * of which none is trusted (DESIGN.md section 2). `register` before the transport starts, `start` after it.
+ */
+export class LightClient implements LedgerAccess, Service {
+  readonly chainId: Hash;
+  private readonly limits: LightClientLimits;
+  private readonly store: LightStore;
+  private readonly sources: Sources;
+  private readonly submitter: Submitter;
+  private readonly listeners: LightEvents[] = [];
+  private readonly stopping = new AbortController();
+  private readonly first: {
+    readonly trust: Trust;
+    readonly system: SystemState;
+    readonly published: Published;
+  };
+  private syncer: Syncer | null = null;
+  private running: Promise<void> | null = null;
+  private due = true;
+  private crossCheckDue = false;
+  private resume: (() => void) | null = null;
+  private crossCheckTimer: Timer | null = null;
+  private retryTimer: Timer | null = null;
+
+  constructor(private readonly config: LightClientConfig) {
+    const { suite, clock, transport, logger, genesis } = config;
+    this.limits = { ...LIGHT_CLIENT_LIMITS, ...config.limits };
+    this.store = new LightStore(config.kv, suite.sha256);
+    const peers = new Set(config.sources.map(source => source.peer));
+    this.sources = new Sources(peers, transport, clock, logger, this.limits);
+    const { block, diff } = genesisBlock(suite, genesis);
+    const { header } = block;
+    this.chainId = header.chainId;
+    const system = decodeSystemState(
+      assertDefined(diff.state.get(STATE_KEYS.system), 'genesis has the system scope'),
+    );
+    assert(!isReject(system), 'the state of genesis decodes');
+    const trust = genesisTrust(suite, header, system.validatorSet);
+    assert(!isReject(trust), 'genesis is its own anchor');
+    this.first = { trust, system, published: { height: 0, timeMs: header.timeMs } };
+    this.submitter = new Submitter({
+      suite,
+      chainId: this.chainId,
+      sources: this.sources,
+      clock,
+      limits: this.limits,
+      signal: this.stopping.signal,
+      publishedHeight: () => this.head().height,
+      validatorSet: id => {
+        const { set, proof } = this.syncer?.trust ?? trust;
+        return [set, proof?.set].find(entry => entry?.id === id) ?? this.store.validatorSet(id);
+      },
+    });
+  }
+
+  /** Before the transport starts. */
+  register(): void {
+    const { transport } = this.config;
+    transport.register(LIGHT_PROTOCOL, { message: (from, frame) => this.onFrame(from, frame) });
+    transport.onEvents({
+      connected: peer => this.onConnected(peer),
+      disconnected: peer => this.sources.onDisconnected(peer),
+    });
+  }
+
+  /** After the transport has started. */
+  async start(): Promise<void> {
+    const { suite, member, sources, transport } = this.config;
+    const held = await this.store.logs();
+    const system = this.heldSystem(held) ?? this.first.system;
+    const trust = this.store.trust() ?? this.first.trust;
+    const published = this.store.published() ?? this.first.published;
+    const events = {
+      items: (log: HeldLog, from: number, items: readonly { leaf: LogItem['leaf'] }[]) => {
+        for (const { leaf } of items) this.submitter.found(leaf.transactionId, leaf.outcome, leaf.height);
+        if (items.length > 0)
+          for (const listener of this.listeners) listener.updated?.(log.logId, from, log.to);
+      },
+      published: (head: Published) => {
+        this.submitter.advanced();
+        for (const listener of this.listeners) listener.head?.(head);
+      },
+    };
+    const { chainId, store, limits } = this;
+    const config = {
+      suite,
+      chainId,
+      member,
+      store,
+      sources: this.sources,
+      limits,
+      events,
+      signal: this.stopping.signal,
+    };
+    this.syncer = new Syncer(config, trust, published, system, held);
+    for (const source of sources) transport.keepConnected(source.peer, source.addresses);
+    this.scheduleCrossCheck();
+    this.running = this.run(this.syncer);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.crossCheckTimer?.cancel();
+    this.retryTimer?.cancel();
+    this.submitter.wake();
+    this.wake();
+    await this.running;
+  }
+
+  onEvents(events: LightEvents): void {
+    this.listeners.push(events);
+  }
+
+  head(): Published {
+    return this.syncer?.published ?? this.store.published() ?? this.first.published;
+  }
+
+  /** The highest certified head that was verified; `head()` follows when every log is held up to it. */
+  trust(): Trust {
+    return this.syncer?.trust ?? this.first.trust;
+  }
+
+  system(): SystemState {
+    return this.syncer?.system ?? this.first.system;
+  }
+
+  project(id: ProjectId): ProjectState | null {
+    return this.projectAt(logIdOf(this.config.suite.sha256, this.chainId, 'project', id));
+  }
+
+  projects(): readonly ProjectState[] {
+    const logs = this.heldLogs().filter(log => log.ref.scope === 'project');
+    return logs.flatMap(log => this.projectAt(log.logId) ?? []);
+  }
+
+  phase(id: PhaseId): PhaseState | null {
+    return this.phaseAt(logIdOf(this.config.suite.sha256, this.chainId, 'phase', id));
+  }
+
+  phases(): readonly PhaseState[] {
+    const logs = this.heldLogs().filter(log => log.ref.scope === 'phase');
+    return logs.flatMap(log => this.phaseAt(log.logId) ?? []);
+  }
+
+  held(logId: LogId): (HeldRange & { readonly ended: boolean }) | null {
+    const log = this.syncer?.logs.get(logId);
+    return log === undefined ? null : { from: log.from, to: log.to, ended: log.ended };
+  }
+
+  async items(logId: LogId, from: number, to: number): Promise<readonly LogItem[]> {
+    const held = this.held(logId);
+    return held === null ? [] : this.store.items(logId, from, Math.min(to, held.to));
+  }
+
+  async itemOf(logId: LogId, id: TransactionId): Promise<LogItem | null> {
+    const position = this.store.positionOf(logId, id);
+    return position === null ? null : this.store.item(logId, position);
+  }
+
+  /** The stored bytes of one item, for proofs and dossiers. */
+  rawItem(logId: LogId, position: number): RawItem | null {
+    return this.store.rawItem(logId, position);
+  }
+
+  submit(signed: readonly SignedTransaction[]): Promise<readonly SubmitResult[]> {
+    return this.submitter.submit(signed);
+  }
+
+  /** What sources said that did not verify, newest last. */
+  lies(): readonly Lie[] {
+    return this.sources.lies;
+  }
+
+  /** Conflicting certified heads: evidence against at least f+1 validators. */
+  forks(): readonly ForkReject[] {
+    return this.syncer?.forks ?? [];
+  }
+
+  /** Addresses of the connected nodes of members, by the word of the consensus nodes; connections prove who answers. */
+  async addressesOf(members: readonly MemberId[]): Promise<readonly MemberPeer[]> {
+    const found = new Map<PeerId, MemberPeer>();
+    const asked = members.slice(0, LIGHT_WIRE_LIMITS.membersPerQuery);
+    await this.askAll(async peer => {
+      const answer = await this.sources.ask(
+        peer,
+        { kind: 'addresses', members: asked },
+        this.stopping.signal,
+      );
+      if (isReject(answer) || answer.kind !== 'addresses') return;
+      for (const entry of answer.peers) {
+        const known = found.get(entry.peer)?.addresses ?? [];
+        found.set(entry.peer, { ...entry, addresses: [...new Set([...known, ...entry.addresses])] });
+      }
+    });
+    return [...found.values()];
+  }
+
+  /** Null when f+1 validators vouch now for the highest verified head; otherwise why it may be old [76]. */
+  async checkFresh(): Promise<Reject | null> {
+    const nonce = this.config.random(LIGHT_WIRE_LIMITS.nonceBytes);
+    const statements: FreshHeadStatement[] = [];
+    await this.askAll(async peer => {
+      const answer = await this.sources.ask(peer, { kind: 'fresh', nonce }, this.stopping.signal);
+      if (!isReject(answer) && answer.kind === 'fresh') statements.push(answer.statement);
+    });
+    return checkFreshHead(this.config.suite, this.trust(), nonce, statements);
+  }
+
+  private async askAll(ask: (peer: PeerId) => Promise<void>): Promise<void> {
+    const asking = this.sources.usable().map(async peer => {
+      try {
+        await ask(peer);
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+      }
+    });
+    await Promise.all(asking);
+  }
+
+  private heldLogs(): HeldLog[] {
+    return [...(this.syncer?.logs.values() ?? [])];
+  }
+
+  private heldSystem(held: readonly HeldLog[]): SystemState | null {
+    const log = held.find(entry => entry.ref.scope === 'system');
+    const bytes = log === undefined ? null : this.store.state(log.logId);
+    const state = bytes === null ? null : decodeSystemState(bytes);
+    assert(!isReject(state), 'a stored state decodes');
+    return state;
+  }
+
+  private projectAt(logId: LogId): ProjectState | null {
+    const bytes = this.store.state(logId);
+    const state = bytes === null ? null : decodeProjectState(bytes);
+    assert(!isReject(state), 'a stored state decodes');
+    return state;
+  }
+
+  private phaseAt(logId: LogId): PhaseState | null {
+    const bytes = this.store.state(logId);
+    const state = bytes === null ? null : decodePhaseState(bytes);
+    assert(!isReject(state), 'a stored state decodes');
+    return state;
+  }
+
+  private onFrame(from: PeerId, bytes: Uint8Array): Reject | null {
+    const frame = lightFrameCodec.decode(bytes);
+    if (isReject(frame)) return frame;
+    if (frame.kind !== 'notice') return null;
+    this.sources.noticed(from, frame.height);
+    if (frame.height > this.head().height) this.wake();
+    return null;
+  }
+
+  private onConnected(peer: PeerId): void {
+    if (!this.sources.onConnected(peer)) return;
+    const { transport, member } = this.config;
+    const addresses = transport
+      .addresses()
+      .filter(address => address.length <= LIGHT_WIRE_LIMITS.addressBytes)
+      .slice(0, LIGHT_WIRE_LIMITS.addressesPerPeer);
+    transport.send(peer, LIGHT_PROTOCOL.id, lightFrameCodec.encode({ kind: 'hello', member, addresses }));
+    this.submitter.wake();
+    this.wake();
+  }
+
+  private wake(): void {
+    this.due = true;
+    this.resume?.();
+  }
+
+  private scheduleCrossCheck(): void {
+    this.crossCheckTimer = this.config.clock.setTimer(this.limits.crossCheckMs, () => {
+      this.crossCheckDue = true;
+      this.resume?.();
+      this.scheduleCrossCheck();
+    });
+  }
+
+  private async run(syncer: Syncer): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      if (!this.due && !this.crossCheckDue) {
+        await new Promise<void>(resolve => {
+          this.resume = resolve;
+        });
+        this.resume = null;
+        continue;
+      }
+      if (this.crossCheckDue) await this.crossCheck(syncer);
+      this.due = false;
+      await this.round(syncer);
+      this.submitter.advanced();
+    }
+  }
+
+  /** One source after the other until one has brought everything up to its head. */
+  private async round(syncer: Syncer): Promise<void> {
+    const tried = new Set<PeerId>();
+    for (;;) {
+      const peer = this.sources.usable().find(candidate => !tried.has(candidate));
+      if (peer === undefined || this.stopping.signal.aborted) return;
+      tried.add(peer);
+      const complete = await this.guarded(peer, async () => {
+        let end = await syncer.pass(peer);
+        while (end === 'partial' && !this.stopping.signal.aborted) end = await syncer.pass(peer);
+        if (isReject(end)) return end;
+        return end === 'complete' ? null : undefined;
+      });
+      if (complete) return;
+    }
+  }
+
+  private async crossCheck(syncer: Syncer): Promise<void> {
+    this.crossCheckDue = false;
+    for (const peer of this.sources.usable()) await this.guarded(peer, () => syncer.crossCheck(peer));
+    this.due = this.due || syncer.wanting || syncer.trust.header.height > syncer.published.height;
+  }
+
+  /** @param ask answers null when all is well, undefined when the source is of no use now, or its fault */
+  private async guarded(peer: PeerId, ask: () => Promise<Reject | null | undefined>): Promise<boolean> {
+    try {
+      const fault = await ask();
+      if (fault === null) return true;
+      if (fault?.peer === 'penalise') this.sources.lied(peer, fault);
+      else if (fault !== undefined) this.retryLater(peer);
+      return false;
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      this.retryLater(peer);
+      return false;
+    }
+  }
+
+  private retryLater(peer: PeerId): void {
+    this.sources.failed(peer);
+    if (this.stopping.signal.aborted || this.retryTimer !== null) return;
+    this.retryTimer = this.config.clock.setTimer(this.limits.failedMs, () => {
+      this.retryTimer = null;
+      this.wake();
+    });
+  }
+}
