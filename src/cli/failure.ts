@@ -24,10 +24,8 @@ interface RpcFailure {
   readonly hint?: string | null;
 }
 
-/** Application errors that a member's node or the ledger answers on purpose, as opposed to faults of the call or the node. */
-function isRefusal(code: number): boolean {
-  return code <= -32_000 && code > -32_600;
-}
+/** Codes with which a node or the ledger says no on purpose (src/rpc/errors.ts): refused, forbidden, conflict, purged, expired. */
+const REFUSALS: ReadonlySet<number | string> = new Set([1000, 1001, 1004, 1006, 1007]);
 
 /** Turns whatever was thrown into an exit code and one or two lines. */
 export function describeFailure(error: unknown): { exitCode: number; lines: string[] } {
@@ -40,8 +38,7 @@ export function describeFailure(error: unknown): { exitCode: number; lines: stri
   if (error instanceof Error && error.name === 'RpcError') {
     const { code, hint } = error as Error & RpcFailure;
     if (code === 'cannot_connect') return withHint(EXIT.cannotConnect, error.message, hint ?? null);
-    const refused = typeof code === 'number' && isRefusal(code);
-    return withHint(refused ? EXIT.refused : EXIT.error, error.message, hint ?? null);
+    return withHint(REFUSALS.has(code) ? EXIT.refused : EXIT.error, error.message, hint ?? null);
   }
   return withHint(EXIT.error, error instanceof Error ? error.message : String(error), null);
 }

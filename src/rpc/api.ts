@@ -1,6 +1,7 @@
 import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/base/ids.ts';
 import type { Reject } from '../core/base/reject.ts';
 import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
+import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
 import type { NamedPhase } from './resolve.ts';
@@ -309,15 +310,24 @@ export interface ProofApi {
   ): Promise<{ readonly bytes: number | null; readonly stream: AsyncIterable<Uint8Array> } | Reject>;
 }
 
+/** A node that acts for a member: what it shows to have the member registered. */
+export interface IdentityApi {
+  card(): { readonly card: MemberCard; readonly proof: Uint8Array };
+  /** Signs a management server's challenge to this node's card. */
+  answer(nonce: Uint8Array): Uint8Array;
+}
+
 /** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Off unless the role mounts it. */
 export interface AdminApi {
+  /** The consensus nodes of the current set. */
+  sources(): readonly Validator[];
   probe(
     input: {
       readonly peer: string;
       /** Multiaddrs to dial when the peer is not connected. */
       readonly addresses: readonly string[];
     } & (
-      | { readonly kind: 'log'; readonly phase: PhaseId }
+      | { readonly kind: 'log'; readonly phase: PhaseId; readonly from: number }
       | { readonly kind: 'file'; readonly phase: PhaseId; readonly cid: string }
     ),
   ): Promise<{

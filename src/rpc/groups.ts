@@ -1,8 +1,9 @@
-import type { AdminApi, ConsensusNodeApi, ParticipantApi } from './api.ts';
+import type { AdminApi, ConsensusNodeApi, IdentityApi, ParticipantApi } from './api.ts';
 import type { RpcMethod } from './method.ts';
 import { adminMethods } from './methods/admin.ts';
 import { chainMethods } from './methods/chain.ts';
 import { fileMethods } from './methods/file.ts';
+import { identityMethods } from './methods/identity.ts';
 import { memberMethods } from './methods/member.ts';
 import { nodeMethods } from './methods/node.ts';
 import { handoverMethods, phaseMethods } from './methods/phase.ts';
@@ -22,9 +23,13 @@ export const consensusNodeMethods = (api: ConsensusNodeApi): readonly RpcMethod[
 ];
 
 /** What a participant node answers; a manager mounts it too, beside `managerMethods`. */
-export const participantMethods = (api: ParticipantApi, admin: AdminApi | null): readonly RpcMethod[] => [
+export const participantMethods = (
+  api: ParticipantApi & IdentityApi,
+  admin: AdminApi | null,
+): readonly RpcMethod[] => [
   ...nodeMethods(api),
   ...memberMethods(api),
+  ...identityMethods(api),
   ...projectMethods(api),
   ...phaseMethods(api),
   ...handoverMethods(api),

@@ -17,6 +17,7 @@ export const adminProbe = (api: AdminApi): RpcMethod =>
       kind: z.enum(['log', 'file']),
       phase: hashSchema.meta({ description: 'whole id of the phase' }),
       cid: cidSchema.nullable().default(null).meta({ description: 'the file, for kind file' }),
+      from: count.default(0).meta({ description: 'first position, for kind log' }),
       addresses: z.array(z.string().min(1).max(512)).max(ADDRESSES_MAX).default([]),
     }),
     result: z.object({
@@ -25,8 +26,8 @@ export const adminProbe = (api: AdminApi): RpcMethod =>
       bytes: count,
     }),
     errors: [],
-    handle: ({ peer, kind, phase, cid, addresses }) => {
-      if (kind === 'log') return api.probe({ peer, addresses, kind, phase });
+    handle: ({ peer, kind, phase, cid, from, addresses }) => {
+      if (kind === 'log') return api.probe({ peer, addresses, kind, phase, from });
       if (cid === null) throw invalidParams([{ parameter: 'cid', fault: 'the kind file needs a CID' }]);
       return api.probe({ peer, addresses, kind, phase, cid });
     },

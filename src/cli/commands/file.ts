@@ -1,0 +1,126 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Io } from '../io.ts';
+import { openSession } from '../session.ts';
+import { type PutAnswer, showChecks, showPut } from './record.ts';
+
+export interface FileStatusAnswer {
+  readonly file: { readonly cid: string; readonly name: string; readonly bytes: number };
+  readonly record: string;
+  readonly position: number;
+  readonly copies: number;
+  readonly copiesTarget: number;
+  readonly holders: readonly { readonly member: string }[];
+  readonly local: {
+    readonly blocks: number;
+    readonly blocksTotal: number | null;
+    readonly complete: boolean;
+  };
+}
+
+interface GetAnswer {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+async function status(
+  io: Io,
+  cid: string | undefined,
+  options: { phase: string },
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, null);
+  const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', {
+    phase: options.phase,
+    cid: cid ?? null,
+  });
+  session.show(answer, {
+    head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'HERE', 'CID'],
+    rows: answer.files.map(entry => [
+      entry.file.name,
+      entry.file.bytes,
+      `${entry.copies} of ${entry.copiesTarget}`,
+      entry.holders.map(holder => holder.member).join(', '),
+      entry.local.complete ? 'whole' : `${entry.local.blocks} of ${entry.local.blocksTotal ?? '?'} blocks`,
+      entry.file.cid,
+    ]),
+  });
+}
+
+async function get(
+  io: Io,
+  cid: string,
+  options: { phase: string; out: string },
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, null);
+  const path = resolve(io.directory, options.out);
+  const answer = await session.call<GetAnswer>('file_get', { phase: options.phase, cid, path });
+  session.show(answer, {
+    pairs: [
+      ['wrote', answer.path],
+      ['bytes', answer.bytes],
+      ['sha256', answer.sha256],
+    ],
+  });
+}
+
+export function addFileCommands(program: Command, io: Io): void {
+  const file = program.command('file').description('off-chain files of a phase, encrypted and replicated');
+  const phase = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
+  file
+    .command('put')
+    .description('put a file into a phase, as a record that names it')
+    .argument('<path>', 'the file')
+    .requiredOption(...phase)
+    .action(async (path: string, options: { phase: string }, command: Command) => {
+      const session = await openSession(io, command, null);
+      const params = { phase: options.phase, path: resolve(io.directory, path) };
+      showPut(session, await session.call<PutAnswer>('file_put', params));
+    });
+  file
+    .command('get')
+    .description('write a file of a phase to a new file')
+    .argument('<cid>', 'CID of the file')
+    .requiredOption(...phase)
+    .requiredOption('--out <path>', 'where to write it; nothing is replaced')
+    .action((cid: string, options: { phase: string; out: string }, command: Command) =>
+      get(io, cid, options, command),
+    );
+  file
+    .command('status')
+    .description('copies and holders of the files of a phase')
+    .argument('[cid]', 'one file')
+    .requiredOption(...phase)
+    .action((cid: string | undefined, options: { phase: string }, command: Command) =>
+      status(io, cid, options, command),
+    );
+  file
+    .command('verify')
+    .description("re-hash this node's copy")
+    .argument('<cid>', 'CID of the file')
+    .requiredOption(...phase)
+    .action(async (cid: string, options: { phase: string }, command: Command) => {
+      const session = await openSession(io, command, null);
+      showChecks(session, `file ${cid}`, await session.call('file_verify', { phase: options.phase, cid }));
+    });
+  file
+    .command('repair')
+    .description('fetch missing or damaged blocks from the other holders')
+    .argument('<cid>', 'CID of the file')
+    .requiredOption(...phase)
+    .action(async (cid: string, options: { phase: string }, command: Command) => {
+      const session = await openSession(io, command, null);
+      const answer = await session.call<{ blocksFetched: number; blocksMissing: number }>('file_repair', {
+        phase: options.phase,
+        cid,
+      });
+      session.show(answer, {
+        pairs: [
+          ['blocks fetched', answer.blocksFetched],
+          ['blocks missing', answer.blocksMissing],
+        ],
+      });
+    });
+}

@@ -1,0 +1,79 @@
+import type { Command } from 'commander';
+import type { Io } from '../io.ts';
+import { openSession, short } from '../session.ts';
+
+interface ProjectAnswer {
+  readonly id: string;
+  readonly label: string;
+  readonly owner: string;
+  readonly archived: boolean | null;
+  readonly version: number | null;
+  readonly phases: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly predecessors: readonly string[] | null;
+    readonly lifecycle: string | null;
+  }[];
+}
+
+export function addProjectCommands(program: Command, io: Io): void {
+  const project = program.command('project').description('projects: an owner and a graph of phases');
+  project
+    .command('create')
+    .description('create a project; its owner is the management server’s member')
+    .argument('<label>', 'what people call it')
+    .action(async (label: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const done = await session.call<{ project: string; height: number }>('manager_projectCreate', {
+        label,
+      });
+      session.show(done, {
+        text: `created project "${label}" (${short(done.project)}) at height ${done.height}`,
+      });
+    });
+  project
+    .command('list')
+    .description('the projects that a node may read')
+    .action(async (_: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const answer = await session.call<{ projects: ProjectAnswer[] }>('project_list');
+      session.show(answer, {
+        head: ['PROJECT', 'LABEL', 'OWNER', 'PHASES', 'STATE'],
+        rows: answer.projects.map(entry => [
+          short(entry.id),
+          entry.label,
+          entry.owner,
+          entry.phases.length,
+          entry.archived === null ? 'in part' : entry.archived ? 'archived' : 'active',
+        ]),
+      });
+    });
+  project
+    .command('show')
+    .description('one project with its phases')
+    .argument('<project>', 'label, id or start of the id')
+    .action(async (name: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const found = await session.call<ProjectAnswer>('project_get', { project: name });
+      const labels = new Map(found.phases.map(phase => [phase.id, phase.label]));
+      session.show(found, {
+        text: `${found.label} (${found.id}), owned by ${found.owner}`,
+        head: ['PHASE', 'LABEL', 'STATE', 'AFTER'],
+        rows: found.phases.map(phase => [
+          short(phase.id),
+          phase.label,
+          phase.lifecycle ?? '',
+          (phase.predecessors ?? []).map(id => labels.get(id) ?? short(id)).join(', '),
+        ]),
+      });
+    });
+  project
+    .command('archive')
+    .description('archive a project whose phases are all closed')
+    .argument('<project>', 'label, id or start of the id')
+    .action(async (name: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const done = await session.call<{ height: number }>('manager_projectArchive', { project: name });
+      session.show(done, { text: `archived "${name}" at height ${done.height}` });
+    });
+}

@@ -1,0 +1,183 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DEFAULT_PARAMETERS, formatGenesis } from '../../config/genesis-file.ts';
+import { dataPaths, type NodeConfig } from '../../config/node-config.ts';
+import { toHex } from '../../core/base/bytes.ts';
+import type { MemberId } from '../../core/base/ids.ts';
+import type { Validator } from '../../core/types/chain.ts';
+import type { MemberCard } from '../../core/types/operation.ts';
+import { systemRandom } from '../../crypto/random.ts';
+import {
+  createDataDirectory,
+  openKeys,
+  publicIdentity,
+  writeConfig,
+  writePrivateFile,
+} from '../../roles/data-directory.ts';
+import { type DirectoryLock, lockDirectory } from '../../store/directory-lock.ts';
+import { NodeProcess } from './node-process.ts';
+import { freePorts } from './ports.ts';
+
+export const MEMBER_NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi'] as const;
+export const MANAGER_NAME = 'manager';
+const FIRST_PORT = 7701;
+const READY_TIMEOUT_MS = 60_000;
+const RESTART_DELAY_MS = 500;
+
+export interface NetworkOptions {
+  readonly dir: string;
+  readonly consensus: number;
+  readonly participants: number;
+}
+
+/** What a devnet tells while it works; one short line each. */
+export type Tell = (line: string) => void;
+
+interface PlannedNode {
+  readonly role: NodeConfig['role'];
+  readonly name: string;
+}
+
+export function planNodes(options: NetworkOptions): PlannedNode[] {
+  const consensus = Array.from({ length: options.consensus }, (_, index) => ({
+    role: 'consensus' as const,
+    name: `node-${index + 1}`,
+  }));
+  const participants = MEMBER_NAMES.slice(0, options.participants).map(name => ({
+    role: 'participant' as const,
+    name,
+  }));
+  return [...consensus, { role: 'manager', name: MANAGER_NAME }, ...participants];
+}
+
+function displayNameOf(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/** A whole network on this machine: every node a process with its own data directory below `dir`. */
+export class DevNetwork {
+  readonly nodes: NodeProcess[] = [];
+  private stopping = false;
+  private lock: DirectoryLock | null = null;
+
+  constructor(
+    private readonly options: NetworkOptions,
+    private readonly tell: Tell,
+  ) {}
+
+  get dir(): string {
+    return this.options.dir;
+  }
+
+  node(name: string): NodeProcess | null {
+    return this.nodes.find(node => node.name === name) ?? null;
+  }
+
+  /** Makes what is missing and starts every process; resolves when the consensus nodes and the manager are ready. */
+  async start(signal?: AbortSignal): Promise<{ continued: boolean }> {
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    this.lock = await lockDirectory(this.dir);
+    const plan = await this.storedPlan();
+    const continued = plan !== null;
+    const nodes = plan ?? planNodes(this.options);
+    await this.writeConfigs(nodes, continued);
+    for (const { name } of nodes) {
+      this.nodes.push(new NodeProcess(name, join(this.dir, name), (node, how) => this.crashed(node, how)));
+    }
+    for (const node of this.nodes) await node.start();
+    await this.writePids();
+    const first = this.nodes.filter((_, index) => nodes[index]!.role !== 'participant');
+    await Promise.all(first.map(node => node.ready(READY_TIMEOUT_MS, signal)));
+    return { continued };
+  }
+
+  /** The rest of the start, once the participants' members are registered. */
+  async participantsReady(signal?: AbortSignal): Promise<void> {
+    await Promise.all(this.nodes.map(node => node.ready(READY_TIMEOUT_MS, signal)));
+  }
+
+  /** Participants and manager first, so that none of them complains that its sources went away. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const consensus = this.nodes.filter(node => node.name.startsWith('node-'));
+    const others = this.nodes.filter(node => !consensus.includes(node));
+    await Promise.all(others.map(node => node.stop()));
+    await Promise.all(consensus.map(node => node.stop()));
+    await this.lock?.release();
+  }
+
+  private crashed(node: NodeProcess, how: string): void {
+    if (this.stopping) return;
+    this.tell(`${node.name} ended (${how}); starting it again. Its log: ${node.logFile}`);
+    setTimeout(() => {
+      if (!this.stopping) void node.start().then(() => this.writePids());
+    }, RESTART_DELAY_MS);
+  }
+
+  private async storedPlan(): Promise<PlannedNode[] | null> {
+    const text = await readFile(join(this.dir, 'devnet.json'), 'utf8').catch(() => null);
+    return text === null ? null : (JSON.parse(text) as { nodes: PlannedNode[] }).nodes;
+  }
+
+  private async writePids(): Promise<void> {
+    const pids = Object.fromEntries(this.nodes.map(node => [node.name, node.pid]));
+    await writeFile(join(this.dir, 'pids.json'), `${JSON.stringify(pids)}\n`);
+  }
+
+  /** Data directories and genesis at the first start; ports are chosen anew at every start. */
+  private async writeConfigs(plan: readonly PlannedNode[], continued: boolean): Promise<void> {
+    const taken = (port: number) => this.tell(`port ${port} is taken; using the next one`);
+    const ports = await freePorts(plan.length * 2, FIRST_PORT, taken);
+    const addressOf = (index: number) => `/ip4/127.0.0.1/tcp/${ports[plan.length + index]}`;
+    const passphrase = continued ? null : toHex(systemRandom(24));
+    const configOf = (index: number, peers: NodeConfig['network']['peers']): NodeConfig => ({
+      role: plan[index]!.role,
+      name: plan[index]!.name as MemberId,
+      network: { listen: [addressOf(index)], peers },
+      rpc: { host: '127.0.0.1', port: ports[index]!, portTries: 20, allowedHosts: [], allowedOrigins: [] },
+      log: { level: 'info' },
+    });
+    const validators: Validator[] = [];
+    const cards: MemberCard[] = [];
+    for (const [index, { role, name }] of plan.entries()) {
+      const dir = join(this.dir, name);
+      const identity =
+        passphrase === null
+          ? await publicIdentity(role, name, displayNameOf(name), await openKeys(dataPaths(dir)))
+          : await this.createNode(dir, configOf(index, []), passphrase);
+      if (identity.role === 'consensus') validators.push(identity.validator);
+      else cards.push(identity.card);
+    }
+    const peers = validators.map((validator, index) => ({
+      peerId: validator.peerId,
+      addresses: [addressOf(index)],
+    }));
+    for (const [index, { name }] of plan.entries())
+      await writeConfig(join(this.dir, name), configOf(index, peers));
+    if (!continued) await this.writeGenesis(plan, validators, cards[0]!);
+  }
+
+  /** The passphrase lies beside the keystore: a devnet must start unattended. */
+  private async createNode(dir: string, config: NodeConfig, passphrase: string) {
+    await rm(dir, { recursive: true, force: true });
+    const identity = await createDataDirectory(dir, config, displayNameOf(config.name), passphrase);
+    await writePrivateFile(dataPaths(dir).passphrase, `${passphrase}\n`);
+    return identity;
+  }
+
+  private async writeGenesis(plan: readonly PlannedNode[], validators: Validator[], manager: MemberCard) {
+    const genesis = formatGenesis({
+      name: 'devnet',
+      timeMs: Date.now(),
+      parameters: DEFAULT_PARAMETERS,
+      validators,
+      administrators: [manager.id],
+      administratorThreshold: 1,
+      members: [manager],
+    });
+    for (const { name } of plan)
+      await writeFile(dataPaths(join(this.dir, name)).genesis, genesis, { mode: 0o600 });
+    await writeFile(join(this.dir, 'genesis.json'), genesis);
+    await writeFile(join(this.dir, 'devnet.json'), `${JSON.stringify({ nodes: plan }, null, 2)}\n`);
+  }
+}

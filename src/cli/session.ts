@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { createClient } from '../client/client.ts';
+import { resolveEndpoint } from './connect.ts';
+import { CommandFailure, EXIT } from './failure.ts';
+import { type Io, show, type View } from './io.ts';
+import type { GlobalOptions } from './program.ts';
+
+/** A command's connection to one node, and how it shows what comes back. */
+export interface Session {
+  call<T>(method: string, params?: object): Promise<T>;
+  show(value: unknown, view: View): void;
+}
+
+/**
+ * @param fallback the node that is asked when `--as` names none; null when the command needs one
+ * @param settings `ignoreAs`: the command talks to `fallback` whatever `--as` and `--url` say
+ */
+export async function openSession(
+  io: Io,
+  command: Command,
+  fallback: string | null,
+  settings: { readonly ignoreAs?: boolean } = {},
+): Promise<Session> {
+  const { as, url: given, ...rest } = command.optsWithGlobals<GlobalOptions>();
+  const options: GlobalOptions =
+    settings.ignoreAs === true ? rest : { ...rest, ...(as && { as }), ...(given && { url: given }) };
+  const name = options.as ?? fallback;
+  if (name === null && options.url === undefined) {
+    throw new CommandFailure(
+      EXIT.usage,
+      'this command acts for a member: say which with --as NAME',
+      'For example: phaseline --as alice record list --phase intake',
+    );
+  }
+  const { url, token } = await resolveEndpoint(io, options, name ?? '');
+  const client = createClient(token === null ? { url } : { url, token });
+  return {
+    call: <T>(method: string, params: object = {}) => client.call(method, params) as Promise<T>,
+    show: (value, view) => show(io, options.output, value, view),
+  };
+}
+
+export const short = (id: string) => id.slice(0, 12);

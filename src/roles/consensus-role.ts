@@ -1,0 +1,36 @@
+import { assertDefined } from '../core/base/assert.ts';
+import { p256Signer } from '../crypto/signer.ts';
+import { consensusNodeMethods } from '../rpc/groups.ts';
+import { systemClock } from '../system/clock.ts';
+import { createConsensusApi } from './consensus-api.ts';
+import { createConsensusNode } from './consensus-node.ts';
+import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
+import { createRpcServer, failureSignal, VERSION } from './rpc.ts';
+
+/** A consensus node with its RPC. */
+export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
+  const { paths, config, genesis, keys, logger } = input;
+  const { failed, fail } = failureSignal();
+  const node = await createConsensusNode({
+    name: config.name,
+    genesis,
+    signer: p256Signer(assertDefined(keys.consensus, 'a consensus node has a consensus key')),
+    transportSeed: assertDefined(keys.transport, 'a node has a transport key'),
+    validators: config.network.peers,
+    listen: config.network.listen,
+    statePath: paths.state,
+    walPath: paths.wal,
+    logger,
+    clock: systemClock,
+    onFatal: fail,
+  });
+  const api = createConsensusApi(node, VERSION);
+  const rpc = await createRpcServer(input, {
+    methods: consensusNodeMethods(api),
+    node: api,
+    files: null,
+    checkSigned: null,
+    onFatal: fail,
+  });
+  return { service: sequence([node, rpc]), url: () => rpc.address().url, failed };
+}

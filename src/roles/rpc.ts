@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { systemRandom } from '../crypto/random.ts';
+import type { NodeApi } from '../rpc/api.ts';
+import type { SignedRequestCheck } from '../rpc/dispatcher.ts';
+import type { FileRoutesApi } from '../rpc/file-routes.ts';
+import type { RpcMethod } from '../rpc/method.ts';
+import { createMetrics } from '../rpc/metrics.ts';
+import { RpcServer } from '../rpc/server.ts';
+import { openSessionToken } from '../rpc/session.ts';
+import { systemClock } from '../system/clock.ts';
+import type { RoleInput } from './node-role.ts';
+
+const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+export const VERSION = packageJson.version;
+
+export interface RpcParts {
+  readonly methods: readonly RpcMethod[];
+  readonly node: NodeApi;
+  readonly files: FileRoutesApi | null;
+  readonly checkSigned: SignedRequestCheck | null;
+  readonly onFatal: (error: Error) => void;
+}
+
+/** The RPC server of a role; the same limits, token and health pages for all of them. */
+export async function createRpcServer(
+  { paths, config, logger }: RoleInput,
+  parts: RpcParts,
+): Promise<RpcServer> {
+  const metrics = createMetrics({ node: config.name });
+  metrics.onCollect(({ gauge }) => {
+    const { head, notReady, peers } = parts.node.status();
+    gauge('phaseline_ready', notReady.length === 0 ? 1 : 0);
+    gauge('phaseline_peers_connected', peers.filter(peer => peer.connected).length);
+    if (head === null) return;
+    gauge('phaseline_head_height', head.height);
+    gauge('phaseline_head_time_seconds', head.timeMs / 1000);
+  });
+  return new RpcServer({
+    ...config.rpc,
+    ...parts,
+    info: { title: `Phaseline ${config.role} node ${config.name}`, version: VERSION },
+    token: await openSessionToken(paths.token, systemRandom),
+    metrics,
+    clock: systemClock,
+    logger,
+  });
+}
+
+/** A promise and the function that resolves it once. */
+export function failureSignal(): { failed: Promise<Error>; fail: (error: unknown) => void } {
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<Error>(resolve => {
+    fail = error => resolve(error instanceof Error ? error : new Error(String(error)));
+  });
+  return { failed, fail };
+}
