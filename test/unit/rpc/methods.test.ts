@@ -1,0 +1,235 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PhaseId } from '../../../src/core/base/ids.ts';
+import { consensusNodeMethods, participantMethods } from '../../../src/rpc/groups.ts';
+import type { RpcMethod } from '../../../src/rpc/method.ts';
+import { call, hashOf, MemoryConsensusNode, MemoryParticipant, startServer, stopServers } from './support.ts';
+
+const consensus = new MemoryConsensusNode();
+const participant = new MemoryParticipant();
+const intake = hashOf(0xa1) as PhaseId;
+const review = hashOf(0xa2) as PhaseId;
+let consensusUrl: string;
+let url: string;
+let dir: string;
+
+beforeAll(async () => {
+  consensus.book.append();
+  consensus.book.append();
+  participant.book.append();
+  participant.addPhase(intake, 'intake');
+  participant.addPhase(review, 'review');
+  dir = await mkdtemp(join(tmpdir(), 'phaseline-rpc-'));
+  const limits = { anonymousCallsPerSecond: 100_000 };
+  consensusUrl = (await startServer(consensusNodeMethods(consensus), { node: consensus, limits })).url;
+  url = (await startServer(participantMethods(participant, participant), { node: participant, limits })).url;
+});
+afterAll(async () => {
+  await stopServers();
+  await rm(dir, { recursive: true });
+});
+
+const both = (): [string, readonly RpcMethod[]][] => [
+  [consensusUrl, consensusNodeMethods(consensus)],
+  [url, participantMethods(participant, participant)],
+];
+
+/** Calls that succeed, in order; `{}` where a method has no parameters. */
+function goodCalls(): [string, string, Record<string, unknown>][] {
+  const phase = 'intake';
+  return [
+    [consensusUrl, 'chain_status', {}],
+    [consensusUrl, 'chain_head', {}],
+    [consensusUrl, 'chain_block', { height: 1 }],
+    [consensusUrl, 'chain_validators', {}],
+    [consensusUrl, 'chain_genesis', {}],
+    [consensusUrl, 'tx_submit', { transaction: 'AAAA' }],
+    [consensusUrl, 'tx_status', { id: hashOf(10) }],
+    [consensusUrl, 'tx_status', { id: hashOf(99), waitMs: 5 }],
+    [consensusUrl, 'member_list', {}],
+    [consensusUrl, 'node_status', {}],
+    [url, 'node_status', {}],
+    [url, 'member_get', { member: 'alice' }],
+    [url, 'project_list', {}],
+    [url, 'project_get', { project: 'permits' }],
+    [url, 'phase_list', {}],
+    [url, 'phase_list', { project: 'permits' }],
+    [url, 'phase_get', { phase }],
+    [url, 'record_put', { phase, text: 'first', type: 'note' }],
+    [url, 'record_put', { phase, data: 'AAEC', mediaType: 'application/x-three', references: [hashOf(100)] }],
+    [url, 'record_put', { phase, text: 'with a file', files: [{ path: join(dir, 'plan.txt') }] }],
+    [url, 'record_get', { phase, record: 0 }],
+    [url, 'record_get', { phase: 'permits/intake', record: hashOf(101) }],
+    [url, 'record_list', { phase, withData: true }],
+    [url, 'record_verify', { phase, record: 0 }],
+    [url, 'file_put', { phase, path: join(dir, 'plan.txt') }],
+    [url, 'file_get', { phase, cid: 'bafy0', path: join(dir, 'back.txt') }],
+    [url, 'file_status', { phase }],
+    [url, 'file_verify', { phase, cid: 'bafy0' }],
+    [url, 'file_repair', { phase, cid: 'bafy0' }],
+    [url, 'phase_handover', { source: phase, target: 'review' }],
+    [url, 'phase_handover', { source: phase, target: review, records: [hashOf(100)] }],
+    [url, 'proof_head', {}],
+    [url, 'proof_record', { phase, record: 0 }],
+    [url, 'proof_consistency', { phase, first: 1, second: 2 }],
+    [url, 'dossier_export', { phase, path: join(dir, 'intake.dossier') }],
+    [url, 'admin_probe', { peer: 'peer-of-bob', kind: 'log', phase: review }],
+    [url, 'admin_probe', { peer: 'peer-of-bob', kind: 'file', phase: review, cid: 'bafy0' }],
+  ];
+}
+
+describe('every method', () => {
+  it('answers what its result schema says, by name and by position', async () => {
+    await writeFile(join(dir, 'plan.txt'), 'the plan');
+    const called = new Set<string>();
+    for (const [target, name, params] of goodCalls()) {
+      const method = both()
+        .find(([at]) => at === target)![1]
+        .find(item => item.name === name)!;
+      const answer = await call(target, name, params);
+      expect([name, answer.error]).toEqual([name, undefined]);
+      const checked = method.result.safeParse(answer.result);
+      expect([name, checked.error?.issues]).toEqual([name, undefined]);
+      called.add(name);
+      const names = Object.keys(method.params.shape);
+      const given = Object.keys(params);
+      if (names.slice(0, given.length).join() !== given.join() || name.startsWith('file_get')) continue;
+      if (['record_put', 'file_put', 'dossier_export'].includes(name)) continue;
+      const positional = await call(target, name, Object.values(params));
+      expect([name, positional.error]).toEqual([name, undefined]);
+    }
+    const all = both().flatMap(([, methods]) => methods.map(method => method.name));
+    const missing = all.filter(name => !called.has(name) && !name.startsWith('subscription_'));
+    expect([...new Set(missing)]).toEqual(['member_get'].filter(name => !called.has(name)));
+  });
+
+  it('[90] refuses wrong types of every parameter and names the parameter', async () => {
+    const wrong = [null, true, -1, 1.5, 2 ** 53, '', '\u0000', 'x'.repeat(5_000), [], [[]], {}, { a: 1 }];
+    let tried = 0;
+    for (const [target, methods] of both()) {
+      for (const method of methods) {
+        for (const [name, schema] of Object.entries(method.params.shape)) {
+          for (const value of wrong) {
+            if ((schema as { safeParse(value: unknown): { success: boolean } }).safeParse(value).success)
+              continue;
+            const { error } = await call(target, method.name, { [name]: value });
+            const faults = error?.data?.faults?.map((fault: { parameter: string }) => fault.parameter) ?? [];
+            const named = faults.some(
+              (fault: string) =>
+                fault === name || fault.startsWith(`${name}[`) || fault.startsWith(`${name}.`),
+            );
+            expect([method.name, name, error?.code, named]).toEqual([method.name, name, -32602, true]);
+            tried += 1;
+          }
+        }
+      }
+    }
+    expect(tried).toBeGreaterThan(300);
+  });
+
+  it('session methods are closed to strangers, public ones are few', async () => {
+    for (const [target, methods] of both()) {
+      for (const method of methods) {
+        const { error } = await call(target, method.name, {}, null);
+        expect([method.name, error?.code === -32001]).toEqual([method.name, method.access === 'session']);
+      }
+    }
+    const open = both().flatMap(([, methods]) => methods.filter(method => method.access === 'public'));
+    expect([...new Set(open.map(method => method.name.split('_')[0]))].sort()).toEqual([
+      'chain',
+      'node',
+      'subscription',
+      'tx',
+    ]);
+  });
+});
+
+describe('rpc.discover', () => {
+  it('describes every method with schemas, and only these', async () => {
+    for (const [target, methods] of both()) {
+      const { result: document } = await call(target, 'rpc.discover', {}, null);
+      expect(document.openrpc).toMatch(/^1\.\d+\.\d+$/);
+      expect(document.info).toMatchObject({ title: 'test node', version: '0.1.0' });
+      const names = document.methods.map((method: { name: string }) => method.name);
+      expect(names).toEqual([...methods.map(method => method.name), 'rpc.discover'].sort());
+      for (const described of document.methods) {
+        const method = methods.find(item => item.name === described.name);
+        expect(described.summary.length).toBeGreaterThan(10);
+        expect(described.result.schema).toBeTypeOf('object');
+        expect(Object.keys(described.result.schema).length).toBeGreaterThan(0);
+        expect(['public', 'session', 'member']).toContain(described['x-access']);
+        const shape = Object.keys(method?.params.shape ?? {});
+        expect(described.params.map((param: { name: string }) => param.name)).toEqual(shape);
+        for (const param of described.params) {
+          const keys = Object.keys(param.schema);
+          expect([
+            described.name,
+            param.name,
+            keys.some(key => ['type', 'anyOf', 'enum', 'const'].includes(key)),
+          ]).toEqual([described.name, param.name, true]);
+          expect(param.required).toBe(!method!.params.shape[param.name]!.safeParse(undefined).success);
+        }
+        for (const error of described.errors) expect(error.code).toBeTypeOf('number');
+      }
+    }
+  });
+});
+
+describe('records and files over JSON', () => {
+  it('keeps bytes, text and names as they were given', async () => {
+    const { result } = await call(url, 'record_list', { phase: 'intake', withData: true });
+    expect(result.records.slice(0, 3).map((record: { content: object }) => record.content)).toMatchObject([
+      { type: 'note', mediaType: 'text/plain', bytes: 5, text: 'first', data: 'Zmlyc3Q=' },
+      { mediaType: 'application/x-three', bytes: 3, text: null, data: 'AAEC' },
+      { files: [{ name: 'plan.txt', bytes: 8 }] },
+    ]);
+    expect(await readFile(join(dir, 'back.txt'), 'utf8')).toBe('the plan');
+    expect(await readFile(join(dir, 'intake.dossier'))).toEqual(Buffer.from([1, 2, 3]));
+    const { result: bare } = await call(url, 'record_list', { phase: 'intake', limit: 2 });
+    expect(bare).toMatchObject({ next: 2, size: 4 });
+    expect(bare.records[0].content).toMatchObject({ data: null, text: null, bytes: 5 });
+    expect((await call(url, 'record_list', { phase: 'intake', from: 2 })).result).toMatchObject({
+      next: null,
+    });
+  });
+
+  it('refuses text with data, unequal base64, and unknown records', async () => {
+    const both = await call(url, 'record_put', { phase: 'intake', text: 'a', data: 'AAAA' });
+    expect(both.error.data.parameter).toBe('text');
+    for (const data of ['AAA', 'AAA=A', 'AB==', 'A-_A', ' AAAA']) {
+      expect([data, (await call(url, 'record_put', { phase: 'intake', data })).error.data.parameter]).toEqual(
+        [data, 'data'],
+      );
+    }
+    expect((await call(url, 'record_get', { phase: 'intake', record: 77 })).error).toMatchObject({
+      code: 1002,
+      data: { reason: 'unknown_record' },
+    });
+    expect((await call(url, 'proof_consistency', { phase: 'intake', first: 3, second: 2 })).error.code).toBe(
+      -32602,
+    );
+  });
+
+  it('[88] local paths are absolute regular files, and nothing is replaced', async () => {
+    const reasonOf = async (path: string) =>
+      (await call(url, 'file_put', { phase: 'intake', path })).error.data.reason;
+    expect(await reasonOf('../plan.txt')).toBe('invalid_params');
+    expect(await reasonOf(dir)).toBe('not_a_file');
+    expect(await reasonOf('/dev/zero')).toBe('not_a_file');
+    expect(await reasonOf(join(dir, 'nothing'))).toBe('no_such_file');
+    const get = (path: string) => call(url, 'file_get', { phase: 'intake', cid: 'bafy0', path });
+    expect((await get(join(dir, 'back.txt'))).error.data.reason).toBe('file_exists');
+    expect((await get(join(dir, 'none', 'x'))).error.data.reason).toBe('no_such_directory');
+    expect((await get('back.txt')).error.data.reason).toBe('invalid_params');
+  });
+
+  it('[85] a file that breaks off leaves nothing behind', async () => {
+    participant.breakAfterChunks = 0;
+    const path = join(dir, 'broken.txt');
+    expect((await call(url, 'file_get', { phase: 'intake', cid: 'bafy0', path })).error.code).toBe(-32603);
+    participant.breakAfterChunks = Number.POSITIVE_INFINITY;
+    expect((await readdir(dir)).sort()).toEqual(['back.txt', 'intake.dossier', 'plan.txt']);
+  });
+});
