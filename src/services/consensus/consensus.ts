@@ -1,11 +1,9 @@
 import type { TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import type { Input } from '../../core/pbft/input.ts';
-import type { SignedMessage } from '../../core/pbft/messages.ts';
 import { createEngine } from '../../core/pbft/restore.ts';
 import type { Engine } from '../../core/pbft/state.ts';
 import { step } from '../../core/pbft/step.ts';
-import { primaryIndex } from '../../core/quorum/quorum.ts';
 import type { Block, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
@@ -20,11 +18,13 @@ import { Builder } from './builder.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { type Committed, Committer, type OnCommitted } from './committer.ts';
 import { type EffectHandlers, type EffectOf, performEffect } from './effects.ts';
+import { EvidenceBox } from './evidence.ts';
 import { Executions } from './executions.ts';
 import { Executor, type Overlay } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
 import { ConsensusNetwork } from './network.ts';
 import { seatFinder } from './seat.ts';
+import { type ConsensusCounters, type ConsensusStatus, consensusStatus, newCounters } from './status.ts';
 import { Supervisor } from './supervisor.ts';
 import { EngineTimers } from './timers.ts';
 import { WalWriter } from './wal-writer.ts';
@@ -43,39 +43,12 @@ export interface ConsensusConfig {
   onFatal(error: unknown): void;
 }
 
-export interface ConsensusStatus {
-  readonly view: number;
-  /** False while a view change is under way. */
-  readonly active: boolean;
-  readonly primary: string;
-  readonly isPrimary: boolean;
-  /** Null when this node only observes. */
-  readonly seat: number | null;
-  readonly blocksInFlight: number;
-}
-
-export interface ConsensusCounters {
-  blocks: number;
-  transactions: number;
-  messagesIn: number;
-  messagesOut: number;
-  views: number;
-  evidence: number;
-}
-
 /**
  * Drives the PBFT engine: gives it one input at a time and performs its effects in order. The engine decides, this shell
  * does what it says; nothing here changes what is voted for.
  */
 export class Consensus implements SyncTarget {
-  readonly counters: ConsensusCounters = {
-    blocks: 0,
-    transactions: 0,
-    messagesIn: 0,
-    messagesOut: 0,
-    views: 0,
-    evidence: 0,
-  };
+  readonly counters: ConsensusCounters = newCounters();
   private readonly limits: ConsensusLimits;
   private readonly executor: Executor;
   private readonly committer: Committer;
@@ -94,12 +67,14 @@ export class Consensus implements SyncTarget {
   private pendingGiven = false;
   private complainedView = -1;
   private readonly abort = new AbortController();
-  private readonly evidence: { first: SignedMessage; second: SignedMessage }[] = [];
+  /** Proof against validators that signed two values. */
+  readonly evidence: EvidenceBox;
 
   constructor(private readonly config: ConsensusConfig) {
     const { chain, pool, clock, transport, logger, wal } = config;
     this.limits = { ...CONSENSUS_LIMITS, ...config.limits };
     const fail = (error: unknown) => this.fail(error);
+    this.evidence = new EvidenceBox(logger, this.limits.evidenceMax);
     this.executor = new Executor(chain);
     this.committer = new Committer(chain, this.executor);
     this.executions = new Executions({
@@ -206,18 +181,7 @@ export class Consensus implements SyncTarget {
   }
 
   status(): ConsensusStatus {
-    const set = this.config.chain.validatorSet();
-    const view = this.engine?.view ?? 0;
-    const primary = primaryIndex(set.validators.length, view);
-    const seat = this.engine?.seat?.index ?? null;
-    return {
-      view,
-      active: this.engine?.active ?? false,
-      primary: set.validators[primary]?.name ?? '',
-      isPrimary: seat === primary,
-      seat,
-      blocksInFlight: this.executor.size,
-    };
+    return consensusStatus(this.engine, this.config.chain.validatorSet(), this.executor.size);
   }
 
   // What block synchronisation asks.
@@ -348,7 +312,7 @@ export class Consensus implements SyncTarget {
       sync: effect =>
         effect.head === null ? this.sync?.explore() : this.sync?.catchUp(effect.head.header.height),
       fetchBlock: effect => void this.fetchBlock(effect),
-      evidence: effect => this.keepEvidence(effect.first, effect.second),
+      evidence: effect => this.keepEvidence(effect),
       halt: effect => this.fail(haltError(effect.height, effect.reason)),
     };
   }
@@ -378,14 +342,10 @@ export class Consensus implements SyncTarget {
     if (block !== null) this.give({ type: 'fetched', block });
   }
 
-  private keepEvidence(first: SignedMessage, second: SignedMessage): void {
+  private keepEvidence({ first, second }: EffectOf<'evidence'>): void {
     this.counters.evidence += 1;
-    if (this.evidence.length < this.limits.evidenceMax) this.evidence.push({ first, second });
-    const name = this.engine?.reign.set.validators[first.signer]?.name;
-    this.config.logger.error(
-      { validator: name, kind: first.kind },
-      'a validator signed two conflicting messages',
-    );
+    const name = this.engine?.reign.set.validators[first.signer]?.name ?? '';
+    this.evidence.add(name, { first, second });
   }
 
   /** Stops voting at once; what the process does next is the role's decision. */

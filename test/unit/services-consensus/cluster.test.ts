@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
 
 let cluster: Cluster | null = null;
 afterEach(async () => {
@@ -9,8 +9,8 @@ afterEach(async () => {
   cluster = null;
 });
 
-async function startCluster(): Promise<Cluster> {
-  cluster = new Cluster();
+async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  cluster = new Cluster(options);
   await cluster.start();
   await cluster.until(() => cluster!.running.every(node => node.chain.connectedValidators().length === 3));
   return cluster;
@@ -84,5 +84,48 @@ describe('four consensus nodes', () => {
     await net.sameHead();
     expect(net.chain(3)).toEqual(net.chain(1));
     expect(net.chain(3).slice(0, before.length)).toEqual(before);
+  });
+
+  it('[3] a block closes by count and by bytes, and members share it', async () => {
+    const bytesMax = 2000;
+    const net = await startCluster({
+      parameters: {
+        blockTransactionsMax: 4,
+        memberTransactionsPerBlockMax: 3,
+        transactionBytesMax: bytesMax,
+        memberBytesPerBlockMax: bytesMax,
+        blockBytesMax: bytesMax,
+      },
+    });
+    const batch = [...net.transactions(20, net.alice), ...net.transactions(4, net.bob)];
+    await Promise.all(batch.map(({ bytes }) => net.node(0).pool.submit(bytes)));
+    await net.committed(batch.map(({ id }) => id));
+    const sizes = new Map(batch.map(({ id, bytes }) => [id, bytes.length]));
+    const heights = net.chain(0).map((_, height) => net.node(0).store.block(height)!.block.entries);
+    expect(heights.length).toBeGreaterThan(6);
+    for (const entries of heights) {
+      expect(entries.length).toBeLessThanOrEqual(4);
+      const total = entries.reduce((sum, { id }) => sum + sizes.get(id)!, 0);
+      expect(total).toBeLessThanOrEqual(bytesMax);
+    }
+    const last = Math.max(...batch.slice(20).map(({ id }) => net.node(0).store.locate(id)!.height));
+    expect(last).toBeLessThan(heights.length - 1);
+  });
+
+  it('[24] a leader that leaves one member out is replaced, and the transaction is committed', async () => {
+    const net = await startCluster({ parameters: { viewTimeoutMs: 150 } });
+    const { pool } = net.node(0);
+    const honest = pool.take.bind(pool);
+    pool.take = (limits, skip) =>
+      honest(limits, skip).filter(({ transaction }) => transaction.body.sender !== net.bob.id);
+    const censored = net.transaction(net.bob);
+    await net.node(1).pool.submit(censored.bytes);
+    while (net.node(1).store.locate(censored.id) === null) {
+      const other = net.transaction(net.alice);
+      await net.node(1).pool.submit(other.bytes);
+      await net.committed([other.id]);
+    }
+    expect(net.node(1).consensus.status().primary).not.toBe('v1');
+    expect(net.node(1).consensus.counters.views).toBeGreaterThan(0);
   });
 });

@@ -1,0 +1,46 @@
+import type { Engine } from '../../core/pbft/state.ts';
+import { primaryIndex } from '../../core/quorum/quorum.ts';
+import type { ValidatorSet } from '../../core/types/chain.ts';
+
+export interface ConsensusStatus {
+  readonly view: number;
+  /** False while a view change is under way. */
+  readonly active: boolean;
+  readonly primary: string;
+  readonly isPrimary: boolean;
+  /** Null when this node only observes. */
+  readonly seat: number | null;
+  readonly blocksInFlight: number;
+}
+
+export interface ConsensusCounters {
+  blocks: number;
+  transactions: number;
+  messagesIn: number;
+  messagesOut: number;
+  views: number;
+  evidence: number;
+}
+
+export function newCounters(): ConsensusCounters {
+  return { blocks: 0, transactions: 0, messagesIn: 0, messagesOut: 0, views: 0, evidence: 0 };
+}
+
+/** @param engine null before the start */
+export function consensusStatus(
+  engine: Engine | null,
+  set: ValidatorSet,
+  blocksInFlight: number,
+): ConsensusStatus {
+  const view = engine?.view ?? 0;
+  const primary = primaryIndex(set.validators.length, view);
+  const seat = engine?.seat?.index ?? null;
+  return {
+    view,
+    active: engine?.active ?? false,
+    primary: set.validators[primary]?.name ?? '',
+    isPrimary: seat === primary,
+    seat,
+    blocksInFlight,
+  };
+}
