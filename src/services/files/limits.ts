@@ -1,0 +1,44 @@
+/** Every limit of the file service, with its unit. */
+export interface FilesLimits {
+  /** Files that are fetched at the same time. */
+  readonly filesInFlight: number;
+  /** Holders that one file is fetched from at the same time. */
+  readonly sourcesPerFile: number;
+  /** Blocks asked for in one request; each may be 1 MiB. */
+  readonly blocksPerFetch: number;
+  readonly requestTimeoutMs: number;
+  /** First wait after a file could not be fetched; doubles up to the cap. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+  /** How long a holder that sent wrong bytes is not asked again. */
+  readonly penaltyMs: number;
+  /** Receipts wait this long for others to share their transaction. */
+  readonly receiptDelayMs: number;
+  readonly receiptsPerTransaction: number;
+  /** An import that no record came to name is dropped at a start after this time. */
+  readonly unreferencedMs: number;
+  /** Average block size under which a tree is refused, in bytes: bounds what a hostile author can make others store. */
+  readonly bytesPerBlockMin: number;
+}
+
+export const FILES_LIMITS: FilesLimits = {
+  filesInFlight: 4,
+  sourcesPerFile: 3,
+  blocksPerFetch: 4,
+  requestTimeoutMs: 30_000,
+  retryMs: 2000,
+  retryMsMax: 10 * 60_000,
+  penaltyMs: 10 * 60_000,
+  receiptDelayMs: 1000,
+  receiptsPerTransaction: 256,
+  unreferencedMs: 24 * 60 * 60_000,
+  bytesPerBlockMin: 4096,
+};
+
+export const FILES_PROTOCOL = '/phaseline/files/1';
+/** Blocks in one answer, in bytes: it is closed before it grows above this. */
+export const FILES_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+/** The answer's names and lengths beside the blocks. */
+export const FILES_FRAME_BYTES_MAX = FILES_ANSWER_BYTES_MAX + 64 * 1024;
+export const FILES_OUTBOX_BYTES_MAX = 16 * 1024 * 1024;
+export const FILES_REQUESTS_IN_FLIGHT_MAX = 4;

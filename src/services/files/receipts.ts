@@ -1,0 +1,91 @@
+import type { PhaseId } from '../../core/base/ids.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { FileLedger, FileReceiptEntry } from './ledger.ts';
+import type { FilesLimits } from './limits.ts';
+
+export interface ReceiptsConfig {
+  readonly ledger: FileLedger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: FilesLimits;
+}
+
+/**
+ * Signed statements "this member holds the whole file", gathered for a moment so that many share one transaction. What is not
+ * yet submitted is found again at a start by comparing the store with the log.
+ */
+export class Receipts {
+  private readonly waiting = new Map<PhaseId, Map<string, FileReceiptEntry>>();
+  private timer: Timer | null = null;
+  private running: Promise<void> | null = null;
+  private failures = 0;
+  private stopped = false;
+
+  constructor(private readonly config: ReceiptsConfig) {}
+
+  /** @param entry of a file that is whole on disk */
+  add(phase: PhaseId, entry: FileReceiptEntry): void {
+    const ofPhase = this.waiting.get(phase) ?? new Map<string, FileReceiptEntry>();
+    this.waiting.set(phase, ofPhase);
+    ofPhase.set(`${entry.position}/${entry.cid}`, entry);
+    this.schedule(this.config.limits.receiptDelayMs);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.timer = null;
+    await this.running;
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.stopped || this.timer !== null || this.running !== null) return;
+    this.timer = this.config.clock.setTimer(delayMs, () => {
+      this.timer = null;
+      this.running = this.flush().then(delivered => {
+        this.running = null;
+        this.failures = delivered ? 0 : this.failures + 1;
+        if (this.waiting.size > 0) this.schedule(this.pauseMs());
+      });
+    });
+  }
+
+  private pauseMs(): number {
+    const { receiptDelayMs, retryMs, retryMsMax } = this.config.limits;
+    return this.failures === 0 ? receiptDelayMs : Math.min(retryMsMax, retryMs * 2 ** (this.failures - 1));
+  }
+
+  /** @returns false when something has to be tried again */
+  private async flush(): Promise<boolean> {
+    let delivered = true;
+    for (const phase of [...this.waiting.keys()]) {
+      if (this.stopped) return false;
+      if (!(await this.flushPhase(phase))) delivered = false;
+    }
+    return delivered;
+  }
+
+  private async flushPhase(phase: PhaseId): Promise<boolean> {
+    const { ledger, limits, logger } = this.config;
+    const ofPhase = this.waiting.get(phase);
+    const batch = [...(ofPhase?.values() ?? [])].slice(0, limits.receiptsPerTransaction);
+    const due = batch.filter(entry => !ledger.receipts(phase, entry.cid).includes(ledger.member));
+    if (due.length > 0) {
+      try {
+        const refused = await ledger.submitReceipts(phase, due);
+        // what the ledger refuses once it will refuse again: a removed participant has nothing to sign
+        if (refused !== null)
+          logger.warn({ phase, code: refused.reject, count: due.length }, 'receipts were refused');
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+        logger.warn({ phase, code: error.code, count: due.length }, 'receipts could not be submitted');
+        return false;
+      }
+    }
+    for (const entry of batch) ofPhase?.delete(`${entry.position}/${entry.cid}`);
+    if (ofPhase?.size === 0) this.waiting.delete(phase);
+    return true;
+  }
+}
