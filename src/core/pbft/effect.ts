@@ -35,7 +35,10 @@ export type Effect =
       readonly generation: number;
     }
   | { readonly type: 'cancelTimer'; readonly name: TimerName }
-  /** Pick transactions, execute them on the overlay of `parentHash`, answer `built` or `buildEmpty`. One at a time. */
+  /**
+   * Pick transactions, execute them on the overlay of `parentHash`, answer `built` or `buildEmpty` (also when that overlay is
+   * gone). One at a time, except that a view change makes an unanswered one void: its answer is given up.
+   */
   | {
       readonly type: 'build';
       readonly buildId: number;
@@ -64,11 +67,14 @@ export type Effect =
       readonly blockHash: BlockHash;
       readonly certificate: Certificate;
     }
-  /** Drop these overlays, if they exist. */
+  /** Drop these overlays, if they exist; an execution of them that still runs may be left unanswered. */
   | { readonly type: 'discard'; readonly blockHashes: readonly BlockHash[] }
   /** Transactions of blocks that were given up; the pool leaves out what is committed or in flight. */
   | { readonly type: 'returnToPool'; readonly blocks: readonly Block[] }
-  /** This node is behind: transfer blocks up to `head` or further, give `synced`. `head` is null when unknown. */
+  /**
+   * This node is behind: transfer blocks up to `head` or further, give `synced`. A null `head`: it is stuck and may be behind,
+   * see whether any peer has more. Repeated while it lasts; a running transfer need not start again.
+   */
   | { readonly type: 'sync'; readonly head: ShownHead | null; readonly peerIds: readonly string[] }
   /** Ask peers for a block in flight by its hash (SCENARIOS 47), give `fetched`. Repeated while it is missing. */
   | {

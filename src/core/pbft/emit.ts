@@ -23,6 +23,16 @@ export function sendTo(engine: Engine, peerId: string, message: ConsensusMessage
   emit(engine, { type: 'send', to: { peerId }, message: message.signed });
 }
 
+/** Sends a stored message again, unless its record is still being written: then it goes out with its ticket. */
+export function resend(
+  engine: Engine,
+  to: 'all' | { readonly peerId: string },
+  message: ConsensusMessage | null,
+): void {
+  if (message !== null && engine.durable.has(message.signed))
+    emit(engine, { type: 'send', to, message: message.signed });
+}
+
 /** @param own messages of this node that count once the records are durable */
 export function persist(
   engine: Engine,

@@ -22,7 +22,7 @@ export function makeNewView(engine: Engine, asked: readonly ConsensusMessage<Vie
     viewChanges: asked.map(({ signed }) => signed),
     window: blocks.map(({ hash }) => hash),
   });
-  persist(engine, [encodeWalMessage(message.signed)], [toAll(message)], []);
+  persist(engine, [encodeWalMessage(message.signed)], [toAll(message)], [message]);
   installNewView(engine, message);
 }
 
@@ -37,6 +37,7 @@ export function onNewView(engine: Engine, message: ConsensusMessage<NewView>): v
     return;
   }
   persist(engine, [encodeWalMessage(message.signed)], [], []);
+  engine.durable.add(message.signed);
   installNewView(engine, message);
 }
 

@@ -200,7 +200,12 @@ function tryPrepare(engine: Engine, slot: Slot, parent: Parent): void {
   else if (!slot.blockLogged) records.unshift(encodeWalRecord({ type: 'block', block }));
   slot.blockLogged = true;
   const own = proposal !== null && proposal.signed.signer === engine.seat.index;
-  persist(engine, records, own ? [toAll(proposal), toAll(vote)] : [toAll(vote)], [vote]);
+  persist(
+    engine,
+    records,
+    own ? [toAll(proposal), toAll(vote)] : [toAll(vote)],
+    own ? [proposal, vote] : [vote],
+  );
 }
 
 /** COMMIT(h + 1) needs the prepared certificate of h in this view; its own is durable before it leaves. */

@@ -31,7 +31,7 @@ export function maybeBuild(engine: Engine): void {
   if (parent === null) return;
   const height = parent.height + 1;
   if (height > engine.stableHeight + engine.parameters.windowBlocks) return;
-  engine.build = { id: engine.nextId, height };
+  engine.build = { id: engine.nextId, height, parentHash: parent.hash };
   engine.nextId += 1;
   const { id: buildId } = engine.build;
   emit(engine, { type: 'build', buildId, view: engine.view, height, parentHash: parent.hash });
@@ -66,6 +66,7 @@ export function onBuilt(engine: Engine, buildId: number, block: Block, nextSet: 
 
 export function onBuildEmpty(engine: Engine, buildId: number): void {
   if (engine.build?.id !== buildId) return;
+  // Empty on a parent that was given up meanwhile says nothing about the one that stands now.
+  engine.buildable = buildParent(engine)?.hash !== engine.build.parentHash;
   engine.build = null;
-  engine.buildable = false;
 }

@@ -4,9 +4,9 @@ import { isReject, type Reject, reject } from '../base/reject.ts';
 import { headerHash, validatorSetHash } from '../codec/chain.ts';
 import type { Block } from '../types/chain.ts';
 import { bindSlot } from './blocks.ts';
-import { makeCheckpoint } from './checkpoint.ts';
+import { makeCheckpoint, updateStable } from './checkpoint.ts';
 import type { EngineConfig, EngineStart } from './config.ts';
-import { recordSigned, sendAll } from './emit.ts';
+import { recordSigned, resend } from './emit.ts';
 import type { ConsensusMessage, PreparedProof, Vote } from './messages.ts';
 import { installNewView } from './new-view.ts';
 import { type Engine, headHeight, type Slot, slotAt, slotsAscending } from './state.ts';
@@ -46,6 +46,7 @@ function emptyEngine(config: EngineConfig, start: EngineStart): Engine {
     waiting: false,
     buildable: false,
     build: null,
+    durable: new WeakSet(),
     tickets: [],
     nextTicket: 1,
     nextId: 1,
@@ -101,6 +102,7 @@ function replayMessage(engine: Engine, message: ConsensusMessage): void {
   const { signed, content } = message;
   if (signed.validatorSetId !== engine.reign.set.id) return;
   if (signed.signer === engine.seat?.index) recordSigned(engine, content, signed);
+  engine.durable.add(signed);
   switch (content.kind) {
     case 'prePrepare': {
       const slot = loggedSlot(engine, content.block);
@@ -176,14 +178,15 @@ export function onStart(engine: Engine): void {
   resendOwn(engine);
   const { seat } = engine;
   if (seat !== null && engine.active) {
-    if (engine.newView?.signed.signer === seat.index) sendAll(engine, engine.newView);
+    if (engine.newView?.signed.signer === seat.index) resend(engine, 'all', engine.newView);
     for (const { proposal, ownPrepare, ownCommit } of slotsAscending(engine)) {
-      if (proposal?.signed.signer === seat.index && ownPrepare !== null) sendAll(engine, proposal);
-      if (ownPrepare !== null) sendAll(engine, ownPrepare);
-      if (ownCommit !== null) sendAll(engine, ownCommit);
+      if (proposal?.signed.signer === seat.index) resend(engine, 'all', proposal);
+      resend(engine, 'all', ownPrepare);
+      resend(engine, 'all', ownCommit);
     }
   }
   makeCheckpoint(engine);
+  updateStable(engine);
   tryOpenView(engine);
   sendStatus(engine, false);
 }

@@ -118,8 +118,10 @@ export interface Engine {
 
   waiting: boolean;
   buildable: boolean;
-  build: { readonly id: number; readonly height: number } | null;
+  build: { readonly id: number; readonly height: number; readonly parentHash: BlockHash } | null;
 
+  /** Own messages whose records are durable: only these may be sent again. */
+  readonly durable: WeakSet<SignedMessage>;
   readonly tickets: Ticket[];
   nextTicket: number;
   nextId: number;

@@ -1,5 +1,5 @@
 import { requestBlock } from './blocks.ts';
-import { emit, sendAll, sendTo, sign } from './emit.ts';
+import { emit, resend, sendAll, sendTo, sign } from './emit.ts';
 import type { ConsensusMessage, Status } from './messages.ts';
 import { adoptHead, requestSync } from './reconfiguration.ts';
 import {
@@ -40,12 +40,9 @@ function sendStatusTo(engine: Engine, peerId: string, reply: boolean): void {
 function pushSlots(engine: Engine, peerId: string, peer: Status): void {
   for (const slot of slotsAscending(engine)) {
     if (slot.height <= peer.head.header.height) continue;
-    const { proposal, ownPrepare, ownCommit, height } = slot;
-    const lacksProposal = height > peer.acceptedHeight && slot.ownPrepare !== null;
-    if (lacksProposal && proposal?.signed.signer === engine.seat?.index && proposal !== null)
-      sendTo(engine, peerId, proposal);
-    if (ownPrepare !== null) sendTo(engine, peerId, ownPrepare);
-    if (ownCommit !== null) sendTo(engine, peerId, ownCommit);
+    if (slot.height > peer.acceptedHeight) resend(engine, { peerId }, slot.proposal);
+    resend(engine, { peerId }, slot.ownPrepare);
+    resend(engine, { peerId }, slot.ownCommit);
   }
 }
 
@@ -53,8 +50,8 @@ function pushSlots(engine: Engine, peerId: string, peer: Status): void {
 function push(engine: Engine, signer: number, peer: Status): void {
   const peerId = peerIdOf(engine, signer);
   const behind = peer.view < engine.view || (peer.view === engine.view && !peer.active);
-  if (behind && engine.active && engine.newView !== null) sendTo(engine, peerId, engine.newView);
-  if (behind && !engine.active && engine.ownViewChange !== null) sendTo(engine, peerId, engine.ownViewChange);
+  if (behind && engine.active) resend(engine, { peerId }, engine.newView);
+  if (behind && !engine.active) resend(engine, { peerId }, engine.ownViewChange);
   if (peer.view === engine.view && engine.active) pushSlots(engine, peerId, peer);
   for (const checkpoint of engine.ownCheckpoints)
     if (checkpoint.content.height > peer.stableHeight) sendTo(engine, peerId, checkpoint);
@@ -100,7 +97,7 @@ export function onOtherSet(engine: Engine, validatorSetId: number, peerId: strin
 /** Says again what others may not have got while this node waits for them. */
 export function resendOwn(engine: Engine): void {
   if (engine.seat === null) return;
-  if (!engine.active && engine.ownViewChange !== null) sendAll(engine, engine.ownViewChange);
+  if (!engine.active) resend(engine, 'all', engine.ownViewChange);
   if (engine.complaint !== null) sendAll(engine, sign(engine, engine.complaint));
 }
 
@@ -114,7 +111,9 @@ export function onResendTimer(engine: Engine, armedAt: string): void {
     requestBlock(engine, slot);
     if (slot.execution === 'rejected' && slot.retriable) slot.execution = 'none';
   }
-  requestSync(engine);
+  // Whoever could tell may have left the set and sign no status: the chain itself is asked.
+  if (engine.syncTarget !== null) requestSync(engine);
+  else emit(engine, { type: 'sync', head: null, peerIds: otherPeerIds(engine) });
   resendOwn(engine);
   sendStatus(engine, false);
 }

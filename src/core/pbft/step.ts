@@ -47,6 +47,7 @@ function count(engine: Engine, message: ConsensusMessage): void {
 function onPersisted(engine: Engine, ticket: number): void {
   const first = engine.tickets.shift();
   assert(first?.ticket === ticket, 'tickets come back in order');
+  for (const { signed } of first.own) engine.durable.add(signed);
   for (const message of first.own)
     if (message.signed.validatorSetId === engine.reign.set.id) count(engine, message);
 }

@@ -1,7 +1,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import { ZERO_HASH } from '../base/ids.ts';
 import { removeSlots } from './blocks.ts';
-import { giveEvidence, persist, pruneSigned, sendTo, sign, toAll } from './emit.ts';
+import { giveEvidence, persist, pruneSigned, resend, sign, toAll } from './emit.ts';
 import type { ConsensusMessage, PreparedProof, ViewChange } from './messages.ts';
 import { makeNewView } from './new-view.ts';
 import { adoptHead } from './reconfiguration.ts';
@@ -80,7 +80,7 @@ export function onViewChange(engine: Engine, message: ConsensusMessage<ViewChang
   adoptHead(engine, content.head);
   if (engine.halted || content.view < engine.view) return;
   if (content.view === engine.view && engine.active) {
-    if (engine.newView !== null) sendTo(engine, peerIdOf(engine, signed.signer), engine.newView);
+    resend(engine, { peerId: peerIdOf(engine, signed.signer) }, engine.newView);
     return;
   }
   keep(engine, message);
