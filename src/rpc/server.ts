@@ -140,6 +140,13 @@ export class RpcServer implements Service {
       routerOptions: { maxParamLength: 2_048 },
     });
     app.server.maxConnections = this.limits.connectionsMax;
+    // First of all: its hook has to mark upgrades before another hook refuses them, or their sockets stay open.
+    await app.register(fastifyWebsocket, {
+      options: {
+        maxPayload: this.limits.bodyBytesMax,
+        handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      },
+    });
     app.decorateRequest('caller');
     app.addHook('onRequest', async (request, reply) => this.admit(request, reply));
     app.setErrorHandler((error, _request, reply) => this.answerError(error, reply));
@@ -153,12 +160,6 @@ export class RpcServer implements Service {
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
     );
-    await app.register(fastifyWebsocket, {
-      options: {
-        maxPayload: this.limits.bodyBytesMax,
-        handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-      },
-    });
     this.registerCalls(app);
     registerHealthRoutes(app, this.options);
     if (this.options.files !== null) {

@@ -12,6 +12,7 @@ import type {
   ConsensusNodeApi,
   FileView,
   HeadView,
+  IdentityApi,
   NodeStatus,
   ParticipantApi,
   PhaseView,
@@ -209,7 +210,7 @@ export async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Uint8A
 }
 
 /** A participant node whose phases, records and files are in memory. */
-export class MemoryParticipant implements ParticipantApi, AdminApi {
+export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi {
   readonly book = new HeadBook();
   readonly recordChanges = new ChangeSource();
   readonly phaseViews: PhaseView[] = [];
@@ -320,11 +321,12 @@ export class MemoryParticipant implements ParticipantApi, AdminApi {
         holders: [{ member: alice.id, height: 1 }],
         copiesTarget: 2,
         copiesMinimum: 1,
-        local: { blocks: 1, blocksTotal: 1, complete: true },
-        purged: false,
+        local: 'whole' as const,
+        missing: [],
+        reason: null,
       }));
   verifyFile = async () => [{ name: 'blocks', ok: false, detail: 'block 3 is damaged' }];
-  repairFile = async () => ({ blocksFetched: 1, blocksMissing: 0 });
+  repairFile = async () => ({ whole: true, reason: null });
   successors = () =>
     this.phaseViews.map(({ state }) => ({
       id: state.id,
@@ -356,6 +358,13 @@ export class MemoryParticipant implements ParticipantApi, AdminApi {
   });
   consistency = async () => ({ firstRoot: hashOf(35), secondRoot: hashOf(36), path: [hashOf(37)] });
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
+  card = () => {
+    const { signingKey, sealingKey } = alice.keys[0]!;
+    const card = { id: alice.id, name: alice.name, signingKey, sealingKey, peerIds: alice.peerIds };
+    return { card, proof: new Uint8Array(64) };
+  };
+  answer = () => new Uint8Array(64);
+  sources = () => [{ name: 'validator-0', publicKey: new Uint8Array(33), peerId: 'peer-0' }];
   probe = async () => ({ answer: 'refused' as const, reason: 'not_readable', bytes: 0 });
 }
 
