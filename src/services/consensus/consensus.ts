@@ -1,9 +1,7 @@
 import type { TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
+import { blockInFlight, createEngine, type Engine, primaryPeerId, step } from '../../core/pbft/engine.ts';
 import type { Input } from '../../core/pbft/input.ts';
-import { createEngine } from '../../core/pbft/restore.ts';
-import type { Engine } from '../../core/pbft/state.ts';
-import { step } from '../../core/pbft/step.ts';
 import type { Block, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
@@ -23,6 +21,7 @@ import { Executions } from './executions.ts';
 import { Executor, type Overlay } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
 import { ConsensusNetwork } from './network.ts';
+import { PrimaryWatch } from './primary-watch.ts';
 import { seatFinder } from './seat.ts';
 import { type ConsensusCounters, type ConsensusStatus, consensusStatus, newCounters } from './status.ts';
 import { Supervisor } from './supervisor.ts';
@@ -58,6 +57,7 @@ export class Consensus implements SyncTarget {
   private readonly writer: WalWriter;
   private readonly timers: EngineTimers;
   private readonly supervisor: Supervisor;
+  private readonly primaryWatch: PrimaryWatch;
   private readonly effects = this.handlers();
   private engine: Engine | null = null;
   private sync: Sync | null = null;
@@ -106,7 +106,7 @@ export class Consensus implements SyncTarget {
       },
       otherSet: (validatorSetId, peerId) => this.give({ type: 'otherSet', validatorSetId, peerId }),
       connected: peerId => this.give({ type: 'connected', peerId }),
-      block: hash => this.executor.get(hash)?.block ?? this.executions.block(hash),
+      block: hash => (this.engine === null ? null : blockInFlight(this.engine, hash)),
     });
     const durable = (effect: EffectOf<'persist'>) => this.durable(effect);
     this.writer = new WalWriter(wal, durable, fail);
@@ -118,7 +118,16 @@ export class Consensus implements SyncTarget {
       pool,
       clock,
       reminderIdsMax: this.limits.reminderIdsMax,
-      complain: () => this.complain(),
+      complain: () => this.complain('the primary leaves transactions out'),
+    });
+    this.primaryWatch = new PrimaryWatch({
+      transport,
+      clock,
+      graceMs: this.limits.primaryGraceMs,
+      primary: () => (this.engine === null ? null : primaryPeerId(this.engine)),
+      gone: () => {
+        if (pool.size > 0 || this.executor.size > 0) this.complain('the primary is disconnected');
+      },
     });
   }
 
@@ -126,6 +135,7 @@ export class Consensus implements SyncTarget {
   register(sync: Sync): void {
     this.sync = sync;
     this.network.register();
+    this.primaryWatch.register();
     this.config.pool.onEvents({ added: () => this.pending(), dismissed: () => {} });
     this.committer.onCommitted(committed => this.committed(committed));
   }
@@ -166,6 +176,7 @@ export class Consensus implements SyncTarget {
   async stop(): Promise<void> {
     this.stopped = true;
     this.supervisor.stop();
+    this.primaryWatch.stop();
     this.timers.stop();
     this.builder.cancel();
     this.executions.stop();
@@ -233,6 +244,7 @@ export class Consensus implements SyncTarget {
     this.counters.views += 1;
     const { view, primary } = this.status();
     this.config.logger.info({ view, primary, height: this.headHeight() }, 'view changed');
+    setImmediate(() => this.primaryWatch.check());
   }
 
   /** One input for all transactions that arrive in one turn of the event loop. */
@@ -241,6 +253,7 @@ export class Consensus implements SyncTarget {
     this.pendingGiven = true;
     this.give({ type: 'pending', waiting: true });
     this.builder.reconsider();
+    this.primaryWatch.check();
     setImmediate(() => {
       this.pendingGiven = false;
       this.builder.reconsider();
@@ -264,11 +277,13 @@ export class Consensus implements SyncTarget {
     }
   }
 
-  private complain(): void {
-    const view = this.engine?.view ?? 0;
-    if (view === this.complainedView || this.status().isPrimary) return;
+  /** Once a view: the complaint lasts until the view ends. */
+  private complain(reason: string): void {
+    if (this.engine === null || !this.engine.active || this.status().isPrimary) return;
+    const { view } = this.engine;
+    if (view === this.complainedView) return;
     this.complainedView = view;
-    this.config.logger.warn({ view }, 'the primary leaves transactions out');
+    this.config.logger.warn({ view, reason }, 'complaint about the primary');
     this.give({ type: 'complain' });
   }
 
@@ -353,6 +368,7 @@ export class Consensus implements SyncTarget {
     if (this.stopped) return;
     this.stopped = true;
     this.supervisor.stop();
+    this.primaryWatch.stop();
     this.timers.stop();
     this.executions.stop();
     this.abort.abort();

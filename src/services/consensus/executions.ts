@@ -1,7 +1,7 @@
 import type { BlockHash } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { Effect } from '../../core/pbft/effect.ts';
-import type { Block, ValidatorSet } from '../../core/types/chain.ts';
+import type { ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { PoolEntry } from '../pool/mempool.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -32,12 +32,6 @@ export class Executions {
     this.run(effect, abort.signal)
       .catch(error => this.config.fail(error))
       .finally(() => this.running.delete(effect.executionId));
-  }
-
-  /** A proposed block whose bodies are still being collected. */
-  block(hash: BlockHash): Block | null {
-    for (const { effect } of this.running.values()) if (effect.blockHash === hash) return effect.block;
-    return null;
   }
 
   /** Gives up what the engine no longer wants. */

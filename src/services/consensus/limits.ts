@@ -7,6 +7,8 @@ export interface ConsensusLimits {
   readonly blockFetchTimeoutMs: number;
   /** Pause before peers are asked again for the bodies of a proposal. */
   readonly bodiesRetryMs: number;
+  /** How long the primary may be disconnected before this node asks for another. */
+  readonly primaryGraceMs: number;
   /** Ids that one reminder about long waiting transactions names. */
   readonly reminderIdsMax: number;
   /** Pieces of evidence kept for the operator. */
@@ -17,6 +19,7 @@ export const CONSENSUS_LIMITS: ConsensusLimits = {
   batchTransactionsMin: 256,
   blockFetchTimeoutMs: 3000,
   bodiesRetryMs: 250,
+  primaryGraceMs: 300,
   reminderIdsMax: 1024,
   evidenceMax: 64,
 };

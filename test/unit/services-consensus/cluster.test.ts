@@ -128,4 +128,16 @@ describe('four consensus nodes', () => {
     expect(net.node(1).consensus.status().primary).not.toBe('v1');
     expect(net.node(1).consensus.counters.views).toBeGreaterThan(0);
   });
+
+  it('[43] a leader whose connection is lost is replaced long before its view times out', async () => {
+    const net = await startCluster({
+      parameters: { viewTimeoutMs: 60_000, viewTimeoutMsMax: 60_000 },
+      limits: { consensus: { primaryGraceMs: 50 } },
+    });
+    await net.stop(0);
+    const { id, bytes } = net.transaction();
+    await net.node(2).pool.submit(bytes);
+    await net.committed([id]);
+    expect(net.node(2).consensus.status().primary).toBe('v2');
+  });
 });
