@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS, SIZES } from '../core/types/limits.ts';
-import { ROLES, type RoleName } from '../core/types/operation.ts';
+import { ROLES } from '../core/types/operation.ts';
 import type { ProjectState } from '../core/types/state.ts';
 import { lifecycleName } from '../rpc/methods/phase/present.ts';
 import {
@@ -36,10 +36,6 @@ export const rolesSchema = z
   .min(1)
   .max(Object.keys(ROLES).length)
   .meta({ description: 'roles; every participant may read' });
-
-export function rolesOf(names: readonly RoleName[]): number {
-  return names.reduce((bits, name) => bits | ROLES[name], 0);
-}
 
 export function presentCommitted({ id, height, timeMs }: Committed) {
   return { id, height, time: time(timeMs) };

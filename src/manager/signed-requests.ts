@@ -12,7 +12,7 @@ import { bytesSchema, memberIdSchema } from '../rpc/schemas.ts';
 import type { ManagerApi } from './api.ts';
 import { MANAGER_LIMITS } from './limits.ts';
 
-export const signedRequestSchema = z.strictObject({
+const signedRequestSchema = z.strictObject({
   signed: z.strictObject({
     member: memberIdSchema,
     keyId: z.int().min(0).max(0xffff_ffff),

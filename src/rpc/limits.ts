@@ -2,6 +2,9 @@
 export const RPC_LIMITS = {
   /** JSON body of one POST, and one WebSocket message. */
   bodyBytesMax: 16 * 1024 * 1024,
+  /** Bodies of callers without a session: up to this size always, and larger ones together up to the next limit. */
+  bodyBytesSmall: 64 * 1024,
+  bodyBytesInFlightMax: 128 * 1024 * 1024,
   batchCallsMax: 100,
   /** Calls of one batch that run at the same time. */
   batchConcurrency: 16,

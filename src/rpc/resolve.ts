@@ -12,7 +12,7 @@ export interface NamedPhase extends Named {
   readonly project: { readonly id: ProjectId; readonly label: string | null };
 }
 
-export const ID_PREFIX_CHARACTERS_MIN = 4;
+const ID_PREFIX_CHARACTERS_MIN = 4;
 const MATCHES_SHOWN_MAX = 10;
 
 /** A whole id wins; else everything whose label is the name or whose id starts with it, so that no label can shadow an id. */

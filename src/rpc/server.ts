@@ -6,8 +6,9 @@ import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import { answerFailure } from './answer.ts';
 import type { NodeApi } from './api.ts';
+import { BodyBudget } from './body-budget.ts';
 import { Dispatcher, type SignedRequestCheck } from './dispatcher.ts';
-import { failure, failureOfThrown, type RpcFailure } from './errors.ts';
+import { failure, failureOfThrown, RpcFailure } from './errors.ts';
 import { type FileRoutesApi, registerFileRoutes } from './file-routes.ts';
 import { bearerToken, checkHostAndOrigin, SUBPROTOCOL } from './guard.ts';
 import { registerHealthRoutes } from './health-routes.ts';
@@ -63,11 +64,13 @@ export class RpcServer implements Service {
   private stopping = new AbortController();
   private readonly calls: { readonly anonymous: Throttle; readonly session: Throttle };
   private readonly failedLogins: Throttle;
+  private readonly bodies: BodyBudget;
   private readonly isToken: (given: string) => boolean;
 
   constructor(readonly options: RpcServerOptions) {
     const { clock } = options;
     this.limits = { ...RPC_LIMITS, ...options.limits };
+    this.bodies = new BodyBudget(this.limits);
     this.isToken = tokenCheck(options.token);
     const throttle = (perSecond: number, burst: number) =>
       new Throttle({
@@ -226,7 +229,7 @@ export class RpcServer implements Service {
     const refusal = checkHostAndOrigin(request.headers, this.options);
     if (refusal !== null) throw refusal;
     const given = bearerToken(request.headers);
-    if (given === null) return;
+    if (given === null) return this.admitBody(request, reply);
     if (this.isToken(given)) {
       request.caller = { kind: 'session' };
       return;
@@ -246,6 +249,12 @@ export class RpcServer implements Service {
       'the session token is not the one of this node',
       "The token stands in the file rpc-token of the node's data directory.",
     );
+  }
+
+  private admitBody(request: FastifyRequest, reply: FastifyReply): void {
+    const release = this.bodies.take(request.headers);
+    if (release === null) throw new RpcFailure('busy');
+    reply.raw.once('close', release);
   }
 
   private answerError(error: unknown, reply: FastifyReply): FastifyReply {

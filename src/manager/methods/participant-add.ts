@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { isReject } from '../../core/base/reject.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
+import { roleBits } from '../../rpc/methods/phase/present.ts';
 import { count, memberIdSchema, phaseNameSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import { findPhase } from '../find.ts';
 import { requireActiveMember, requireNotIn } from '../identity.ts';
-import { committedSchema, presentCommitted, rolesOf, rolesSchema } from '../schemas.ts';
+import { committedSchema, presentCommitted, rolesSchema } from '../schemas.ts';
 
 const grantSchema = z
   .union([z.enum(['none', 'all']), z.strictObject({ fromEpoch: count })])
@@ -29,7 +30,12 @@ export const participantAdd = ({ data, operations }: ManagerApi): RpcMethod =>
       const { phase } = findPhase(data, caller, name);
       requireActiveMember(data, member);
       requireNotIn(phase, member);
-      const sent = await operations.addParticipant({ phase: phase.id, member, roles: rolesOf(roles), grant });
+      const sent = await operations.addParticipant({
+        phase: phase.id,
+        member,
+        roles: roleBits(roles),
+        grant,
+      });
       return isReject(sent) ? sent : presentCommitted(sent);
     },
   });

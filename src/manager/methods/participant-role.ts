@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { isReject } from '../../core/base/reject.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
+import { roleBits } from '../../rpc/methods/phase/present.ts';
 import { memberIdSchema, phaseNameSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import { findPhase } from '../find.ts';
 import { requireIn } from '../identity.ts';
-import { committedSchema, presentCommitted, rolesOf, rolesSchema } from '../schemas.ts';
+import { committedSchema, presentCommitted, rolesSchema } from '../schemas.ts';
 
 export const participantRole = ({ data, operations }: ManagerApi): RpcMethod =>
   defineMethod({
@@ -18,7 +19,7 @@ export const participantRole = ({ data, operations }: ManagerApi): RpcMethod =>
     handle: async ({ phase: name, member, roles }, { caller }) => {
       const { phase } = findPhase(data, caller, name);
       requireIn(phase, member);
-      const sent = await operations.changeRole(phase.id, member, rolesOf(roles));
+      const sent = await operations.changeRole(phase.id, member, roleBits(roles));
       return isReject(sent) ? sent : presentCommitted(sent);
     },
   });

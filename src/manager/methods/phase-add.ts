@@ -4,13 +4,14 @@ import { LIMITS } from '../../core/types/limits.ts';
 import { CUSTODY } from '../../core/types/operation.ts';
 import type { ProjectState } from '../../core/types/state.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
+import { roleBits } from '../../rpc/methods/phase/present.ts';
 import { invalidParams } from '../../rpc/params.ts';
 import { resolvePhase } from '../../rpc/resolve.ts';
 import { count, hashText, labelSchema, memberIdSchema, nameSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import { findProject } from '../find.ts';
 import { requireActiveMember } from '../identity.ts';
-import { committedSchema, presentCommitted, rolesOf, rolesSchema } from '../schemas.ts';
+import { committedSchema, presentCommitted, rolesSchema } from '../schemas.ts';
 
 const COPIES_MAX = LIMITS.participantsPerPhase;
 
@@ -68,7 +69,7 @@ export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
       checkTogether(given);
       const participants = given.participants.map(({ member, roles }) => {
         requireActiveMember(data, member);
-        return { member, roles: rolesOf(roles) };
+        return { member, roles: roleBits(roles) };
       });
       const { copiesTarget, copiesMinimum } = given;
       const sent = await operations.addPhase({

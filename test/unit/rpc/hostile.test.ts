@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AssertionError } from '../../../src/core/base/assert.ts';
 import { reject } from '../../../src/core/base/reject.ts';
@@ -123,6 +124,26 @@ describe('hostile JSON', () => {
     expect(await rawExchange(url, `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}`)).toContain(
       'body_too_large',
     );
+  });
+
+  it('[90] large bodies of strangers share a bound, the session does not; a stranger who leaves frees its share', async () => {
+    const { url: target } = await startServer(consensusNodeMethods(node), {
+      node,
+      limits: { bodyBytesInFlightMax: 150_000 },
+    });
+    const large = `${chainHead}${' '.repeat(90_000)}`;
+    const stalled = connect(Number(new URL(target).port), '127.0.0.1');
+    stalled.write(
+      'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 90000\r\n\r\n[',
+    );
+    let answer = await post(target, large);
+    while (answer.status === 200) answer = await post(target, large);
+    expect([answer.status, answer.json.error.code]).toEqual([503, -32003]);
+    expect((await post(target, chainHead)).status).toBe(200);
+    expect((await post(target, large, { authorization: `Bearer ${TOKEN}` })).status).toBe(200);
+    stalled.destroy();
+    while (answer.status === 503) answer = await post(target, large);
+    expect(answer.status).toBe(200);
   });
 
   it('[90] JSON 10,000 deep, in arrays, objects and batches', async () => {

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -196,6 +197,21 @@ describe('records and files over JSON', () => {
     expect((await call(url, 'record_list', { phase: 'intake', from: 2 })).result).toMatchObject({
       next: null,
     });
+  });
+
+  it('writes files of many chunks whole', async () => {
+    const bytes = randomBytes(300_001);
+    await writeFile(join(dir, 'large'), bytes);
+    const put = await call(url, 'file_put', { phase: 'review', path: join(dir, 'large'), name: 'large.bin' });
+    const { cid } = put.result.files[0];
+    const got = await call(url, 'file_get', { phase: 'review', cid, path: join(dir, 'large-back') });
+    expect(got.result).toMatchObject({
+      bytes: 300_001,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
+    expect((await readFile(join(dir, 'large-back'))).equals(bytes)).toBe(true);
+    await rm(join(dir, 'large'));
+    await rm(join(dir, 'large-back'));
   });
 
   it('refuses text with data, unequal base64, and unknown records', async () => {

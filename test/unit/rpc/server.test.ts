@@ -5,7 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BodyBudget } from '../../../src/rpc/body-budget.ts';
 import { safeFileName } from '../../../src/rpc/file-names.ts';
+import { RPC_LIMITS } from '../../../src/rpc/limits.ts';
 import { nodeMethods } from '../../../src/rpc/methods/node.ts';
 import { METRICS } from '../../../src/rpc/metrics.ts';
 import { openSessionToken } from '../../../src/rpc/session.ts';
@@ -108,6 +110,18 @@ describe('the session token', () => {
 });
 
 describe('bounds', () => {
+  it('[90] strangers hold a bounded number of bytes with large bodies; small ones and gone ones do not count', () => {
+    const limits = { ...RPC_LIMITS, bodyBytesMax: 100, bodyBytesSmall: 10, bodyBytesInFlightMax: 250 };
+    const budget = new BodyBudget(limits);
+    const first = budget.take({ 'content-length': '100' });
+    expect(budget.take({ 'transfer-encoding': 'chunked' })).not.toBeNull();
+    expect(budget.take({ 'content-length': '51' })).toBeNull();
+    expect(budget.take({ 'content-length': '10' })).not.toBeNull();
+    expect(budget.take({ 'content-length': '1000000000' })).not.toBeNull();
+    first?.();
+    expect(budget.take({ 'content-length': '51' })).not.toBeNull();
+  });
+
   it('the throttle forgets the longest unused key and refills with time', () => {
     let nowMs = 0;
     const throttle = new Throttle({ perSecond: 1, burst: 2, keysMax: 3, monotonicMs: () => nowMs });
