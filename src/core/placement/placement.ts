@@ -24,6 +24,8 @@ export function copiesWanted(policy: PhasePolicy, participants: number): number 
 export interface PlacementInput {
   readonly cid: string;
   readonly policy: PhasePolicy;
+  /** Who put the file: it stored it before the record was sent, so it counts on before its receipt is in the log. */
+  readonly author: MemberId;
   /** Current participants. */
   readonly participants: readonly MemberId[];
   /** Members whose receipts the log has, former participants among them. */
@@ -43,15 +45,19 @@ export interface Placement {
 
 /**
  * Participants that hold the file already stand before others, so that a change of the list copies no more than it must;
- * the rest follows by rank.
+ * then the author, and the rest by rank.
  */
 export function placeFile(sha256: Sha256, input: PlacementInput): Placement {
-  const { cid, policy, participants } = input;
+  const { author, cid, policy, participants } = input;
   const signed = new Set(input.receipts);
   const ranked = rankHolders(sha256, cid, participants);
   const holders = ranked.filter(member => signed.has(member));
   const wanted = copiesWanted(policy, participants.length);
-  const others = ranked.filter(member => !signed.has(member));
+  const unsigned = ranked.filter(member => !signed.has(member));
+  const others = [
+    ...unsigned.filter(member => member === author),
+    ...unsigned.filter(member => member !== author),
+  ];
   const desired = [...holders, ...others].slice(0, wanted);
   const minimum = Math.min(policy.copiesMinimum, participants.length);
   const enough = holders.length >= wanted;

@@ -140,7 +140,7 @@ export class FileService implements Service {
     if (phase === null || entry === undefined) return null;
     const { policy, participants } = phase;
     const receipts = ledger.receipts(phaseId, cid);
-    const placement = placeFile(this.config.sha256, { cid, policy, participants, receipts });
+    const placement = placeFile(this.config.sha256, { ...entry, policy, participants, receipts });
     const record = this.index.root(cid);
     return {
       ...placement,

@@ -153,7 +153,7 @@ export class Replicator implements Service {
       return;
     }
     const { policy, participants } = phase;
-    const placement = placeFile(sha256, { cid: entry.cid, policy, participants, receipts });
+    const placement = placeFile(sha256, { ...entry, policy, participants, receipts });
     if (!placement.desired.includes(ledger.member)) return;
     const task = this.taskOf(entry);
     if (task.retry === null && !task.running) this.enqueue(task);

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { utf8 } from '../../../src/core/base/bytes.ts';
+import { fileCipher } from '../../../src/crypto/file-cipher.ts';
+import type { BlobStore } from '../../../src/ports/blob-store.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import type { FileSubject } from '../../../src/services/files/local-files.ts';
+import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
+import { importFile } from '../../../src/store/unixfs.ts';
+import { chunked, collect, type FileNode, MIB, patterned, until, World } from './world.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'phaseline-files-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+let world: World;
+beforeEach(() => {
+  world = new World(mkdtempSync(join(root, 'world-')));
+});
+afterEach(() => world.stop());
+
+async function blocksOf(node: FileNode): Promise<string[]> {
+  const cids: string[] = [];
+  for await (const cid of node.blobs.list()) cids.push(cid);
+  return cids;
+}
+
+/** Stores any ciphertext and says what a record would say of it. */
+async function putCiphertext(
+  node: FileNode,
+  key: Uint8Array,
+  ciphertext: Uint8Array,
+  claimed = ciphertext.length,
+) {
+  const { cid } = await importFile(node.blobs, chunked(ciphertext));
+  const subject: FileSubject = {
+    cid,
+    key,
+    keyCommitment: fileCipher.keyCommitment(key),
+    ciphertextBytes: claimed,
+  };
+  return subject;
+}
+
+function withPut(blobs: BlobStore, put: BlobStore['put']): BlobStore {
+  return {
+    open: () => blobs.open(),
+    close: () => blobs.close(),
+    get: cid => blobs.get(cid),
+    has: cid => blobs.has(cid),
+    delete: cid => blobs.delete(cid),
+    list: () => blobs.list(),
+    put,
+  };
+}
+
+describe('the local store of files', () => {
+  it('gives back what was put, also after a restart, and says what it put', async () => {
+    const node = await world.node('ann');
+    const content = patterned(3 * MIB + 17);
+    const put = await node.service.putFile(chunked(content));
+    expect(put.plaintextBytes).toBe(content.length);
+    expect(put.plaintextHash).toBe(createHash('sha256').update(content).digest('hex'));
+    expect(put.keyCommitment).toBe(fileCipher.keyCommitment(put.key));
+    const again = await world.node('ann-again', { earlier: node });
+    for (const { service } of [node, again]) {
+      expect(Buffer.compare(await collect(service.getFile(put)), content)).toBe(0);
+      expect(await service.verifyFile(put.cid)).toEqual({ sound: true, blocks: 5, bad: [] });
+    }
+  });
+
+  it('stores the same file twice under different keys and CIDs, with one plaintext hash', async () => {
+    const { service } = await world.node('ann');
+    const first = await service.putFile(chunked(utf8('invoice 7')));
+    const second = await service.putFile(chunked(utf8('invoice 7')));
+    expect(second.cid).not.toBe(first.cid);
+    expect(second.key).not.toEqual(first.key);
+    expect(second.plaintextHash).toBe(first.plaintextHash);
+  });
+
+  it('stores no plaintext', async () => {
+    const node = await world.node('ann');
+    await node.service.putFile(chunked(utf8('a secret that must not be found'.repeat(100))));
+    for (const cid of await blocksOf(node)) {
+      const bytes = await node.blobs.get(cid);
+      expect(Buffer.from(bytes!).includes('secret')).toBe(false);
+    }
+  });
+
+  it('reads from a path and writes to a path', async () => {
+    const { service, directory } = await world.node('ann');
+    const content = patterned(MIB + 1);
+    const from = join(directory, 'in.pdf');
+    const to = join(directory, 'out.pdf');
+    writeFileSync(from, content);
+    const put = await service.putFile(from);
+    expect(await service.getFileTo(put, to)).toBe(content.length);
+    expect(Buffer.compare(readFileSync(to), content)).toBe(0);
+    await expect(service.putFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'file_unreadable' });
+    const nowhere = join(directory, 'none', 'out');
+    await expect(service.getFileTo(put, nowhere)).rejects.toMatchObject({ code: 'file_unwritable' });
+  });
+
+  it('keeps nothing of a put that failed', async () => {
+    const node = await world.node('ann');
+    const failing = async function* () {
+      yield patterned(3 * MIB);
+      throw new Error('the source broke');
+    };
+    await expect(node.service.putFile(failing())).rejects.toThrow('the source broke');
+    expect(await blocksOf(node)).toEqual([]);
+  });
+
+  it('collects at a start what a crash in the middle of a put left, and nothing else', async () => {
+    const node = await world.node('ann');
+    const kept = await node.service.putFile(chunked(patterned(2 * MIB)));
+    const before = await blocksOf(node);
+    let pulled = 0;
+    const endless = async function* () {
+      for (;;) {
+        pulled += 1;
+        if (pulled > 5) await new Promise<never>(() => {});
+        yield patterned(MIB, pulled);
+      }
+    };
+    // never ends: the process is taken for dead
+    void node.service.putFile(endless());
+    await until(async () => (await blocksOf(node)).length === before.length + 4);
+    const again = await world.node('ann-again', { earlier: node });
+    expect((await blocksOf(again)).sort()).toEqual(before.sort());
+    expect(await again.service.verifyFile(kept.cid)).toMatchObject({ sound: true });
+  });
+
+  it('drops an import that no record came to name, and keeps it while one may', async () => {
+    const phase = world.ledger.addPhase('p', ['ann']);
+    const node = await world.node('ann', { limits: { unreferencedMs: 1000 } });
+    const forgotten = await node.service.putFile(chunked(patterned(MIB, 1)));
+    const named = await node.service.putFile(chunked(patterned(MIB, 2)));
+    world.ledger.record(phase, 'ann', named);
+    const soon = await world.node('ann-2', { earlier: node, limits: { unreferencedMs: 1000 } });
+    expect(await soon.service.verifyFile(forgotten.cid)).toMatchObject({ sound: true });
+    world.clock.advance(1001);
+    const later = await world.node('ann-3', { earlier: node, limits: { unreferencedMs: 1000 } });
+    expect(await later.service.verifyFile(forgotten.cid)).toMatchObject({ sound: false });
+    expect(await later.service.verifyFile(named.cid)).toMatchObject({ sound: true });
+  });
+
+  it('discards a file whose record was refused', async () => {
+    const node = await world.node('ann');
+    const put = await node.service.putFile(chunked(patterned(MIB)));
+    await node.service.discardFile(put.cid);
+    expect(await blocksOf(node)).toEqual([]);
+  });
+
+  it('reads no faster than it stores: memory does not grow with the file', async () => {
+    const memory = new MemoryBlobStore();
+    let open = () => {};
+    const gate = new Promise<void>(resolve => {
+      open = resolve;
+    });
+    const slow = withPut(memory, async (cid, bytes) => {
+      await gate;
+      await memory.put(cid, bytes);
+    });
+    const { service } = await world.node('ann', { blobs: slow });
+    let pulled = 0;
+    const source = async function* () {
+      for (; pulled < 64; pulled += 1) yield patterned(MIB, pulled);
+    };
+    const putting = service.putFile(source());
+    let last = -1;
+    for (let quiet = 0; quiet < 200; quiet += 1) {
+      await new Promise(resolve => setImmediate(resolve));
+      if (pulled !== last) quiet = 0;
+      last = pulled;
+    }
+    expect(pulled).toBeLessThanOrEqual(8);
+    open();
+    expect((await putting).plaintextBytes).toBe(64 * MIB);
+  });
+
+  it('[69] says so when the disk takes no more, keeps nothing, and goes on when it does', async () => {
+    let free = 6;
+    const memory = new MemoryBlobStore();
+    const full = withPut(memory, async (cid, bytes) => {
+      free -= 1;
+      if (free < 0) throw new OperatingError('blob_store_failed', 'no space left on device');
+      await memory.put(cid, bytes);
+    });
+    const node = await world.node('ann', { blobs: full });
+    const putting = node.service.putFile(chunked(patterned(20 * MIB)));
+    await expect(putting).rejects.toMatchObject({ code: 'blob_store_failed' });
+    expect(await blocksOf(node)).toEqual([]);
+    free = 100;
+    const put = await node.service.putFile(chunked(patterned(20 * MIB)));
+    expect(await node.service.verifyFile(put.cid)).toMatchObject({ sound: true });
+  });
+
+  it('[68] names damaged blocks, and reading stops at them', async () => {
+    const node = await world.node('ann');
+    const put = await node.service.putFile(chunked(patterned(3 * MIB)));
+    const cids = await blocksOf(node);
+    const leaf = cids.find(cid => cid.startsWith('bafkrei'))!;
+    const path = join(node.directory, 'blocks', leaf.slice(-2), leaf);
+    const bytes = readFileSync(path);
+    bytes[100]! ^= 1;
+    writeFileSync(path, bytes);
+    expect(await node.service.verifyFile(put.cid)).toEqual({
+      sound: false,
+      blocks: cids.length - 1,
+      bad: [leaf],
+    });
+    const to = join(node.directory, 'out');
+    await expect(node.service.getFileTo(put, to)).rejects.toMatchObject({ code: 'block_missing' });
+    expect(existsSync(to)).toBe(false);
+  });
+
+  it('[85] cut, swapped or changed ciphertext gives an error and no output', async () => {
+    const node = await world.node('ann');
+    const key = fileCipher.generateKey();
+    const plaintext = patterned(4 * 64 * 1024);
+    const whole = await collect(fileCipher.encrypt(key, chunked(plaintext)));
+    const segment = 64 * 1024 + 16;
+    const part = (from: number, to: number) => whole.subarray(from * segment, to * segment);
+    const swapped = new Uint8Array(Buffer.concat([part(1, 2), part(0, 1), part(2, 4)]));
+    const changed = whole.slice();
+    changed[whole.length - 20]! ^= 1;
+    const subjects = [
+      await putCiphertext(node, key, whole.subarray(0, 3 * segment)),
+      await putCiphertext(node, key, whole.subarray(0, 3 * segment), whole.length),
+      await putCiphertext(node, key, whole, whole.length - 1),
+      await putCiphertext(node, key, whole.subarray(0, whole.length - 1)),
+      await putCiphertext(node, key, swapped),
+      await putCiphertext(node, key, changed),
+    ];
+    for (const subject of subjects) {
+      const to = join(node.directory, 'out');
+      writeFileSync(to, 'what was there before');
+      await expect(node.service.getFileTo(subject, to)).rejects.toMatchObject({ code: 'file_corrupt' });
+      expect(readFileSync(to, 'utf8')).toBe('what was there before');
+    }
+    expect(readdirSync(node.directory).filter(name => name.includes('partial'))).toEqual([]);
+    const sound = await putCiphertext(node, key, whole);
+    expect(Buffer.compare(await collect(node.service.getFile(sound)), plaintext)).toBe(0);
+  });
+
+  it('opens nothing with a key that the record does not commit to', async () => {
+    const { service } = await world.node('ann');
+    const put = await service.putFile(chunked(utf8('x')));
+    const other = { ...put, key: fileCipher.generateKey() };
+    await expect(collect(service.getFile(other))).rejects.toMatchObject({ code: 'key_mismatch' });
+  });
+
+  it('[88] takes no hostile name for a file', async () => {
+    const { service } = await world.node('ann');
+    const put = await service.putFile(chunked(utf8('x')));
+    for (const cid of ['../../x', '', 'lock', '/etc/passwd']) {
+      await expect(collect(service.getFile({ ...put, cid }))).rejects.toMatchObject({
+        code: 'file_malformed',
+      });
+      expect(await service.verifyFile(cid)).toMatchObject({ sound: false, bad: [cid] });
+    }
+  });
+});

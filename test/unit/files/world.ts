@@ -1,0 +1,247 @@
+import { join } from 'node:path';
+import type { Hash, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
+import { type Reject, reject } from '../../../src/core/base/reject.ts';
+import type { PhasePolicy } from '../../../src/core/types/operation.ts';
+import { fileCipher } from '../../../src/crypto/file-cipher.ts';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
+import type { BlobStore } from '../../../src/ports/blob-store.ts';
+import { silentLogger } from '../../../src/ports/logger.ts';
+import { FileService } from '../../../src/services/files/file-service.ts';
+import type {
+  FileEntry,
+  FileLedger,
+  FilePhase,
+  FileReceiptEntry,
+} from '../../../src/services/files/ledger.ts';
+import type { FilesLimits } from '../../../src/services/files/limits.ts';
+import type { PutResult } from '../../../src/services/files/local-files.ts';
+import { FileBlobStore } from '../../../src/store/file-blob-store.ts';
+import { MemoryStore } from '../../../src/store/memory-store.ts';
+import { UnixFsDag } from '../../../src/store/unixfs.ts';
+import { MemoryNetwork, type MemoryTransport } from '../../support/memory-transport.ts';
+import { ManualClock } from './manual-clock.ts';
+
+export const MIB = 1024 * 1024;
+export const hashOf = (text: string) => nodeSuite.sha256(new TextEncoder().encode(text));
+export const memberId = (name: string) => name as MemberId;
+
+/** Bytes that do not repeat, the same for the same seed. */
+export function patterned(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let index = 0; index < length; index += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+export async function* chunked(bytes: Uint8Array, size = 100_000): AsyncIterable<Uint8Array> {
+  for (let offset = 0; offset < bytes.length; offset += size) yield bytes.subarray(offset, offset + size);
+}
+
+export async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Waits, by turns of the event loop, for what other nodes do. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise(resolve => setImmediate(resolve));
+}
+
+interface PhaseBook {
+  policy: PhasePolicy;
+  membershipVersion: number;
+  participants: MemberId[];
+  owner: MemberId | null;
+  readonly files: FileEntry[];
+  readonly receipts: { readonly member: MemberId; readonly cid: string }[];
+}
+
+/** The ledger that all nodes of a test see, without a chain under it: what `FileLedger` promises and no more. */
+export class FakeLedger {
+  readonly peers = new Map<string, MemberId>();
+  readonly submissions: { readonly member: MemberId; readonly receipts: readonly FileReceiptEntry[] }[] = [];
+  refusal: Reject | null = null;
+  private readonly books = new Map<PhaseId, PhaseBook>();
+  private readonly listeners = new Set<(phases: readonly PhaseId[]) => void>();
+  private records = 0;
+
+  addPhase(
+    name: string,
+    participants: readonly string[],
+    copiesTarget = 0,
+    owner: string | null = null,
+  ): PhaseId {
+    const id = hashOf(name) as PhaseId;
+    this.books.set(id, {
+      policy: { copiesTarget, copiesMinimum: 2 },
+      membershipVersion: 1,
+      participants: participants.map(memberId),
+      owner: owner === null ? null : memberId(owner),
+      files: [],
+      receipts: [],
+    });
+    return id;
+  }
+
+  /** A record that names the file is committed. */
+  record(
+    phase: PhaseId,
+    author: string,
+    put: Pick<PutResult, 'cid' | 'ciphertextBytes' | 'keyCommitment'>,
+  ): FileEntry {
+    const { cid, ciphertextBytes, keyCommitment } = put;
+    const position = this.records;
+    this.records += 1;
+    const record = hashOf(`record ${position}`) as TransactionId;
+    const entry = { phase, position, record, author: memberId(author), cid, ciphertextBytes, keyCommitment };
+    this.book(phase).files.push(entry);
+    this.changed(phase);
+    return entry;
+  }
+
+  setParticipants(phase: PhaseId, participants: readonly string[]): void {
+    const book = this.book(phase);
+    book.participants = participants.map(memberId);
+    book.membershipVersion += 1;
+    this.changed(phase);
+  }
+
+  sign(phase: PhaseId, member: MemberId, receipts: readonly FileReceiptEntry[]): void {
+    this.book(phase).receipts.push(...receipts.map(({ cid }) => ({ member, cid })));
+    this.changed(phase);
+  }
+
+  viewOf(member: MemberId): FileLedger {
+    return {
+      member,
+      memberOfPeer: peer => this.peers.get(peer) ?? null,
+      peersOf: of => [...this.peers].flatMap(([peer, owner]) => (owner === of ? [peer] : [])),
+      phases: () => [...this.books.keys()],
+      phase: id => this.phase(id),
+      files: (phase, from) => this.book(phase).files.filter(entry => entry.position >= from),
+      entries: (phase, cid) => this.books.get(phase)?.files.filter(entry => entry.cid === cid) ?? [],
+      phasesOf: cid =>
+        [...this.books].flatMap(([id, book]) => (book.files.some(entry => entry.cid === cid) ? [id] : [])),
+      receipts: (phase, cid) => [
+        ...new Set(this.book(phase).receipts.flatMap(entry => (entry.cid === cid ? [entry.member] : []))),
+      ],
+      onChange: listener => {
+        this.listeners.add(listener);
+        return () => this.listeners.delete(listener);
+      },
+      submitReceipts: async (phase, receipts) => {
+        this.submissions.push({ member, receipts });
+        if (this.refusal !== null) return this.refusal;
+        if (!this.book(phase).participants.includes(member)) return reject('notParticipant', member);
+        this.sign(phase, member, receipts);
+        return null;
+      },
+    };
+  }
+
+  private phase(id: PhaseId): FilePhase | null {
+    const book = this.books.get(id);
+    if (book === undefined) return null;
+    const { policy, membershipVersion, participants, owner } = book;
+    const readers = owner === null ? participants : [...participants, owner];
+    return { id, policy, membershipVersion, participants, readers };
+  }
+
+  private book(phase: PhaseId): PhaseBook {
+    return this.books.get(phase)!;
+  }
+
+  private changed(phase: PhaseId): void {
+    for (const listener of this.listeners) listener([phase]);
+  }
+}
+
+export interface FileNode {
+  readonly name: string;
+  readonly service: FileService;
+  readonly transport: MemoryTransport;
+  readonly blobs: BlobStore;
+  readonly kv: MemoryStore;
+  readonly dag: UnixFsDag;
+  readonly directory: string;
+}
+
+export interface NodeOptions {
+  readonly limits?: Partial<FilesLimits>;
+  readonly blobs?: BlobStore;
+  /** Stores of an earlier life. */
+  readonly earlier?: FileNode;
+  /** How others see this node's blob store; for holders that lie. */
+  readonly serve?: (blobs: BlobStore) => BlobStore;
+}
+
+/** Nodes on one network, over real stores, with one ledger and one clock. */
+export class World {
+  readonly network = new MemoryNetwork();
+  readonly ledger = new FakeLedger();
+  readonly clock = new ManualClock();
+  readonly nodes: FileNode[] = [];
+
+  constructor(private readonly root: string) {}
+
+  async node(name: string, options: NodeOptions = {}): Promise<FileNode> {
+    const peerId = `peer-${name}`;
+    this.ledger.peers.set(peerId, memberId(name));
+    const directory = options.earlier?.directory ?? join(this.root, `${name}-${this.nodes.length}`);
+    const stored = options.blobs ?? options.earlier?.blobs ?? new FileBlobStore(directory);
+    const blobs = options.serve?.(stored) ?? stored;
+    const kv = options.earlier?.kv ?? new MemoryStore();
+    const dag = new UnixFsDag(stored);
+    const transport = this.network.create({ peerId });
+    const service = new FileService({
+      blobs,
+      dag,
+      kv,
+      cipher: fileCipher,
+      ledger: this.ledger.viewOf(memberId(name)),
+      transport,
+      clock: this.clock,
+      logger: silentLogger,
+      sha256: nodeSuite.sha256,
+      limits: { receiptDelayMs: 10, ...options.limits },
+    });
+    await blobs.open();
+    await kv.open();
+    service.register();
+    await transport.start();
+    await service.start();
+    const node = { name, service, transport, blobs: stored, kv, dag, directory };
+    this.nodes.push(node);
+    return node;
+  }
+
+  connect(a: FileNode, b: FileNode): void {
+    a.transport.keepConnected(b.transport.peerId, b.transport.addresses());
+  }
+
+  connectAll(...nodes: readonly FileNode[]): void {
+    for (const a of nodes) for (const b of nodes) if (a.name < b.name) this.connect(a, b);
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) {
+      await node.service.stop();
+      await node.transport.stop();
+    }
+  }
+
+  /** Lets waiting receipts go out, until every node's copy is signed for. */
+  async settled(phase: PhaseId, cid: string, copies: number): Promise<void> {
+    const { service } = this.nodes[0]!;
+    await until(() => {
+      this.clock.advance(10);
+      return service.status(phase, cid)?.copies === copies;
+    });
+  }
+}
+
+export const NO_COMMITMENT = '0'.repeat(64) as Hash;
