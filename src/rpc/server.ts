@@ -11,7 +11,7 @@ import { Dispatcher, type SignedRequestCheck } from './dispatcher.ts';
 import { failure, failureOfThrown, RpcFailure } from './errors.ts';
 import { type FileRoutesApi, registerFileRoutes } from './file-routes.ts';
 import { bearerToken, checkHostAndOrigin, SUBPROTOCOL } from './guard.ts';
-import { registerHealthRoutes } from './health-routes.ts';
+import { collectNodeGauges, registerHealthRoutes } from './health-routes.ts';
 import { RPC_LIMITS, type RpcLimits } from './limits.ts';
 import type { Caller, RpcMethod } from './method.ts';
 import type { MetricsRegistry } from './metrics.ts';
@@ -71,6 +71,7 @@ export class RpcServer implements Service {
     const { clock } = options;
     this.limits = { ...RPC_LIMITS, ...options.limits };
     this.bodies = new BodyBudget(this.limits);
+    collectNodeGauges(options.node, options.metrics);
     this.isToken = tokenCheck(options.token);
     const throttle = (perSecond: number, burst: number) =>
       new Throttle({
