@@ -16,7 +16,7 @@ export interface ProtocolOptions {
   readonly frameBytesMax: number;
   /** Bytes that may wait in the outbox of one peer; a send beyond is refused. */
   readonly outboxBytesMax: number;
-  /** Requests of one peer that may be answered at the same time; more wait, the stream is paused. */
+  /** Requests of one peer that may be answered at the same time; as many again wait here, more wait at the peer. */
   readonly requestsInFlightMax: number;
 }
 
@@ -26,7 +26,7 @@ export interface ProtocolHandler {
   /**
    * Answers a request; a Reject reaches the requester as code and detail. The code `undecodable` also closes the connection
    * for a while (SCENARIOS 93). An OperatingError is answered as `unavailable`; anything else thrown stops the process. Do
-   * not wait for a request of your own to the same peer and protocol: a paused stream would hold back its answer.
+   * not wait here for a request of your own to the same peer and protocol: both sides could wait for each other.
    */
   request?(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject>;
 }

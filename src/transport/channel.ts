@@ -7,6 +7,7 @@ import type { PeerId, ProtocolHandler, ProtocolOptions } from '../ports/transpor
 import { decodeReject, encodeReject, FRAME_KINDS, type Frame, FrameParser } from './frame.ts';
 import type { LinkLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
+import { Requester } from './requester.ts';
 
 export interface Protocol {
   readonly options: ProtocolOptions;
@@ -21,31 +22,41 @@ export interface ChannelOwner {
   lost(reason: string): void;
 }
 
-type Settle = (answer: Uint8Array | Reject | OperatingError) => void;
-
-const REQUEST_ID_MAX = 0xffff_ffff;
+/** Requests that a peer may have on the way, for each one that is answered at the same time: the next wait close by. */
+const REQUESTS_AHEAD = 2;
 
 /** One protocol with one peer over one long-lived stream that both sides use. */
 export class Channel {
   private readonly parser: FrameParser;
   private readonly outbox: Outbox;
-  private readonly pending = new Map<number, Settle>();
+  private readonly requester: Requester;
   private stream: Stream | null = null;
-  private nextId = 1;
   private answering = 0;
+  /** Requests that came while as many as allowed were being answered. */
+  private parked: Frame[] = [];
+  /** For each answer in the outbox, the value of `outbox.pushed` behind it. */
+  private answerEnds: number[] = [];
   private paused = false;
+  private resuming = false;
   private closed = false;
 
   constructor(
     private readonly owner: ChannelOwner,
     private readonly protocol: Protocol,
-    private readonly limits: LinkLimits,
-    private readonly clock: Clock,
+    limits: LinkLimits,
+    clock: Clock,
     private readonly logger: Logger,
   ) {
     const { frameBytesMax, outboxBytesMax } = protocol.options;
     this.parser = new FrameParser(frameBytesMax);
-    this.outbox = new Outbox(outboxBytesMax, limits.flushBytesMax, () => this.resumeReading());
+    this.outbox = new Outbox(outboxBytesMax, limits.flushBytesMax, () => this.onFlushed());
+    const onTheWayMax = protocol.options.requestsInFlightMax * REQUESTS_AHEAD;
+    const pendingMax = limits.pendingRequestsMax;
+    this.requester = new Requester(this.name, this.outbox, clock, {
+      onTheWayMax,
+      pendingMax,
+      outboxBytesMax,
+    });
   }
 
   get attached(): boolean {
@@ -54,7 +65,9 @@ export class Channel {
 
   attach(stream: Stream): void {
     this.stream = stream;
-    stream.addEventListener('close', () => this.owner.lost('stream_closed'));
+    stream.addEventListener('close', ({ error }) => {
+      this.owner.lost(error === undefined ? 'stream_closed' : `stream_closed: ${error.message}`);
+    });
     stream.addEventListener('remoteCloseWrite', () => this.owner.lost('stream_closed'));
     this.outbox.attach(stream);
   }
@@ -73,40 +86,18 @@ export class Channel {
     payload: Uint8Array,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<Uint8Array | Reject> {
-    return new Promise((resolve, fail) => {
-      if (!this.fits(payload)) return fail(new OperatingError('frame_too_large', this.name()));
-      const id = this.nextId;
-      if (this.pending.size >= this.limits.pendingRequestsMax) {
-        return fail(new OperatingError('outbox_full', `too many requests wait: ${this.name()}`));
-      }
-      if (!this.outbox.offer(FRAME_KINDS.request, id, payload)) {
-        return fail(new OperatingError('outbox_full', `${this.outbox.bytes} bytes wait: ${this.name()}`));
-      }
-      this.nextId = id === REQUEST_ID_MAX ? 1 : id + 1;
-      const settle: Settle = answer => {
-        this.pending.delete(id);
-        timer.cancel();
-        options.signal?.removeEventListener('abort', aborted);
-        if (answer instanceof OperatingError) fail(answer);
-        else resolve(answer);
-      };
-      const aborted = () =>
-        settle(new OperatingError('aborted', `the request was abandoned: ${this.name()}`));
-      const late = `no answer within ${options.timeoutMs} ms: ${this.name()}`;
-      const timer = this.clock.setTimer(options.timeoutMs, () => settle(new OperatingError('timeout', late)));
-      this.pending.set(id, settle);
-      if (options.signal?.aborted) aborted();
-      else options.signal?.addEventListener('abort', aborted);
-    });
+    if (this.fits(payload)) return this.requester.request(payload, options);
+    return Promise.reject(new OperatingError('frame_too_large', this.name));
   }
 
   close(error: OperatingError): void {
     this.closed = true;
+    this.parked = [];
     this.outbox.close();
-    for (const settle of [...this.pending.values()]) settle(error);
+    this.requester.close(error);
   }
 
-  private name(): string {
+  private get name(): string {
     return `${this.protocol.options.id} with ${this.owner.peer}`;
   }
 
@@ -124,7 +115,7 @@ export class Channel {
     this.owner.touched();
     if (event.data instanceof Uint8Array) this.parser.push(event.data);
     else for (const chunk of event.data) this.parser.push(chunk);
-    this.readFrames();
+    if (!this.resuming) this.readFrames();
   }
 
   private readFrames(): void {
@@ -142,8 +133,16 @@ export class Channel {
     if (!this.closed && this.parser.fault !== null) this.owner.penalise(this.parser.fault);
   }
 
+  /** A peer that keeps to the limit (`Requester`) never gets here, so two peers cannot stop each other for good. */
   private busy(): boolean {
-    return this.answering >= this.protocol.options.requestsInFlightMax || this.outbox.full;
+    const open = this.answering + this.parked.length + this.answerEnds.length;
+    return open >= this.protocol.options.requestsInFlightMax * REQUESTS_AHEAD;
+  }
+
+  private onFlushed(): void {
+    const left = this.outbox.pushed - this.outbox.bytes;
+    this.answerEnds = this.answerEnds.filter(end => end > left);
+    this.resumeReading();
   }
 
   private pauseReading(): void {
@@ -156,7 +155,12 @@ export class Channel {
     if (!this.paused || this.closed || this.busy()) return;
     this.paused = false;
     this.readFrames();
-    if (!this.paused && !this.closed && this.stream?.readStatus === 'paused') this.stream.resume();
+    if (this.paused || this.closed || this.stream?.readStatus !== 'paused') return;
+    // `resume` delivers what has piled up and then opens the window, also when it was paused again meanwhile.
+    this.resuming = true;
+    this.stream.resume();
+    this.resuming = false;
+    this.readFrames();
   }
 
   private handle(frame: Frame): void {
@@ -164,14 +168,23 @@ export class Channel {
       const refused = this.protocol.handler.message?.(this.owner.peer, frame.payload) ?? null;
       if (refused?.peer === 'penalise') this.owner.penalise(`${refused.reject}: ${refused.detail}`);
     } else if (frame.kind === FRAME_KINDS.request) {
-      this.answering += 1;
-      void this.answer(frame);
+      this.parked.push(frame);
+      this.startAnswers();
     } else if (frame.kind === FRAME_KINDS.response) {
-      this.pending.get(frame.id)?.(frame.payload);
+      this.requester.answered(frame.id, frame.payload);
     } else if (frame.kind === FRAME_KINDS.reject) {
-      this.pending.get(frame.id)?.(decodeReject(frame.payload));
+      this.requester.answered(frame.id, decodeReject(frame.payload));
     } else {
       this.owner.penalise(`a frame of kind ${frame.kind} on a protocol stream`);
+    }
+  }
+
+  private startAnswers(): void {
+    while (this.answering < this.protocol.options.requestsInFlightMax) {
+      const frame = this.parked.shift();
+      if (frame === undefined) return;
+      this.answering += 1;
+      void this.answer(frame);
     }
   }
 
@@ -179,19 +192,14 @@ export class Channel {
     const answer = await this.ask(frame.payload);
     this.answering -= 1;
     if (this.closed) return;
-    const { frameBytesMax } = this.protocol.options;
     if (isReject(answer)) this.outbox.push(FRAME_KINDS.reject, frame.id, encodeReject(answer));
-    else if (answer.length <= frameBytesMax) this.outbox.push(FRAME_KINDS.response, frame.id, answer);
-    else
-      this.outbox.push(
-        FRAME_KINDS.reject,
-        frame.id,
-        encodeReject(reject('answer_too_large', `${answer.length} bytes`, 'ignore')),
-      );
+    else this.outbox.push(FRAME_KINDS.response, frame.id, answer);
+    this.answerEnds.push(this.outbox.pushed);
     if (isReject(answer) && answer.reject === 'undecodable') {
       // Two turns later, so that the answer leaves before the link is closed.
       setImmediate(() => setImmediate(() => this.owner.penalise(`undecodable: ${answer.detail}`)));
     }
+    this.startAnswers();
     this.resumeReading();
   }
 
@@ -200,7 +208,9 @@ export class Channel {
     if (handler.request === undefined)
       return reject('unsupported', `${options.id} takes no requests`, 'ignore');
     try {
-      return await handler.request(this.owner.peer, payload);
+      const answer = await handler.request(this.owner.peer, payload);
+      if (isReject(answer) || answer.length <= options.frameBytesMax) return answer;
+      return reject('answer_too_large', `${answer.length} bytes, at most ${options.frameBytesMax}`, 'ignore');
     } catch (error) {
       // Anything else is a broken invariant and stops the process.
       if (!(error instanceof OperatingError)) throw error;

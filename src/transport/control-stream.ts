@@ -50,7 +50,7 @@ export class ControlStream {
 
   /** A sign of life; left out while the last one has not left, so that a stalled peer costs no memory. */
   beat(): void {
-    if (!this.stream.writableNeedsDrain) this.send(FRAME_KINDS.beat, EMPTY);
+    if (this.stream.writeBufferLength === 0) this.send(FRAME_KINDS.beat, EMPTY);
   }
 
   abort(reason: string): void {

@@ -8,6 +8,8 @@ import { FRAME_HEADER_BYTES, type FrameKind, frameHeader } from './frame.ts';
 export class Outbox {
   /** Bytes that the stream has not taken yet, headers included. */
   bytes = 0;
+  /** Bytes that were ever queued; `pushed - bytes` have left. */
+  pushed = 0;
   private pieces: Uint8Array[] = [];
   /** Bytes of the first piece that have left. */
   private offset = 0;
@@ -21,13 +23,11 @@ export class Outbox {
     private readonly flushed: () => void,
   ) {}
 
-  get full(): boolean {
-    return this.bytes >= this.bytesMax;
-  }
-
   attach(stream: Stream): void {
     this.stream = stream;
-    stream.addEventListener('drain', () => this.flush());
+    // Not at once: inside these events the stream may be in the middle of sending.
+    stream.addEventListener('drain', () => this.schedule());
+    stream.addEventListener('idle', () => this.schedule());
     this.schedule();
   }
 
@@ -38,12 +38,13 @@ export class Outbox {
     return true;
   }
 
-  /** Answers are not refused: the requests in flight bound them. */
+  /** Requests and answers are not refused here: their number on the way is bounded. */
   push(kind: FrameKind, id: number, payload: Uint8Array): void {
     if (this.closed) return;
     this.pieces.push(frameHeader(kind, id, payload.length));
     if (payload.length > 0) this.pieces.push(payload);
     this.bytes += FRAME_HEADER_BYTES + payload.length;
+    this.pushed += FRAME_HEADER_BYTES + payload.length;
     this.schedule();
   }
 
@@ -55,7 +56,7 @@ export class Outbox {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.stream === null) return;
+    if (this.scheduled || this.stream === null || this.bytes === 0) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -65,11 +66,18 @@ export class Outbox {
 
   private flush(): void {
     const before = this.bytes;
-    // `onDrain()` of libp2p resolves at once for ever after its first use, so the stream's own flags decide.
-    while (this.bytes > 0 && this.stream?.writeStatus === 'writable' && !this.stream.writableNeedsDrain) {
+    while (this.bytes > 0 && this.stream !== null && this.takesMore(this.stream))
       this.stream.send(this.cut());
-    }
     if (this.bytes < before) this.flushed();
+  }
+
+  /**
+   * `onDrain()` of libp2p resolves at once for ever after its first use, so the stream's own flags decide. Its buffer counts
+   * too: the muxer's drain clears the flag of a stream whose window is still closed.
+   */
+  private takesMore(stream: Stream): boolean {
+    const { writeStatus, writableNeedsDrain, writeBufferLength } = stream;
+    return writeStatus === 'writable' && !writableNeedsDrain && writeBufferLength < this.flushBytesMax;
   }
 
   private cut(): Uint8Array {
