@@ -230,6 +230,7 @@ describe('the local store of files', () => {
       await putCiphertext(node, key, whole.subarray(0, 3 * segment)),
       await putCiphertext(node, key, whole.subarray(0, 3 * segment), whole.length),
       await putCiphertext(node, key, whole, whole.length - 1),
+      await putCiphertext(node, key, whole, whole.length + 1),
       await putCiphertext(node, key, whole.subarray(0, whole.length - 1)),
       await putCiphertext(node, key, swapped),
       await putCiphertext(node, key, changed),

@@ -92,6 +92,25 @@ describe('replication of files', () => {
     expect(new Set(signed).size).toBe(40);
   });
 
+  it('keeps a copy on each node of a member and signs once for all of them', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const first = await world.node('bob-1', { member: 'bob' });
+    world.connect(ann, first);
+    const file = await put(ann, 1);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    const submissions = world.ledger.submissions.length;
+    const second = await world.node('bob-2', { member: 'bob' });
+    world.connect(first, second);
+    await until(() => isWhole(second, phase, file.cid));
+    const last = await put(ann, 1, 2);
+    world.ledger.record(phase, 'ann', last);
+    await world.settled(phase, last.cid, 2);
+    const later = world.ledger.submissions.slice(submissions).flatMap(({ receipts }) => receipts);
+    expect(later.filter(receipt => receipt.cid === file.cid)).toEqual([]);
+  });
+
   it('copies to as many nodes as the policy wants and to no others', async () => {
     const names = ['ann', 'bob', 'cem', 'dee'];
     const phase = world.ledger.addPhase('p', names, 2);

@@ -171,6 +171,8 @@ export interface FileNode {
 }
 
 export interface NodeOptions {
+  /** The member that the node belongs to; its own name when not given. */
+  readonly member?: string;
   readonly limits?: Partial<FilesLimits>;
   readonly blobs?: BlobStore;
   /** Stores of an earlier life. */
@@ -190,7 +192,8 @@ export class World {
 
   async node(name: string, options: NodeOptions = {}): Promise<FileNode> {
     const peerId = `peer-${name}`;
-    this.ledger.peers.set(peerId, memberId(name));
+    const member = memberId(options.member ?? name);
+    this.ledger.peers.set(peerId, member);
     const directory = options.earlier?.directory ?? join(this.root, `${name}-${this.nodes.length}`);
     const stored = options.blobs ?? options.earlier?.blobs ?? new FileBlobStore(directory);
     const blobs = options.serve?.(stored) ?? stored;
@@ -202,7 +205,7 @@ export class World {
       dag,
       kv,
       cipher: fileCipher,
-      ledger: this.ledger.viewOf(memberId(name)),
+      ledger: this.ledger.viewOf(member),
       transport,
       clock: this.clock,
       logger: silentLogger,

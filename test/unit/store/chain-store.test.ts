@@ -124,6 +124,19 @@ describe('KvChainStore', () => {
     expect(await countKeys(kv, 'ahead')).toBe(0);
   });
 
+  it('keeps a body whose block comes at the last moment', async () => {
+    const kv = await memoryStore();
+    const store = new KvChainStore(kv, { replayWindowBlocks: () => 2 });
+    const chain = new SampleChain();
+    await commitTo(store, chain.next());
+    await store.putTransactions([{ id: hashOf('t'), bytes: utf8('body of t') }]);
+    await commitTo(store, chain.next());
+    await commitTo(store, chain.next());
+    await commitTo(store, chain.next({ transactions: ['t'] }));
+    expect(new KvChainStore(kv).transaction(hashOf('t'))).toEqual(utf8('body of t'));
+    expect(await countKeys(kv, 'ahead')).toBe(0);
+  });
+
   it('shows the old block whole until the new one is whole', async () => {
     const kv = await memoryStore();
     let release = () => {};

@@ -8,17 +8,21 @@ export type DiskStep = 'write' | 'sync' | 'rename' | 'syncDirectory' | 'create';
 
 /**
  * The real disk with a fault at the n-th step. A failing write leaves a prefix behind, as a full disk does.
- * After the fault nothing works any more: the process is taken for dead.
+ * After the fault nothing works any more, as if the process were dead, unless the disk `recovers`.
  */
 export class FailingDisk implements FileOperations {
   readonly steps: DiskStep[] = [];
 
-  constructor(private readonly failAt: number) {}
+  constructor(
+    private readonly failAt: number,
+    private readonly after: 'dead' | 'recovers' = 'dead',
+  ) {}
 
   /** @returns true when this step is to fail */
   private count(step: DiskStep): boolean {
     this.steps.push(step);
-    return this.steps.length > this.failAt;
+    const passed = this.steps.length - this.failAt;
+    return this.after === 'dead' ? passed > 0 : passed === 1;
   }
 
   private check(step: DiskStep): void {

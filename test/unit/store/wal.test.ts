@@ -25,7 +25,13 @@ walContract('FileWal', () => {
   return () => new FileWal(path);
 });
 
-const RECORDS = [utf8('pre-prepare 1'), utf8(''), new Uint8Array(700).fill(0), utf8('commit 1')];
+const RECORDS = [
+  utf8('pre-prepare 1'),
+  utf8(''),
+  new Uint8Array(600),
+  new Uint8Array(700).fill(9),
+  utf8('commit 1'),
+];
 
 async function sampleFile(): Promise<{ path: string; bytes: Uint8Array; ends: number[] }> {
   const path = newPath();
@@ -63,9 +69,9 @@ describe('FileWal', () => {
     const { bytes, ends } = await sampleFile();
     const torn = concatBytes(bytes.subarray(0, ends[2]), new Uint8Array(1000));
     expect(scanWal(torn)).toMatchObject({ validBytes: ends[2], corruptAt: null });
-    const long = encodeWalRecord(new Uint8Array(2000).fill(7));
+    const long = encodeWalRecord(new Uint8Array(3000).fill(7));
     const file = concatBytes(bytes, long);
-    file.fill(0, 1024);
+    file.fill(0, 2048);
     expect(scanWal(file)).toMatchObject({ validBytes: ends.at(-1), corruptAt: null });
   });
 
@@ -143,12 +149,17 @@ describe('FileWal', () => {
     }
   });
 
-  it('[67] rejects every append that shared the failed flush', async () => {
-    const wal = new FileWal(newPath(), new FailingDisk(6));
+  it('[67] rejects every call that waited for the failed flush, and every later one', async () => {
+    const wal = new FileWal(newPath(), new FailingDisk(6, 'recovers'));
     await wal.open();
-    await wal.append([utf8('a')]).catch(() => {});
-    const calls = await Promise.allSettled([wal.append([utf8('b')]), wal.append([utf8('c')])]);
-    expect(calls.map(call => call.status)).toEqual(['rejected', 'rejected']);
+    const calls = await Promise.allSettled([
+      wal.append([utf8('b')]),
+      wal.rewrite([]),
+      wal.append([utf8('c')]),
+    ]);
+    expect(calls.map(call => call.status)).toEqual(['rejected', 'rejected', 'rejected']);
+    // the disk works again, but nobody knows what the failed flush left
+    await expect(wal.append([utf8('d')])).rejects.toMatchObject({ code: 'wal_failed' });
     await wal.close();
   });
 });
