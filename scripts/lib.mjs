@@ -56,8 +56,9 @@ export function install() {
   requireNode();
   once('install', ['package.json', 'package-lock.json'], 'node_modules/typescript', () => {
     console.error('phaseline: installing packages (once)');
+    // Not `ci`: a registry may lack a tool's binary package for another platform, which `ci` takes for a broken lock file.
     const npm = process.env.npm_execpath;
-    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
     if (npm?.endsWith('.js'))
       execFileSync(process.execPath, [npm, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
     else execFileSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2] });

@@ -31,6 +31,8 @@ const nodeConfigSchema = z.strictObject({
   role: z.enum(['consensus', 'participant', 'manager']),
   /** Validator name of a consensus node, member id of the others. */
   name,
+  /** What people read on a member's card; the member id where there is none. */
+  displayName: z.string().min(1).max(128).optional(),
   network: z.strictObject({
     listen: z.array(z.string().startsWith('/')).min(1).max(8),
     /** Consensus nodes and where they listen. */

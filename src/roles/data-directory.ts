@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { type DataPaths, dataPaths, formatNodeConfig, type NodeConfig } from '../config/node-config.ts';
 import { readPassphrase } from '../config/passphrase.ts';
 import { assertDefined } from '../core/base/assert.ts';
@@ -67,7 +67,6 @@ async function exists(path: string): Promise<boolean> {
 export async function createDataDirectory(
   dir: string,
   config: NodeConfig,
-  displayName: string,
   passphrase: string,
 ): Promise<PublicIdentity> {
   const paths = dataPaths(dir);
@@ -82,16 +81,17 @@ export async function createDataDirectory(
   const keys = newKeys(config.role);
   await createKeystore(paths.keystore, passphrase, keys);
   await writeConfig(dir, config);
-  return publicIdentity(config.role, config.name, displayName, keys);
+  return publicIdentity(config.role, config.name, config.displayName ?? config.name, keys);
 }
 
 export async function writeConfig(dir: string, config: NodeConfig): Promise<void> {
   await writeFile(dataPaths(dir).config, formatNodeConfig(config), { mode: 0o600 });
 }
 
-/** A file that only this user may read; its content is on disk when the promise resolves. */
+/** A file that only this user may read; it appears whole, and is on disk when the promise resolves. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'w', 0o600);
+  const temporary = `${path}.${process.pid}`;
+  const handle = await open(temporary, 'w', 0o600);
   try {
     await handle.chmod(0o600);
     await handle.writeFile(text);
@@ -99,4 +99,5 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   } finally {
     await handle.close();
   }
+  await rename(temporary, path);
 }

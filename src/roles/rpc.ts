@@ -29,14 +29,6 @@ export async function createRpcServer(
   parts: RpcParts,
 ): Promise<RpcServer> {
   const metrics = createMetrics({ node: config.name });
-  metrics.onCollect(({ gauge }) => {
-    const { head, notReady, peers } = parts.node.status();
-    gauge('phaseline_ready', notReady.length === 0 ? 1 : 0);
-    gauge('phaseline_peers_connected', peers.filter(peer => peer.connected).length);
-    if (head === null) return;
-    gauge('phaseline_head_height', head.height);
-    gauge('phaseline_head_time_seconds', head.timeMs / 1000);
-  });
   return new RpcServer({
     ...config.rpc,
     ...parts,

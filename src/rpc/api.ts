@@ -232,12 +232,11 @@ export interface FileStatus {
   readonly copiesTarget: number;
   readonly copiesMinimum: number;
   /** What this node itself has. */
-  readonly local: {
-    readonly blocks: number;
-    readonly blocksTotal: number | null;
-    readonly complete: boolean;
-  };
-  readonly purged: boolean;
+  readonly local: 'none' | 'partial' | 'whole';
+  /** Members that should hold the file and have not signed for it. */
+  readonly missing: readonly MemberId[];
+  /** Why this node has no whole copy although it should; null when there is nothing to say. */
+  readonly reason: string | null;
 }
 
 export interface FileApi {
@@ -259,7 +258,7 @@ export interface FileApi {
     phase: PhaseId,
     cid: string,
     signal: AbortSignal,
-  ): Promise<{ readonly blocksFetched: number; readonly blocksMissing: number } | Reject>;
+  ): Promise<{ readonly whole: boolean; readonly reason: string | null } | Reject>;
 }
 
 export interface HandoverApi {

@@ -79,11 +79,12 @@ async function init(options: InitOptions, io: Io): Promise<void> {
   const config = {
     role: options.role,
     name: options.name,
+    ...(options.displayName === undefined ? {} : { displayName: options.displayName }),
     network: { listen: [options.listen], peers: options.peer.map(peer => ({ ...peer })) },
     rpc: { host: '127.0.0.1', port: options.rpcPort, portTries: 0, allowedHosts: [], allowedOrigins: [] },
     log: { level: 'info' as const },
   };
-  const identity = await createDataDirectory(dir, config, options.displayName ?? options.name, passphrase);
+  const identity = await createDataDirectory(dir, config, passphrase);
   if (genesis !== null) await writeFile(dataPaths(dir).genesis, formatGenesis(genesis), { mode: 0o600 });
   io.out(JSON.stringify(identityDocument(identity), null, 2));
   io.err(
@@ -96,7 +97,9 @@ async function identity(dir: string, io: Io): Promise<void> {
   const keys = await openKeys(dataPaths(resolve(io.directory, dir)));
   io.out(
     JSON.stringify(
-      identityDocument(await publicIdentity(config.role, config.name, config.name, keys)),
+      identityDocument(
+        await publicIdentity(config.role, config.name, config.displayName ?? config.name, keys),
+      ),
       null,
       2,
     ),

@@ -11,11 +11,9 @@ export interface FileStatusAnswer {
   readonly copies: number;
   readonly copiesTarget: number;
   readonly holders: readonly { readonly member: string }[];
-  readonly local: {
-    readonly blocks: number;
-    readonly blocksTotal: number | null;
-    readonly complete: boolean;
-  };
+  readonly local: string;
+  readonly missing: readonly string[];
+  readonly reason: string | null;
 }
 
 interface GetAnswer {
@@ -42,7 +40,7 @@ async function status(
       entry.file.bytes,
       `${entry.copies} of ${entry.copiesTarget}`,
       entry.holders.map(holder => holder.member).join(', '),
-      entry.local.complete ? 'whole' : `${entry.local.blocks} of ${entry.local.blocksTotal ?? '?'} blocks`,
+      entry.reason === null ? entry.local : `${entry.local}: ${entry.reason}`,
       entry.file.cid,
     ]),
   });
@@ -112,14 +110,14 @@ export function addFileCommands(program: Command, io: Io): void {
     .requiredOption(...phase)
     .action(async (cid: string, options: { phase: string }, command: Command) => {
       const session = await openSession(io, command, null);
-      const answer = await session.call<{ blocksFetched: number; blocksMissing: number }>('file_repair', {
+      const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', {
         phase: options.phase,
         cid,
       });
       session.show(answer, {
         pairs: [
-          ['blocks fetched', answer.blocksFetched],
-          ['blocks missing', answer.blocksMissing],
+          ['copy here', answer.whole ? 'whole' : 'not whole'],
+          ['reason', answer.reason ?? ''],
         ],
       });
     });

@@ -133,6 +133,7 @@ export class DevNetwork {
     const configOf = (index: number, peers: NodeConfig['network']['peers']): NodeConfig => ({
       role: plan[index]!.role,
       name: plan[index]!.name as MemberId,
+      displayName: displayNameOf(plan[index]!.name),
       network: { listen: [addressOf(index)], peers },
       rpc: { host: '127.0.0.1', port: ports[index]!, portTries: 20, allowedHosts: [], allowedOrigins: [] },
       log: { level: 'info' },
@@ -160,7 +161,7 @@ export class DevNetwork {
   /** The passphrase lies beside the keystore: a devnet must start unattended. */
   private async createNode(dir: string, config: NodeConfig, passphrase: string) {
     await rm(dir, { recursive: true, force: true });
-    const identity = await createDataDirectory(dir, config, displayNameOf(config.name), passphrase);
+    const identity = await createDataDirectory(dir, config, passphrase);
     await writePrivateFile(dataPaths(dir).passphrase, `${passphrase}\n`);
     return identity;
   }

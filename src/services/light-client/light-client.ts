@@ -12,6 +12,7 @@ import { genesisBlock } from '../../core/ledger/genesis.ts';
 import { checkFreshHead, type FreshHeadStatement } from '../../core/light/fresh-head.ts';
 import type { LogItem as RawItem } from '../../core/light/log-update.ts';
 import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
+import { EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
 import type { Genesis, PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { SignedTransaction } from '../../core/types/transaction.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -20,8 +21,8 @@ import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { RandomBytes } from '../../ports/random.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import { LIGHT_WIRE_LIMITS, lightFrameCodec } from '../../wire/light.ts';
-import type { MemberPeer } from '../../wire/light-answer.ts';
+import { LIGHT_WIRE_LIMITS, type LightRequest, lightFrameCodec } from '../../wire/light.ts';
+import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
 import type { HeldRange, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
 import type { HeldLog } from './held-log.ts';
@@ -203,6 +204,11 @@ export class LightClient implements LedgerAccess, Service {
     return log === undefined ? null : { from: log.from, to: log.to, ended: log.ended };
   }
 
+  /** Of the leaves [0, held.to): with it a log's root is known. Empty when nothing is held. */
+  frontierOf(logId: LogId): Frontier {
+    return this.syncer?.logs.get(logId)?.frontier ?? EMPTY_FRONTIER;
+  }
+
   async items(logId: LogId, from: number, to: number): Promise<readonly LogItem[]> {
     const held = this.held(logId);
     return held === null ? [] : this.store.items(logId, from, Math.min(to, held.to));
@@ -260,6 +266,34 @@ export class LightClient implements LedgerAccess, Service {
       if (!isReject(answer) && answer.kind === 'fresh') statements.push(answer.statement);
     });
     return checkFreshHead(this.config.suite, this.trust(), nonce, statements);
+  }
+
+  /**
+   * The answer of the first source that gives one, unverified: the caller checks it.
+   * @throws OperatingError `no_source` when none answers
+   */
+  async askAny(request: LightRequest): Promise<LightAnswer | Reject> {
+    let refusal: Reject | null = null;
+    for (const peer of this.sources.usable()) {
+      try {
+        const answer = await this.askPeer(peer, request);
+        if (!isReject(answer)) return answer;
+        refusal = answer;
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+      }
+    }
+    if (refusal !== null) return refusal;
+    throw new OperatingError(
+      'no_source',
+      'no consensus node can be reached',
+      'phaseline status shows the connections.',
+    );
+  }
+
+  /** One peer's answer, unverified. */
+  askPeer(peer: PeerId, request: LightRequest): Promise<LightAnswer | Reject> {
+    return this.sources.ask(peer, request, this.stopping.signal);
   }
 
   private async askAll(ask: (peer: PeerId) => Promise<void>): Promise<void> {

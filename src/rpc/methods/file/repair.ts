@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FileApi, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
-import { cidSchema, count, phaseNameSchema } from '../../schemas.ts';
+import { cidSchema, phaseNameSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
 
 export const fileRepair = (api: FileApi & ProjectReadApi): RpcMethod =>
@@ -10,7 +10,7 @@ export const fileRepair = (api: FileApi & ProjectReadApi): RpcMethod =>
     summary: "Fetches missing or damaged blocks of a file from the phase's nodes.",
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, cid: cidSchema }),
-    result: z.object({ blocksFetched: count, blocksMissing: count }),
+    result: z.object({ whole: z.boolean(), reason: z.string().nullable() }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'purged', 'unavailable'],
     handle: ({ phase, cid }, { signal }) => api.repairFile(findPhase(api, phase).state.id, cid, signal),
   });

@@ -14,8 +14,9 @@ const fileStatusSchema = z.object({
   copiesTarget: count,
   copiesMinimum: count,
   holders: z.array(z.object({ member: z.string(), height: count })),
-  local: z.object({ blocks: count, blocksTotal: count.nullable(), complete: z.boolean() }),
-  purged: z.boolean(),
+  local: z.enum(['none', 'partial', 'whole']),
+  missing: z.array(z.string()),
+  reason: z.string().nullable(),
 });
 
 function present(status: FileStatus) {
@@ -27,8 +28,9 @@ function present(status: FileStatus) {
     copiesTarget: status.copiesTarget,
     copiesMinimum: status.copiesMinimum,
     holders: status.holders.map(holder => ({ ...holder })),
-    local: { ...status.local },
-    purged: status.purged,
+    local: status.local,
+    missing: [...status.missing],
+    reason: status.reason,
   };
 }
 

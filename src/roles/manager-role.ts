@@ -1,0 +1,41 @@
+import { systemRandom } from '../crypto/random.ts';
+import { nodeSuite } from '../crypto/suite.ts';
+import type { ManagerApi } from '../manager/api.ts';
+import { managerMethods } from '../manager/methods.ts';
+import { createSignedRequestCheck } from '../manager/signed-requests.ts';
+import { participantMethods } from '../rpc/groups.ts';
+import { systemClock } from '../system/clock.ts';
+import { createAdminApi } from './member/admin-api.ts';
+import { Hosting } from './member/hosting.ts';
+import { createMemberNode } from './member/member-node.ts';
+import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
+import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
+import { createRpcServer, failureSignal } from './rpc.ts';
+
+/** The management server: the node of a member that administers the consortium and owns projects. */
+export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
+  const { failed, fail } = failureSignal();
+  const node = await createMemberNode(input, fail);
+  const api = createParticipantApi(node, input);
+  const management: ManagerApi = {
+    member: node.member,
+    node: api,
+    data: node.light,
+    operations: node.records,
+    suite: nodeSuite,
+    random: systemRandom,
+    clock: systemClock,
+  };
+  const hosting = new Hosting(node, input.paths);
+  const rpc = await createRpcServer(input, {
+    methods: [
+      ...participantMethods({ ...api, ...createIdentityApi(node) }, createAdminApi(node)),
+      ...managerMethods(management, hosting),
+    ],
+    node: api,
+    files: api,
+    checkSigned: createSignedRequestCheck(management),
+    onFatal: fail,
+  });
+  return { service: sequence([node.service, hosting, rpc]), url: () => rpc.address().url, failed };
+}

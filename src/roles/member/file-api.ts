@@ -1,0 +1,100 @@
+import type { PhaseId } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import type { FileApi, FileStatus } from '../../rpc/api.ts';
+import type { RecordFile } from '../../services/records/payload.ts';
+import type { MemberNode } from './member-node.ts';
+import { fileView } from './record-api.ts';
+
+/** The file as the newest readable record of the phase names it, with its content key. */
+async function findFile(node: MemberNode, phase: PhaseId, cid: string): Promise<RecordFile | Reject> {
+  if ((await node.records.catchUp(phase)) === null) {
+    return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
+  }
+  let hidden: string | null = null;
+  for (const { position } of node.phaseFiles.entries(phase, cid).toReversed()) {
+    const page = await node.records.listRecords(phase, position, 1);
+    if (isReject(page)) return page;
+    for (const { content, unreadable } of page.records) {
+      const found = content?.files.find(file => file.cid === cid);
+      if (found !== undefined) return found;
+      hidden ??= unreadable;
+    }
+  }
+  if (hidden !== null) return reject('key_missing', `file ${cid}: ${hidden}`, 'ignore');
+  return reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
+}
+
+/** Bytes [offset, offset + bytes) of a verified stream. */
+async function* cut(source: AsyncIterable<Uint8Array>, range: { offset: number; bytes: number }) {
+  let at = 0;
+  const end = range.offset + range.bytes;
+  for await (const chunk of source) {
+    const from = Math.max(0, range.offset - at);
+    const to = Math.min(chunk.length, end - at);
+    if (to > from) yield chunk.subarray(from, to);
+    at += chunk.length;
+    if (at >= end) return;
+  }
+}
+
+async function status(node: MemberNode, phase: PhaseId, cid: string): Promise<FileStatus | Reject> {
+  const found = node.files.status(phase, cid);
+  if (found === null) return reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
+  const file = await findFile(node, phase, cid);
+  const { entry } = found;
+  const hidden = {
+    ...{ cid, name: '', mediaType: '', bytes: 0 },
+    ciphertextBytes: entry.ciphertextBytes,
+    keyCommitment: entry.keyCommitment,
+  };
+  const heights = node.phaseFiles.holders(phase, cid);
+  return {
+    file: isReject(file) ? hidden : fileView(file),
+    record: entry.record,
+    position: entry.position,
+    holders: found.holders.map(member => ({ member, height: heights.get(member) ?? 0 })),
+    copiesTarget: found.wanted,
+    copiesMinimum: found.minimum,
+    local: found.local,
+    missing: found.missing,
+    reason: found.fetch?.reason ?? null,
+  };
+}
+
+export function createFileApi(node: MemberNode): FileApi {
+  const { files, phaseFiles } = node;
+  return {
+    readFile: async (phase, cid, range) => {
+      const found = await findFile(node, phase, cid);
+      if (isReject(found)) return found;
+      const fault = await files.fetchFile(phase, cid);
+      if (fault !== null) return reject('no_holder', `file ${cid}: ${fault.reason}`, 'ignore');
+      const stream = files.getFile(found);
+      return { file: fileView(found), stream: range === null ? stream : cut(stream, range) };
+    },
+    fileStatus: async (phase, cid) => {
+      if ((await node.records.catchUp(phase)) === null) {
+        return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
+      }
+      const cids = cid === null ? new Set(phaseFiles.files(phase, 0).map(entry => entry.cid)) : [cid];
+      const all: FileStatus[] = [];
+      for (const one of cids) {
+        const answer = await status(node, phase, one);
+        if (isReject(answer)) return answer;
+        all.push(answer);
+      }
+      return all;
+    },
+    verifyFile: async (phase, cid) => {
+      const found = await findFile(node, phase, cid);
+      if (isReject(found)) return found;
+      const { sound, blocks, bad } = await files.verifyFile(cid);
+      const detail = sound ? `${blocks} blocks` : `missing or damaged: ${bad.join(', ')}`;
+      return [{ name: 'blocks match their CIDs', ok: sound, detail }];
+    },
+    repairFile: async (phase, cid) => {
+      const fault = await files.fetchFile(phase, cid);
+      return { whole: fault === null, reason: fault?.reason ?? null };
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { assertDefined } from '../../core/base/assert.ts';
+import type { MemberId } from '../../core/base/ids.ts';
+import type { Validator } from '../../core/types/chain.ts';
+import type { MemberCard } from '../../core/types/operation.ts';
+import { fileCipher } from '../../crypto/file-cipher.ts';
+import { p256Unsealer } from '../../crypto/hpke.ts';
+import { phaseCrypto } from '../../crypto/phase-crypto.ts';
+import { systemRandom } from '../../crypto/random.ts';
+import { p256Signer } from '../../crypto/signer.ts';
+import { nodeSuite } from '../../crypto/suite.ts';
+import type { Service } from '../../ports/lifecycle.ts';
+import type { Signer } from '../../ports/signer.ts';
+import type { Transport } from '../../ports/transport.ts';
+import { FileService } from '../../services/files/file-service.ts';
+import { LightClient } from '../../services/light-client/light-client.ts';
+import { Records } from '../../services/records/service.ts';
+import { FileBlobStore } from '../../store/file-blob-store.ts';
+import { LevelStore } from '../../store/level-store.ts';
+import { UnixFsDag } from '../../store/unixfs.ts';
+import { systemClock } from '../../system/clock.ts';
+import { createLibp2pTransport } from '../../transport/libp2p-transport.ts';
+import { publicIdentity } from '../data-directory.ts';
+import { type RoleInput, sequence } from '../node-role.ts';
+import { PeerLinks } from './peer-links.ts';
+import { PhaseFiles } from './phase-files.ts';
+
+/** Everything that a node of one member is made of; the participant's and the manager's RPC stand on it. */
+export interface MemberNode {
+  readonly member: MemberId;
+  readonly card: MemberCard;
+  readonly signer: Signer;
+  readonly transport: Transport;
+  readonly light: LightClient;
+  readonly records: Records;
+  readonly phaseFiles: PhaseFiles;
+  readonly files: FileService;
+  readonly service: Service;
+}
+
+/** Runs one task at a time; a call while it runs asks for one more run after it. */
+export function coalesced(work: () => Promise<void>, onError: (error: unknown) => void): () => void {
+  let running = false;
+  let again = false;
+  const run = async () => {
+    running = true;
+    do {
+      again = false;
+      try {
+        await work();
+      } catch (error) {
+        onError(error);
+      }
+    } while (again);
+    running = false;
+  };
+  return () => {
+    if (running) again = true;
+    else void run();
+  };
+}
+
+function validators(light: LightClient): readonly Validator[] {
+  return light.system().validatorSet.validators;
+}
+
+/** @param fail called when the node can no longer do its work */
+export async function createMemberNode(
+  input: RoleInput,
+  fail: (error: unknown) => void,
+): Promise<MemberNode> {
+  const { paths, config, genesis, keys, logger } = input;
+  const seed = assertDefined(keys.transport, 'a node has a transport key');
+  const signer = p256Signer(assertDefined(keys.signing, 'a member has a signing key'));
+  const sealing = assertDefined(keys.sealing, 'a member has a sealing key');
+  const { listen, peers } = config.network;
+  const member = config.name;
+  const identity = await publicIdentity(config.role, member, config.displayName ?? member, keys);
+  const card = assertDefined(identity.role === 'consensus' ? null : identity.card, 'a member has a card');
+  const clock = systemClock;
+  const transport = await createLibp2pTransport({ privateKeySeed: seed, listen, logger, clock });
+  const kv = new LevelStore(paths.state);
+  const blobs = new FileBlobStore(paths.files);
+  const sources = peers.map(({ peerId, addresses }) => ({ peer: peerId, addresses }));
+  const light = new LightClient({
+    ...{ genesis, member, kv, transport, clock, logger, sources },
+    suite: nodeSuite,
+    random: systemRandom,
+  });
+  const unsealers = [sealing, ...keys.retiredSealing].map(key => p256Unsealer(key));
+  const records = new Records({
+    access: light,
+    crypto: phaseCrypto,
+    suite: nodeSuite,
+    member,
+    signer,
+    unsealers,
+  });
+  const { sha256 } = nodeSuite;
+  const phaseFiles = new PhaseFiles(light, records, sha256, member, logger);
+  const dag = new UnixFsDag(blobs);
+  const fileParts = { blobs, dag, kv, transport, clock, logger, sha256 };
+  const files = new FileService({ ...fileParts, cipher: fileCipher, ledger: phaseFiles });
+  const links = new PeerLinks(light, transport, member, clock);
+  light.register();
+  files.register();
+  transport.setGate(
+    peer => validators(light).some(entry => entry.peerId === peer) || phaseFiles.memberOfPeer(peer) !== null,
+  );
+  const advance = coalesced(async () => {
+    await phaseFiles.advance();
+    await links.refresh();
+  }, fail);
+  light.onEvents({
+    head: advance,
+    updated: () => transport.recheckGate(),
+  });
+  const service = sequence([
+    { start: () => kv.open(), stop: () => kv.close() },
+    { start: () => blobs.open(), stop: () => blobs.close() },
+    { start: () => transport.start(), stop: () => transport.stop() },
+    light,
+    { start: () => phaseFiles.load(), stop: async () => {} },
+    files,
+    links,
+  ]);
+  return { member, card, signer, transport, light, records, phaseFiles, files, service };
+}

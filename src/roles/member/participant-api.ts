@@ -1,0 +1,115 @@
+import type { PhaseId } from '../../core/base/ids.ts';
+import { challengeBytes } from '../../core/codec/request.ts';
+import { logIdOf } from '../../core/codec/transaction.ts';
+import { encodeScopeState, findMember, scopeDigest } from '../../core/ledger/index.ts';
+import { frontierRoot } from '../../core/merkle/log.ts';
+import type { PhaseState } from '../../core/types/state.ts';
+import { nodeSuite } from '../../crypto/suite.ts';
+import type { HeadView, IdentityApi, NodeApi, NodeStatus, ParticipantApi, PhaseView } from '../../rpc/api.ts';
+import { systemClock } from '../../system/clock.ts';
+import type { RoleInput } from '../node-role.ts';
+import { VERSION } from '../rpc.ts';
+import { createFileApi } from './file-api.ts';
+import type { MemberNode } from './member-node.ts';
+import { createProofApi } from './proof-api.ts';
+import { createHandoverApi, createRecordApi } from './record-api.ts';
+
+const { sha256 } = nodeSuite;
+
+function headView({ light }: MemberNode): HeadView {
+  const { header, hash } = light.trust();
+  return { height: header.height, hash, timeMs: header.timeMs, transactions: null };
+}
+
+function notReady(node: MemberNode, { config }: RoleInput): string[] {
+  const { light, transport, member } = node;
+  const connected = transport.peers().filter(peer => peer.connected);
+  const sources = new Set(config.network.peers.map(({ peerId }) => peerId));
+  const reached = connected.filter(({ peer }) => sources.has(peer)).length;
+  const registered = findMember(light.system(), member);
+  if (registered?.revoked === true) return [`member "${member}" is revoked`];
+  if (reached === 0) {
+    const hint = registered === null ? `; "${member}" may not be registered yet` : '';
+    return [`none of ${sources.size} consensus nodes is connected${hint}`];
+  }
+  if (registered === null) return [`member "${member}" is not registered at the verified head`];
+  return [];
+}
+
+function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
+  const { light, transport } = node;
+  const { config, genesis } = input;
+  const startedMs = systemClock.nowMs();
+  const nameOf = (peer: string): string | null => {
+    const validator = light.system().validatorSet.validators.find(entry => entry.peerId === peer);
+    return validator?.name ?? node.phaseFiles.memberOfPeer(peer);
+  };
+  const role: NodeStatus['role'] = config.role;
+  return {
+    status: () => ({
+      role,
+      name: config.name,
+      version: VERSION,
+      chainId: light.chainId,
+      chainName: genesis.name,
+      peerId: transport.peerId,
+      addresses: transport.addresses(),
+      head: headView(node),
+      peers: transport.peers().map(({ peer, connected }) => ({ peer, name: nameOf(peer), connected })),
+      notReady: notReady(node, input),
+      startedMs,
+    }),
+    headFrom: height => (light.trust().header.height >= height ? headView(node) : null),
+    onHead: listener => {
+      let active = true;
+      light.onEvents({ head: () => active && listener() });
+      return () => {
+        active = false;
+      };
+    },
+  };
+}
+
+function phaseView({ light, records, member }: MemberNode, state: PhaseState): PhaseView {
+  const logId = logIdOf(sha256, light.chainId, 'phase', state.id);
+  const frontier = light.frontierOf(logId);
+  const inside = state.participants.some(entry => entry.member === member) || state.owner === member;
+  const digest = scopeDigest(sha256, encodeScopeState({ scope: 'phase', state }));
+  return {
+    state,
+    projectLabel: light.project(state.project)?.label ?? null,
+    entry: { size: frontier.size, root: frontierRoot(sha256, frontier), digest },
+    current: inside && light.held(logId)?.ended !== true,
+    openEpochs: records.vault.openEpochs(state.id),
+  };
+}
+
+export function createIdentityApi({ card, records, signer, light }: MemberNode): IdentityApi {
+  return {
+    card: () => ({ card, proof: records.proveCard(card, signer) }),
+    answer: nonce => signer.sign(challengeBytes(light.chainId, nonce, card)),
+  };
+}
+
+/** What a member's node answers over RPC: verified data of its own phases. */
+export function createParticipantApi(node: MemberNode, input: RoleInput): ParticipantApi {
+  const { light } = node;
+  const phase = (id: PhaseId) => {
+    const state = light.phase(id);
+    return state === null ? null : phaseView(node, state);
+  };
+  return {
+    ...createNodeApi(node, input),
+    ...createRecordApi(node),
+    ...createFileApi(node),
+    ...createHandoverApi(node),
+    ...createProofApi(node, input),
+    members: () => light.system().members,
+    member: id => findMember(light.system(), id),
+    administrators: () => light.system().administrators,
+    verifiedAt: () => light.head(),
+    projects: () => light.projects(),
+    phases: () => light.phases().map(state => phaseView(node, state)),
+    phase,
+  };
+}
