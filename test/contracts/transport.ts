@@ -248,7 +248,7 @@ function hostileTests(open: Open): void {
   it('keeps the link while both sides send and ask as much as the other takes', async () => {
     const [a, b] = await pair(open, { ...ECHO, outboxBytesMax: 4 << 20, requestsInFlightMax: 2 });
     const pump = async (from: RecordingPeer, to: RecordingPeer) => {
-      for (let sent = 0; sent < 24; ) {
+      for (let sent = 0; sent < 80; ) {
         if (from.transport.send(to.id, ECHO.id, new Uint8Array(1 << 20))) sent += 1;
         else await new Promise(resolve => setImmediate(resolve));
       }
@@ -257,7 +257,7 @@ function hostileTests(open: Open): void {
       Array.from({ length: 12 }, () => peer.ask(peer === a ? b : a, new Uint8Array(200_000))),
     );
     await Promise.all([pump(a, b), pump(b, a), ...asked]);
-    await Promise.all([a, b].map(peer => peer.until(() => peer.frames.length === 24)));
+    await Promise.all([a, b].map(peer => peer.until(() => peer.frames.length === 80)));
     expect([a.events.length, b.events.length]).toEqual([1, 1]);
   });
 

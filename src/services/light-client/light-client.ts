@@ -1,15 +1,9 @@
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
-import {
-  decodePhaseState,
-  decodeProjectState,
-  decodeSystemState,
-  STATE_KEYS,
-} from '../../core/codec/state.ts';
+import { decodeSystemState, STATE_KEYS } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { genesisBlock } from '../../core/ledger/genesis.ts';
-import { checkFreshHead, type FreshHeadStatement } from '../../core/light/fresh-head.ts';
 import type { LogItem as RawItem } from '../../core/light/log-update.ts';
 import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
 import { EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
@@ -26,6 +20,7 @@ import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
 import type { HeldRange, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
 import type { HeldLog } from './held-log.ts';
+import { Inquiries } from './inquiries.ts';
 import { LightStore, type Published } from './light-store.ts';
 import { LIGHT_CLIENT_LIMITS, type LightClientLimits } from './limits.ts';
 import { type Lie, Sources } from './sources.ts';
@@ -63,6 +58,7 @@ export class LightClient implements LedgerAccess, Service {
   private readonly limits: LightClientLimits;
   private readonly store: LightStore;
   private readonly sources: Sources;
+  private readonly inquiries: Inquiries;
   private readonly submitter: Submitter;
   private readonly listeners: LightEvents[] = [];
   private readonly stopping = new AbortController();
@@ -85,6 +81,7 @@ export class LightClient implements LedgerAccess, Service {
     this.store = new LightStore(config.kv, suite.sha256);
     const peers = new Set(config.sources.map(source => source.peer));
     this.sources = new Sources(peers, transport, clock, logger, this.limits);
+    this.inquiries = new Inquiries(this.sources, this.stopping.signal);
     const { block, diff } = genesisBlock(suite, genesis);
     const { header } = block;
     this.chainId = header.chainId;
@@ -124,7 +121,8 @@ export class LightClient implements LedgerAccess, Service {
   async start(): Promise<void> {
     const { suite, member, sources, transport } = this.config;
     const held = await this.store.logs();
-    const system = this.heldSystem(held) ?? this.first.system;
+    const systemLog = held.find(log => log.ref.scope === 'system');
+    const system = (systemLog && this.store.systemState(systemLog)) ?? this.first.system;
     const trust = this.store.trust() ?? this.first.trust;
     const published = this.store.published() ?? this.first.published;
     const events = {
@@ -182,21 +180,23 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   project(id: ProjectId): ProjectState | null {
-    return this.projectAt(logIdOf(this.config.suite.sha256, this.chainId, 'project', id));
+    const log = this.heldLog('project', id);
+    return log === null ? null : this.store.projectState(log);
   }
 
   projects(): readonly ProjectState[] {
     const logs = this.heldLogs().filter(log => log.ref.scope === 'project');
-    return logs.flatMap(log => this.projectAt(log.logId) ?? []);
+    return logs.flatMap(log => this.store.projectState(log) ?? []);
   }
 
   phase(id: PhaseId): PhaseState | null {
-    return this.phaseAt(logIdOf(this.config.suite.sha256, this.chainId, 'phase', id));
+    const log = this.heldLog('phase', id);
+    return log === null ? null : this.store.phaseState(log);
   }
 
   phases(): readonly PhaseState[] {
     const logs = this.heldLogs().filter(log => log.ref.scope === 'phase');
-    return logs.flatMap(log => this.phaseAt(log.logId) ?? []);
+    return logs.flatMap(log => this.store.phaseState(log) ?? []);
   }
 
   held(logId: LogId): (HeldRange & { readonly ended: boolean }) | null {
@@ -239,56 +239,22 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   /** Addresses of the connected nodes of members, by the word of the consensus nodes; connections prove who answers. */
-  async addressesOf(members: readonly MemberId[]): Promise<readonly MemberPeer[]> {
-    const found = new Map<PeerId, MemberPeer>();
-    const asked = members.slice(0, LIGHT_WIRE_LIMITS.membersPerQuery);
-    await this.askAll(async peer => {
-      const answer = await this.sources.ask(
-        peer,
-        { kind: 'addresses', members: asked },
-        this.stopping.signal,
-      );
-      if (isReject(answer) || answer.kind !== 'addresses') return;
-      for (const entry of answer.peers) {
-        const known = found.get(entry.peer)?.addresses ?? [];
-        found.set(entry.peer, { ...entry, addresses: [...new Set([...known, ...entry.addresses])] });
-      }
-    });
-    return [...found.values()];
+  addressesOf(members: readonly MemberId[]): Promise<readonly MemberPeer[]> {
+    return this.inquiries.addressesOf(members);
   }
 
   /** Null when f+1 validators vouch now for the highest verified head; otherwise why it may be old [76]. */
-  async checkFresh(): Promise<Reject | null> {
+  checkFresh(): Promise<Reject | null> {
     const nonce = this.config.random(LIGHT_WIRE_LIMITS.nonceBytes);
-    const statements: FreshHeadStatement[] = [];
-    await this.askAll(async peer => {
-      const answer = await this.sources.ask(peer, { kind: 'fresh', nonce }, this.stopping.signal);
-      if (!isReject(answer) && answer.kind === 'fresh') statements.push(answer.statement);
-    });
-    return checkFreshHead(this.config.suite, this.trust(), nonce, statements);
+    return this.inquiries.checkFresh(this.config.suite, this.trust(), nonce);
   }
 
   /**
    * The answer of the first source that gives one, unverified: the caller checks it.
    * @throws OperatingError `no_source` when none answers
    */
-  async askAny(request: LightRequest): Promise<LightAnswer | Reject> {
-    let refusal: Reject | null = null;
-    for (const peer of this.sources.usable()) {
-      try {
-        const answer = await this.askPeer(peer, request);
-        if (!isReject(answer)) return answer;
-        refusal = answer;
-      } catch (error) {
-        if (!(error instanceof OperatingError)) throw error;
-      }
-    }
-    if (refusal !== null) return refusal;
-    throw new OperatingError(
-      'no_source',
-      'no consensus node can be reached',
-      'phaseline status shows the connections.',
-    );
+  askAny(request: LightRequest): Promise<LightAnswer | Reject> {
+    return this.inquiries.askAny(request);
   }
 
   /** One peer's answer, unverified. */
@@ -296,41 +262,12 @@ export class LightClient implements LedgerAccess, Service {
     return this.sources.ask(peer, request, this.stopping.signal);
   }
 
-  private async askAll(ask: (peer: PeerId) => Promise<void>): Promise<void> {
-    const asking = this.sources.usable().map(async peer => {
-      try {
-        await ask(peer);
-      } catch (error) {
-        if (!(error instanceof OperatingError)) throw error;
-      }
-    });
-    await Promise.all(asking);
+  private heldLog(scope: 'project' | 'phase', id: Hash): HeldLog | null {
+    return this.syncer?.logs.get(logIdOf(this.config.suite.sha256, this.chainId, scope, id)) ?? null;
   }
 
   private heldLogs(): HeldLog[] {
     return [...(this.syncer?.logs.values() ?? [])];
-  }
-
-  private heldSystem(held: readonly HeldLog[]): SystemState | null {
-    const log = held.find(entry => entry.ref.scope === 'system');
-    const bytes = log === undefined ? null : this.store.state(log.logId);
-    const state = bytes === null ? null : decodeSystemState(bytes);
-    assert(!isReject(state), 'a stored state decodes');
-    return state;
-  }
-
-  private projectAt(logId: LogId): ProjectState | null {
-    const bytes = this.store.state(logId);
-    const state = bytes === null ? null : decodeProjectState(bytes);
-    assert(!isReject(state), 'a stored state decodes');
-    return state;
-  }
-
-  private phaseAt(logId: LogId): PhaseState | null {
-    const bytes = this.store.state(logId);
-    const state = bytes === null ? null : decodePhaseState(bytes);
-    assert(!isReject(state), 'a stored state decodes');
-    return state;
   }
 
   private onFrame(from: PeerId, bytes: Uint8Array): Reject | null {

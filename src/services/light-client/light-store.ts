@@ -4,10 +4,12 @@ import type { LogId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { decodeValidatorSet, encodeValidatorSet } from '../../core/codec/chain.ts';
 import { contentCodec } from '../../core/codec/content.ts';
+import { decodePhaseState, decodeProjectState, decodeSystemState } from '../../core/codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../../core/codec/transaction.ts';
 import type { LogItem as WireItem } from '../../core/light/log-update.ts';
 import type { Trust } from '../../core/light/trust.ts';
 import type { ValidatorSet } from '../../core/types/chain.ts';
+import type { PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { KeyValueStore, KvOperation } from '../../ports/kv.ts';
 import type { LogItem } from '../records/ports.ts';
 import {
@@ -54,6 +56,8 @@ function stored<T>(value: T | Reject, what: string): T {
 
 /** The light client's keys in its key-value store. Everything of one answer is written in one batch. */
 export class LightStore {
+  private readonly states = new Map<LogId, { readonly digest: Hash; readonly value: object }>();
+
   constructor(
     private readonly kv: KeyValueStore,
     private readonly sha256: Sha256,
@@ -83,6 +87,18 @@ export class LightStore {
 
   state(logId: LogId): Uint8Array | null {
     return this.kv.get(KEYS.state(logId));
+  }
+
+  systemState(log: HeldLog): SystemState | null {
+    return this.decodedState(log, decodeSystemState);
+  }
+
+  projectState(log: HeldLog): ProjectState | null {
+    return this.decodedState(log, decodeProjectState);
+  }
+
+  phaseState(log: HeldLog): PhaseState | null {
+    return this.decodedState(log, decodePhaseState);
   }
 
   item(logId: LogId, position: number): LogItem | null {
@@ -136,6 +152,18 @@ export class LightStore {
       { type: 'put', key: KEYS.item(logId, position), value: encodeStoredItem(item) },
       { type: 'put', key: KEYS.position(logId, id), value: text },
     ];
+  }
+
+  /** A scope's state is decoded once for each digest. */
+  private decodedState<T extends object>(log: HeldLog, decode: (bytes: Uint8Array) => T | Reject): T | null {
+    const { logId, digest } = log;
+    const known = this.states.get(logId);
+    if (known !== undefined && known.digest === digest) return known.value as T;
+    const bytes = digest === null ? null : this.state(logId);
+    if (digest === null || bytes === null) return null;
+    const value = stored(decode(bytes), 'state');
+    this.states.set(logId, { digest, value });
+    return value;
   }
 
   private decodeItem(bytes: Uint8Array): LogItem {
