@@ -1,6 +1,6 @@
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import { utf8Decode } from '../../core/base/bytes.ts';
-import type { LogId, Sha256, TransactionId } from '../../core/base/ids.ts';
+import type { Hash, LogId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { decodeValidatorSet, encodeValidatorSet } from '../../core/codec/chain.ts';
 import { contentCodec } from '../../core/codec/content.ts';
