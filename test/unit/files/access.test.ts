@@ -122,7 +122,7 @@ describe('who gets blocks', () => {
       expect(await get(bob, ann, phase, shared.cid, cid)).toEqual(refusedAs('not_in_file'));
       expect(await get(bob, ann, phase, shared.cid, shared.cid, cid)).toEqual(refusedAs('not_in_file'));
     }
-    // naming the hidden file in a record of one's own shows only what that file's readers agreed to share: the author holds it
+    // and none of the file itself under the phase that it belongs to
     expect(await get(bob, ann, secret, hidden.cid, hidden.cid)).toEqual(refusedAs('not_permitted'));
   });
 

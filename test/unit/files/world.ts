@@ -248,3 +248,24 @@ export class World {
 }
 
 export const NO_COMMITMENT = '0'.repeat(64) as Hash;
+
+/** A view of a blob store in which some reads are watched or answered otherwise. */
+export function reading(
+  blobs: BlobStore,
+  get: (cid: string, bytes: Uint8Array | null) => Uint8Array | null,
+): BlobStore {
+  return {
+    open: () => blobs.open(),
+    close: () => blobs.close(),
+    put: (cid, bytes) => blobs.put(cid, bytes),
+    get: async cid => get(cid, await blobs.get(cid)),
+    has: cid => blobs.has(cid),
+    delete: cid => blobs.delete(cid),
+    list: () => blobs.list(),
+  };
+}
+
+export const put = (node: FileNode, mebibytes = 3, seed = 1): Promise<PutResult> =>
+  node.service.putFile(chunked(patterned(mebibytes * MIB, seed)));
+export const isWhole = (node: FileNode, phase: PhaseId, cid: string) =>
+  node.service.status(phase, cid)?.local === 'whole';
