@@ -1,6 +1,7 @@
 import { faultsTolerated } from '../../src/core/quorum/quorum.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { CLEAN_LINK } from './network.ts';
+import type { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 
 export interface RunReport {
@@ -85,6 +86,22 @@ function faults(cluster: Cluster, random: Random, durationMs: number): void {
   cluster.runUntil(durationMs);
 }
 
+/** What one needs to see of a node that is stuck. */
+function describeNode({ disk, identity, engine }: SimulatedNode): string {
+  if (engine === null) return `${identity.name} down at ${disk.height}`;
+  const slots = [...engine.slots.values()].map(
+    slot =>
+      `${slot.height}:${slot.execution}${slot.proposed ? '+proposed' : ''}${slot.accepted ? '+accepted' : ''}` +
+      `${slot.preparedHere ? '+prepared' : ''}${slot.decided ? '+decided' : ''} ${slot.prepares.size}/${slot.commits.size}`,
+  );
+  return (
+    `${identity.name} height ${disk.height}/${engine.head.header.height} stable ${engine.stableHeight} ` +
+    `set ${engine.reign.set.id} seat ${engine.seat?.index} view ${engine.view} ${engine.active ? 'active' : 'waiting'} ` +
+    `pool ${engine.waiting}/${engine.buildable} build ${engine.build?.height} tickets ${engine.tickets.length} ` +
+    `committed ${disk.committedIds.size} slots [${slots.join(', ')}]`
+  );
+}
+
 function settle(cluster: Cluster, random: Random): void {
   const { schedule, checker } = cluster;
   // Up to f nodes may stay down for good; which, depends on who is faulty already and in the current set.
@@ -92,10 +109,7 @@ function settle(cluster: Cluster, random: Random): void {
   const healedMs = schedule.nowMs;
   while (!cluster.isSettled) {
     if (schedule.nowMs > healedMs + SETTLE_MS) {
-      const missing = cluster.honest.map(
-        ({ disk, identity, engine }) =>
-          `${identity.name} height ${disk.height} view ${engine?.view} ${engine?.active ? 'active' : 'waiting'} set ${engine?.reign.set.id} seat ${engine?.seat?.index} txs ${disk.committedIds.size}`,
-      );
+      const missing = cluster.honest.map(describeNode);
       checker.fail(`not settled: ${cluster.submitted.size} submitted\n${missing.join('\n')}`);
     }
     if (random.chance(0.2)) cluster.resubmit();
@@ -110,7 +124,9 @@ function idle(cluster: Cluster): void {
   cluster.runUntil(schedule.nowMs + IDLE_MS);
   const sent = network.sent;
   cluster.runUntil(schedule.nowMs + IDLE_MS);
-  if (network.sent !== sent) checker.fail(`idle, and ${network.sent - sent} messages were sent`);
+  if (network.sent === sent) return;
+  const nodes = cluster.honest.map(describeNode).join('\n');
+  checker.fail(`idle, and ${network.sent - sent} messages were sent\n${nodes}`);
 }
 
 /** One random run. Throws what was broken, with the seed and the last events. */

@@ -24,6 +24,8 @@ export const ENGINE_LIMITS = {
   messageBodyBytes: 32 * 1024 * 1024,
   /** `viewTimeoutMs` divided by this is the first delay of the resend timer. */
   resendDivisor: 4,
+  /** A node that waits for a NEW-VIEW while nothing else is unfinished asks this many times without any answer. */
+  idleResends: 8,
 } as const;
 
 /** The engine's seat in a validator set. */

@@ -214,7 +214,9 @@ function tryCommit(engine: Engine, slot: Slot, parent: Parent): void {
   if (parent.slot !== null && !parent.slot.preparedHere) return;
   const { block, hash } = slot;
   if (block === null || hash === null) return;
-  const certificate = certificateOf(engine, slot.prepares, slot.height, hash);
+  const logged = slot.preparedProof?.certificate;
+  const certificate =
+    logged?.view === engine.view ? logged : certificateOf(engine, slot.prepares, slot.height, hash);
   if (certificate === null) return;
   slot.preparedHere = true;
   slot.preparedProof = { header: block.header, certificate };

@@ -85,6 +85,7 @@ function replayVote(engine: Engine, message: ConsensusMessage<Vote>): void {
     slot.prepares.set(signed.signer, message);
     return;
   }
+  slot.preparedHere = true;
   slot.ownCommit = message;
   slot.commits.set(signed.signer, message);
 }
@@ -95,7 +96,6 @@ function replayPrepared(engine: Engine, proof: PreparedProof): void {
   const slot = slotAt(engine, header.height);
   bindSlot(engine, slot, certificate.blockHash);
   slot.preparedProof = proof;
-  slot.preparedHere = engine.active && certificate.view === engine.view;
 }
 
 function replayMessage(engine: Engine, message: ConsensusMessage): void {

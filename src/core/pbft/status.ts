@@ -59,8 +59,8 @@ function push(engine: Engine, signer: number, peer: Status): void {
 
 function isAhead(engine: Engine, peer: Status): boolean {
   return (
-    peer.view > engine.view ||
-    (peer.view === engine.view && peer.active && !engine.active) ||
+    // A view that the peer only asks for is nothing to catch up with: it says so by VIEW-CHANGE itself.
+    (peer.active && (peer.view > engine.view || (peer.view === engine.view && !engine.active))) ||
     peer.head.header.height > headHeight(engine) ||
     (peer.view === engine.view && peer.acceptedHeight > acceptedHeight(engine)) ||
     peer.stableHeight > engine.stableHeight

@@ -58,12 +58,11 @@ function viewPurpose(engine: Engine): string | null {
 /** Whether anything is unfinished here; an idle network must send nothing (SCENARIOS 4). */
 export function hasUnfinished(engine: Engine): boolean {
   return (
-    !engine.active ||
+    (!engine.active && engine.resendStreak < ENGINE_LIMITS.idleResends) ||
     (engine.waiting && engine.seat !== null) ||
     engine.hint ||
     engine.syncAhead ||
     engine.syncTarget !== null ||
-    engine.complaint !== null ||
     hasOpenSlot(engine) ||
     engine.ownCheckpoints.some(({ content }) => content.height > engine.stableHeight)
   );

@@ -84,7 +84,6 @@ export function onViewChange(engine: Engine, message: ConsensusMessage<ViewChang
     return;
   }
   keep(engine, message);
-  if (content.view > engine.view) engine.hint = true;
   startViewChange(engine, joinableView(engine));
   tryOpenView(engine);
 }
