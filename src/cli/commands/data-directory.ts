@@ -5,14 +5,7 @@ import { DEFAULT_PARAMETERS, formatGenesis, parseGenesis, readGenesis } from '..
 import { dataPaths, readNodeConfig } from '../../config/node-config.ts';
 import { toHex } from '../../core/base/bytes.ts';
 import { isMemberId, type MemberId } from '../../core/base/ids.ts';
-import {
-  createDataDirectory,
-  openKeys,
-  type PublicIdentity,
-  publicIdentity,
-} from '../../roles/data-directory.ts';
-import { runNode } from '../../roles/run-node.ts';
-import { verifyDatabase } from '../../roles/verify-database.ts';
+import type { PublicIdentity } from '../../roles/data-directory.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { type Io, show } from '../io.ts';
 import type { GlobalOptions } from '../program.ts';
@@ -27,6 +20,9 @@ interface InitOptions {
   readonly rpcPort: number;
   readonly peer: readonly { peerId: string; addresses: string[] }[];
 }
+
+/** A node's libraries take half a second to load: only the commands that are a node load them. */
+const loadDataDirectory = () => import('../../roles/data-directory.ts');
 
 function parseName(text: string): MemberId {
   if (isMemberId(text)) return text;
@@ -84,6 +80,7 @@ async function init(options: InitOptions, io: Io): Promise<void> {
     rpc: { host: '127.0.0.1', port: options.rpcPort, portTries: 0, allowedHosts: [], allowedOrigins: [] },
     log: { level: 'info' as const },
   };
+  const { createDataDirectory } = await loadDataDirectory();
   const identity = await createDataDirectory(dir, config, passphrase);
   if (genesis !== null) await writeFile(dataPaths(dir).genesis, formatGenesis(genesis), { mode: 0o600 });
   io.out(JSON.stringify(identityDocument(identity), null, 2));
@@ -94,6 +91,7 @@ async function init(options: InitOptions, io: Io): Promise<void> {
 
 async function identity(dir: string, io: Io): Promise<void> {
   const config = await readNodeConfig(resolve(io.directory, dir));
+  const { openKeys, publicIdentity } = await loadDataDirectory();
   const keys = await openKeys(dataPaths(resolve(io.directory, dir)));
   io.out(
     JSON.stringify(
@@ -176,7 +174,10 @@ export function addDataCommands(program: Command, io: Io): void {
     .command('start')
     .description('start the node of a data directory; Ctrl-C stops it in order')
     .requiredOption('--dir <dir>', 'data directory')
-    .action((options: { dir: string }) => runNode(resolve(io.directory, options.dir)));
+    .action(async (options: { dir: string }) => {
+      const { runNode } = await import('../../roles/run-node.ts');
+      await runNode(resolve(io.directory, options.dir));
+    });
 
   program
     .command('db')
@@ -186,6 +187,7 @@ export function addDataCommands(program: Command, io: Io): void {
     .requiredOption('--dir <dir>', 'data directory')
     .action(async (options: { dir: string }, command: Command) => {
       const { output } = command.optsWithGlobals<GlobalOptions>();
+      const { verifyDatabase } = await import('../../roles/verify-database.ts');
       const report = await verifyDatabase(resolve(io.directory, options.dir));
       show(io, output, report, {
         pairs: [

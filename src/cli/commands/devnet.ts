@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { NETWORK_POINTER } from '../connect.ts';
-import { runDemo } from '../devnet/demo.ts';
-import { DevNetwork, MANAGER_NAME, MEMBER_NAMES } from '../devnet/network.ts';
+import { MANAGER_NAME, MEMBER_NAMES } from '../devnet/names.ts';
+import type { DevNetwork } from '../devnet/network.ts';
 import { stopSignal } from '../devnet/stop.ts';
 import { colorsOf, formatTable, type Io } from '../io.ts';
 import { runCommand } from '../program.ts';
@@ -85,6 +85,7 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
   const dir = kept
     ? resolve(io.directory, options.dir ?? KEPT_DIR)
     : await mkdtemp(join(tmpdir(), 'phaseline-'));
+  const { DevNetwork } = await import('../devnet/network.ts');
   const network = new DevNetwork(
     { dir, consensus: options.consensus, participants: options.participants },
     line => io.err(line),
@@ -101,6 +102,7 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
       .map(node => node.name)
       .filter(name => MEMBER_NAMES.some(known => known === name));
     if (options.demo === true) {
+      const { runDemo } = await import('../devnet/demo.ts');
       await runDemo({ network, io, members, file: options.file ?? null, signal: stop.signal });
     } else {
       await registerMembers(network, io, members);

@@ -104,8 +104,7 @@ function showMembers(session: Session, members: readonly MemberAnswer[], value: 
   });
 }
 
-export function addMemberCommands(program: Command, io: Io): void {
-  const member = program.command('member').description('members of the consortium');
+function addRegistration(member: Command, io: Io): void {
   member
     .command('register')
     .description('register a member, after its node proved to hold the keys of its card')
@@ -140,6 +139,9 @@ export function addMemberCommands(program: Command, io: Io): void {
       const { signature } = await session.call<{ signature: string }>('identity_answer', { nonce });
       io.out(JSON.stringify({ nonce, signature }));
     });
+}
+
+function addReading(member: Command, io: Io): void {
   member
     .command('list')
     .description('all members')
@@ -171,6 +173,12 @@ export function addMemberCommands(program: Command, io: Io): void {
         ],
       });
     });
+}
+
+export function addMemberCommands(program: Command, io: Io): void {
+  const member = program.command('member').description('members of the consortium');
+  addRegistration(member, io);
+  addReading(member, io);
   member
     .command('revoke')
     .description('revoke a member: it may nothing any more, and its phases are frozen until a new key epoch')

@@ -36,14 +36,14 @@ interface PhaseAnswer {
   }[];
 }
 
-export function addParticipantCommands(program: Command, io: Io): void {
-  const participant = program.command('participant').description('who is in a phase');
-  const phase = ['--phase <phase>', 'label, id, start of the id, or project/phase'] as const;
+const PHASE_OPTION = ['--phase <phase>', 'label, id, start of the id, or project/phase'] as const;
+
+function addChanges(participant: Command, io: Io): void {
   participant
     .command('add')
     .description('add a member to a phase')
     .argument('<member>', 'member id')
-    .requiredOption(...phase)
+    .requiredOption(...PHASE_OPTION)
     .option('--roles <roles>', 'roles with commas between', parseRoles, ['contributor'])
     .option('--grant <grant>', 'how much of the past it may read: none, all, from:EPOCH', parseGrant, 'none')
     .action(async (member: string, options: AddOptions, command: Command) => {
@@ -55,7 +55,7 @@ export function addParticipantCommands(program: Command, io: Io): void {
     .command('remove')
     .description('remove a member from a phase; the same transaction opens a new key epoch')
     .argument('<member>', 'member id')
-    .requiredOption(...phase)
+    .requiredOption(...PHASE_OPTION)
     .action(async (member: string, options: { phase: string }, command: Command) => {
       const session = await openSession(io, command, 'manager');
       const done = await session.call<Done>('manager_participantRemove', { member, phase: options.phase });
@@ -73,7 +73,7 @@ export function addParticipantCommands(program: Command, io: Io): void {
     .description('change the roles of a participant')
     .argument('<member>', 'member id')
     .argument('<roles>', 'roles with commas between', parseRoles)
-    .requiredOption(...phase)
+    .requiredOption(...PHASE_OPTION)
     .action(async (member: string, roles: string[], options: { phase: string }, command: Command) => {
       const session = await openSession(io, command, 'manager');
       const done = await session.call<Done>('manager_participantRole', {
@@ -85,10 +85,15 @@ export function addParticipantCommands(program: Command, io: Io): void {
         text: `${member} is now ${roles.join(', ')} in "${options.phase}", from height ${done.height}`,
       });
     });
+}
+
+export function addParticipantCommands(program: Command, io: Io): void {
+  const participant = program.command('participant').description('who is in a phase');
+  addChanges(participant, io);
   participant
     .command('list')
     .description('who is and was in a phase')
-    .requiredOption(...phase)
+    .requiredOption(...PHASE_OPTION)
     .action(async (options: { phase: string }, command: Command) => {
       const session = await openSession(io, command, 'manager');
       const answer = await session.call<PhaseAnswer>('phase_get', { phase: options.phase });

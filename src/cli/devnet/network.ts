@@ -15,11 +15,10 @@ import {
   writePrivateFile,
 } from '../../roles/data-directory.ts';
 import { type DirectoryLock, lockDirectory } from '../../store/directory-lock.ts';
+import { MANAGER_NAME, MEMBER_NAMES } from './names.ts';
 import { NodeProcess } from './node-process.ts';
 import { freePorts } from './ports.ts';
 
-export const MEMBER_NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi'] as const;
-export const MANAGER_NAME = 'manager';
 const FIRST_PORT = 7701;
 const READY_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 500;
