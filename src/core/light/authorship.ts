@@ -6,9 +6,9 @@ import { OUTCOMES } from '../types/outcome.ts';
 import type { MemberKey, SystemState } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
-/** A block may use a key before it changes it, so both bounds are inclusive; execution has drawn the line inside it. */
+/** A key that a block ends holds for that whole block: `untilHeight` is the first height without it, 0 while it is open. */
 function isValidAt(key: MemberKey, height: number): boolean {
-  return key.fromHeight <= height && (key.untilHeight === 0 || height <= key.untilHeight);
+  return key.fromHeight <= height && (key.untilHeight === 0 || height < key.untilHeight);
 }
 
 /**

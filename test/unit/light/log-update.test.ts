@@ -189,7 +189,10 @@ describe('authorship', () => {
 
   it('[91] judges old leaves by the key of their height', () => {
     expect(at(3)('bob', 0)).toBeNull();
-    expect(at(5)('bob', 0)).toBeNull();
+    expect(at(4)('bob', 0)).toBeNull();
+    expect(at(4)('bob 2', 1)).toBe('key_not_valid');
+    expect(at(5)('bob', 0)).toBe('key_not_valid');
+    expect(at(5, OUTCOMES.revokedKey)('bob', 0)).toBeNull();
     expect(at(5)('bob 2', 1)).toBeNull();
     expect(at(9)('bob 2', 1)).toBeNull();
     expect(at(9)('bob', 0)).toBe('key_not_valid');
