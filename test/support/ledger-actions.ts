@@ -1,7 +1,13 @@
 import { keyholders } from '../../src/core/access/epochs.ts';
+import { sourcePlaceOf } from '../../src/core/access/handover-item.ts';
 import { utf8 } from '../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
+import { isReject, type Reject } from '../../src/core/base/reject.ts';
+import { handoverItemHash } from '../../src/core/codec/handover.ts';
+import { decodeHandoverItems } from '../../src/core/codec/operation.ts';
+import { bodyId } from '../../src/core/codec/transaction.ts';
 import { readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
+import { inclusionProof, treeRoot } from '../../src/core/merkle/log.ts';
 import {
   CUSTODY,
   type EpochOpening,
@@ -14,6 +20,7 @@ import {
 } from '../../src/core/types/operation.ts';
 import type { PhaseState, ProjectState } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
+import { nodeSuite } from '../../src/crypto/suite.ts';
 import {
   type Actor,
   bytesOf,
@@ -23,6 +30,25 @@ import {
   type TransactionOptions,
   testSigner,
 } from './ledger-kit.ts';
+
+const { sha256 } = nodeSuite;
+
+/** Where a phase's log has a record: `item` is the index in a handover's items. */
+export interface HandoverPlace {
+  readonly position: number;
+  readonly item: number | null;
+}
+
+function valid<T>(value: T | Reject): T {
+  if (isReject(value)) throw new Error(value.detail);
+  return value as T;
+}
+
+/** Of an item as it is, also of one that does not hold. */
+export function itemHash(item: HandoverItem): Hash {
+  const place = sourcePlaceOf(sha256, item);
+  return handoverItemHash(sha256, item.salt, item, isReject(place) ? [] : place.steps);
+}
 
 /**
  * Correct transactions for the current state of a test ledger. What a test wants wrong it gives as `changes`, which replace
@@ -160,13 +186,26 @@ export class Actions {
     return this.ledger.make(actor, 'fileReceipt', this.phaseLog(phase), [{ phase, receipts: [entry] }]);
   }
 
-  item(phase: PhaseId, position: number): HandoverItem {
+  /** @param received index in the handover at that position; null for a record that was written there */
+  item(phase: PhaseId, position: number, received: number | null = null): HandoverItem {
     const stored = this.ledger.leavesOf('phase', phase)[position]!;
     const { signed } = this.ledger.transactions.get(stored.transactionId)!;
     const { body, signature, batch, parts } = signed;
     const wrappedKey = { mode: 'hpke', bytes: bytesOf('resealed', 113) } as const;
+    const salt = bytesOf(`item ${phase} ${position} ${received}`, 32);
+    if (received !== null) {
+      const items = valid(decodeHandoverItems(parts[2]!.content));
+      const hashes = items.map(itemHash);
+      const { steps } = valid(sourcePlaceOf(sha256, items[received]!));
+      const path = inclusionProof(sha256, at => hashes[at]!, received, items.length);
+      const { salt: earlier } = items[received]!;
+      const proof = { leaf: stored.leaf, body, target: parts[1]!, item: received };
+      return { ...items[received]!, position, relay: { ...proof, salt: earlier, path, steps }, salt };
+    }
     return {
       position,
+      relay: null,
+      salt,
       leaf: stored.leaf,
       body,
       signature,
@@ -177,22 +216,34 @@ export class Actions {
     };
   }
 
+  /** The id of the record at a place; of none, when the handover there has no such item. */
+  private recordId(phase: PhaseId, { position, item }: HandoverPlace): Hash {
+    const { transactionId } = this.ledger.leavesOf('phase', phase)[position]!;
+    if (item === null) return transactionId;
+    const { parts } = this.ledger.transactions.get(transactionId)!.signed;
+    const received = valid(decodeHandoverItems(parts[2]!.content))[item];
+    return received === undefined ? hashOf('no such item') : bodyId(sha256, received.body);
+  }
+
   handover(
     actor: Actor,
     source: PhaseId,
     target: PhaseId,
-    positions: readonly number[],
-    changes: { items?: readonly HandoverItem[]; epoch?: number; ids?: readonly Hash[] } = {},
+    places: readonly (number | HandoverPlace)[],
+    changes: { items?: readonly HandoverItem[]; epoch?: number; ids?: readonly Hash[]; root?: Hash } = {},
   ): Transaction {
-    const leaves = this.ledger.leavesOf('phase', source);
-    const ids = changes.ids ?? positions.map(position => leaves[position]!.transactionId);
-    const records = positions.map((position, index) => ({ position, id: ids[index]! }));
-    const items = changes.items ?? positions.map(position => this.item(source, position));
+    const full = places.map(place => (typeof place === 'number' ? { position: place, item: null } : place));
+    const records = full.map((place, index) => {
+      return { ...place, id: changes.ids?.[index] ?? this.recordId(source, place) };
+    });
+    const items = changes.items ?? full.map(({ position, item }) => this.item(source, position, item));
+    const itemsRoot = changes.root ?? treeRoot(sha256, items.map(itemHash));
     const epoch = changes.epoch ?? readPhase(this.ledger.state, target)?.epochs.at(-1)?.number ?? 0;
     const scopes = [...this.phaseLog(source), ...this.phaseLog(target)];
     return this.ledger.make(actor, 'phaseHandover', scopes, [
       { phase: source, target, records },
-      { phase: target, source, epoch, items },
+      { phase: target, source, epoch, itemCount: items.length, itemsRoot },
+      items,
     ]);
   }
 

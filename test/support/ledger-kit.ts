@@ -136,7 +136,11 @@ const ENCODERS: Encoders = {
   phaseAdd: [codec.encodePhaseAddProject, codec.encodePhaseAddPhase],
   phaseOpen: [codec.encodePhaseLifecycle],
   phaseClose: [codec.encodePhaseLifecycle],
-  phaseHandover: [codec.encodePhaseHandoverSource, codec.encodePhaseHandoverTarget],
+  phaseHandover: [
+    codec.encodePhaseHandoverSource,
+    codec.encodePhaseHandoverTarget,
+    codec.encodeHandoverItems,
+  ],
   participantAdd: [codec.encodeParticipantAdd],
   participantRemove: [codec.encodeParticipantRemove],
   participantRole: [codec.encodeParticipantRole],

@@ -1,9 +1,9 @@
-import type { LogId, Sha256 } from '../base/ids.ts';
+import type { Hash } from '../base/ids.ts';
 import { isReject } from '../base/reject.ts';
-import { bodyId, decodeBody, partHash } from '../codec/transaction.ts';
+import { handoverItemHash } from '../codec/handover.ts';
+import { treeRoot } from '../merkle/log.ts';
 import {
   type HandoverItem,
-  KINDS,
   LIFECYCLE,
   type PhaseHandoverSource,
   type PhaseHandoverTarget,
@@ -11,49 +11,70 @@ import {
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
 import { currentEpoch } from './epochs.ts';
+import { sourcePlaceOf, writtenRecordOf } from './handover-item.ts';
 import { verifyLeafClaim } from './receipts.ts';
 import { type CheckContext, demand, firstRefusal, type Rule } from './rule.ts';
 import { phaseFor } from './standing.ts';
 
-/** Both parts name each other and the same records, in the order of the source's log, each once. */
-function isConsistent(source: PhaseHandoverSource, target: PhaseHandoverTarget): boolean {
+/** Where the source's log has a record: the order of leaves, then that of the items of one leaf. */
+type Entry = PhaseHandoverSource['records'][number];
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.position < b.position || (a.position === b.position && (a.item ?? -1) < (b.item ?? -1));
+}
+
+/** The parts name each other and the same records, in the order of the source's log, each once. */
+function isConsistent(
+  source: PhaseHandoverSource,
+  target: PhaseHandoverTarget,
+  items: readonly HandoverItem[],
+): boolean {
+  const { records } = source;
   return (
     source.target === target.phase &&
     source.phase === target.source &&
-    source.records.length > 0 &&
-    source.records.length === target.items.length &&
-    source.records.every((record, index) => record.position === target.items[index]!.position) &&
-    source.records.every(
-      (record, index) => index === 0 || source.records[index - 1]!.position < record.position,
-    )
+    records.length > 0 &&
+    records.length === items.length &&
+    records.length === target.itemCount &&
+    records.every(
+      ({ position, item }, index) =>
+        position === items[index]!.position && item === (items[index]!.relay?.item ?? null),
+    ) &&
+    records.every((record, index) => index === 0 || isBefore(records[index - 1]!, record)) &&
+    new Set(records.map(record => record.id)).size === records.length
   );
 }
 
-/** The item is the record that the source's log has at this position, whole and unchanged. */
-function isRecordOf(sha256: Sha256, logId: LogId, item: HandoverItem): boolean {
-  const body = decodeBody(item.body);
-  return (
-    !isReject(body) &&
-    body.kind === KINDS.recordPut &&
-    body.scopes[0] === logId &&
-    body.parts.length === 2 &&
-    body.parts[0]!.hash === partHash(sha256, item.meta) &&
-    body.parts[1]!.hash === partHash(sha256, item.payload)
-  );
-}
-
-function checkItems(context: CheckContext, source: PhaseHandoverSource, target: PhaseHandoverTarget): number {
+/**
+ * The item is what the source's log has at that place, whole and unchanged: the record's own leaf, or an item that an
+ * earlier handover brought there. The ledger has checked the earlier one in the same way, so its lineage holds too.
+ * @returns the hash of the item in the tree of the items; null when it is not
+ */
+function checkedItemHash(context: CheckContext, entry: Entry, item: HandoverItem): Hash | null {
   const { sha256 } = context.suite;
-  const logId = context.scopes[0]!;
-  const holds = target.items.every((item, index) => {
-    const { id, position } = source.records[index]!;
-    return (
-      bodyId(sha256, item.body) === id &&
-      verifyLeafClaim(context, logId, { position, leaf: item.leaf, id }) &&
-      isRecordOf(sha256, logId, item)
-    );
-  });
-  return demand(holds, OUTCOMES.unknownRecord);
+  const record = writtenRecordOf(sha256, item);
+  const place = sourcePlaceOf(sha256, item);
+  if (isReject(record) || isReject(place) || record.leaf.transactionId !== entry.id) return null;
+  const leaf = item.relay?.leaf ?? item.leaf;
+  const claim = { position: entry.position, leaf, id: place.leaf.transactionId };
+  return verifyLeafClaim(context, context.scopes[0]!, claim)
+    ? handoverItemHash(sha256, item.salt, item, place.steps)
+    : null;
+}
+
+function checkItems(
+  context: CheckContext,
+  source: PhaseHandoverSource,
+  target: PhaseHandoverTarget,
+  items: readonly HandoverItem[],
+): number {
+  const hashes: Hash[] = [];
+  for (const [index, item] of items.entries()) {
+    const hash = checkedItemHash(context, source.records[index]!, item);
+    if (hash === null) return OUTCOMES.unknownRecord;
+    hashes.push(hash);
+  }
+  return demand(treeRoot(context.suite.sha256, hashes) === target.itemsRoot, OUTCOMES.malformed);
 }
 
 function isSuccessor({ state }: CheckContext, source: PhaseState, target: PhaseState): boolean {
@@ -71,7 +92,7 @@ export const phaseHandover: Rule<'phaseHandover'> = {
     state.logIdOf('phase', source.phase),
     state.logIdOf('phase', target.phase),
   ],
-  check: (context, [source, target]) => {
+  check: (context, [source, target, items]) => {
     const from = phaseFor(context, 'phaseHandover', source.phase);
     if (typeof from === 'number') return from;
     const to = context.state.phase(target.phase);
@@ -82,8 +103,8 @@ export const phaseHandover: Rule<'phaseHandover'> = {
       () => demand(to.lifecycle !== LIFECYCLE.closed, OUTCOMES.wrongLifecycle),
       () => demand(!to.frozen, OUTCOMES.phaseFrozen),
       () => demand(target.epoch === currentEpoch(to).number, OUTCOMES.staleEpoch),
-      () => demand(isConsistent(source, target), OUTCOMES.malformed),
-      () => checkItems(context, source, target),
+      () => demand(isConsistent(source, target, items), OUTCOMES.malformed),
+      () => checkItems(context, source, target, items),
     );
   },
   apply: {},

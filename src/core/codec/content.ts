@@ -5,13 +5,11 @@ import type {
   Envelope,
   EpochOpening,
   FileReference,
-  HandoverItem,
   MemberCard,
   PhasePolicy,
   WrappedKey,
 } from '../types/operation.ts';
 import { Reader } from './reader.ts';
-import { readBatchPath, readPart, writeBatchPath, writePart } from './transaction.ts';
 import { Writer } from './writer.ts';
 
 /** The canonical encoding of one kind of value, both ways. */
@@ -130,26 +128,5 @@ export function readFileReference(reader: Reader): FileReference {
     cid: reader.text(LIMITS.cidBytes),
     ciphertextBytes: reader.u64(),
     keyCommitment: reader.hash(),
-  };
-}
-
-export function writeHandoverItem(writer: Writer, item: HandoverItem): void {
-  writer.u64(item.position).bytes(item.leaf).bytes(item.body).fixed(item.signature, SIZES.signature);
-  writeBatchPath(writer, item.batch);
-  writePart(writer, item.meta);
-  writePart(writer, item.payload);
-  writeWrappedKey(writer, item.wrappedKey);
-}
-
-export function readHandoverItem(reader: Reader): HandoverItem {
-  return {
-    position: reader.u64(),
-    leaf: reader.bytes(LIMITS.leafBytes),
-    body: reader.bytes(LIMITS.bodyBytes),
-    signature: reader.fixed(SIZES.signature),
-    batch: readBatchPath(reader),
-    meta: readPart(reader),
-    payload: readPart(reader),
-    wrappedKey: readWrappedKey(reader),
   };
 }

@@ -5,6 +5,7 @@ import {
   type Contents,
   type EpochRotate,
   type FileReceipt,
+  type HandoverItem,
   KINDS,
   type KindName,
   type MemberCard,
@@ -32,7 +33,6 @@ import {
   readEnvelope,
   readEpochOpening,
   readFileReference,
-  readHandoverItem,
   readMemberId,
   readOptional,
   readPolicy,
@@ -41,11 +41,11 @@ import {
   writeEnvelope,
   writeEpochOpening,
   writeFileReference,
-  writeHandoverItem,
   writeOptional,
   writePolicy,
   writeWrappedKey,
 } from './content.ts';
+import { readHandoverItem, writeHandoverItem } from './handover.ts';
 import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
 
@@ -153,12 +153,20 @@ export const { encode: encodePhaseHandoverSource, decode: decodePhaseHandoverSou
     'phase handover, source part',
     (writer, content) => {
       writer.hash(content.phase).hash(content.target);
-      writer.list(content.records, (out, entry) => out.u64(entry.position).hash(entry.id));
+      writer.list(content.records, (out, entry) => {
+        out.u64(entry.position);
+        writeOptional(out, entry.item, (to, item) => to.u32(item));
+        out.hash(entry.id);
+      });
     },
     reader => ({
       phase: reader.hash(),
       target: reader.hash(),
-      records: reader.list(LIMITS.itemsPerHandover, from => ({ position: from.u64(), id: from.hash() })),
+      records: reader.list(LIMITS.itemsPerHandover, from => ({
+        position: from.u64(),
+        item: readOptional(from, each => each.u32()),
+        id: from.hash(),
+      })),
     }),
   );
 
@@ -167,15 +175,26 @@ export const { encode: encodePhaseHandoverTarget, decode: decodePhaseHandoverTar
     'phase handover, target part',
     (writer, content) => {
       writer.hash(content.phase).hash(content.source).u32(content.epoch);
-      writer.list(content.items, writeHandoverItem);
+      writer.u32(content.itemCount).hash(content.itemsRoot);
     },
     reader => ({
       phase: reader.hash(),
       source: reader.hash(),
       epoch: reader.u32(),
-      items: reader.list(LIMITS.itemsPerHandover, readHandoverItem),
+      itemCount: reader.u32(),
+      itemsRoot: reader.hash(),
     }),
   );
+
+export const { encode: encodeHandoverItems, decode: decodeHandoverItems } = contentCodec<
+  readonly HandoverItem[]
+>(
+  'phase handover, items',
+  (writer, items) => {
+    writer.list(items, writeHandoverItem);
+  },
+  reader => reader.list(LIMITS.itemsPerHandover, readHandoverItem),
+);
 
 export const { encode: encodeParticipantAdd, decode: decodeParticipantAdd } = contentCodec<ParticipantAdd>(
   'participant add',
@@ -296,6 +315,7 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
   phaseHandover: [
     { scope: 0, decode: decodePhaseHandoverSource },
     { scope: 1, decode: decodePhaseHandoverTarget },
+    { scope: 1, decode: decodeHandoverItems },
   ],
   participantAdd: [{ scope: 0, decode: decodeParticipantAdd }],
   participantRemove: [{ scope: 0, decode: decodeParticipantRemove }],

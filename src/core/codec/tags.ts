@@ -36,6 +36,7 @@ export const TAGS = {
   wrappedKey: 'wrapped-key',
   envelope: 'hpke-envelope',
   handover: 'hpke-handover',
+  handoverItem: 'handover-item',
   recordPayload: 'record-payload',
   managerChallenge: 'manager-challenge',
   managerRequest: 'manager-request',

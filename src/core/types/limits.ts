@@ -29,6 +29,10 @@ export const LIMITS = {
   referencesPerRecord: 256,
   receiptsPerTransaction: 256,
   itemsPerHandover: 1024,
+  /** Of an item in the tree of a handover's items. */
+  handoverPathLength: 10,
+  /** How often one record is handed on; its items grow with every time. */
+  handoversPerRecord: 64,
   cidBytes: 96,
   stateBytes: 16 * 1024 * 1024,
   blockEntries: 65_536,

@@ -84,11 +84,42 @@ export interface RecordMeta {
   readonly references: readonly TransactionId[];
 }
 
+/** A handover that a record has gone through. */
+export interface HandoverStep {
+  /** The phase that handed the record over. */
+  readonly source: PhaseId;
+  readonly handover: TransactionId;
+  readonly sender: MemberId;
+  /** Position of the handover in the receiving phase's log, where the record stands from then on. */
+  readonly position: number;
+  readonly height: number;
+  readonly timeMs: number;
+}
+
+/** That the source phase received a record by an earlier handover: opens this one of its items, and no other. */
+export interface HandoverRelay {
+  /** Encoded leaf of the earlier handover in the source phase's log. */
+  readonly leaf: Uint8Array;
+  readonly body: Uint8Array;
+  /** The target part of the earlier handover, which has the root of its items. */
+  readonly target: Part;
+  /** Index in the earlier handover's items, its salt there, and its RFC 9162 path to the root. */
+  readonly item: number;
+  readonly salt: Uint8Array;
+  readonly path: readonly Hash[];
+  /** The handovers before the earlier one, oldest first. */
+  readonly steps: readonly HandoverStep[];
+}
+
 /** One record as it is handed over: the original proof of authorship, and its content key for the successor's epoch. */
 export interface HandoverItem {
-  /** Position in the source phase's log. */
+  /** Position in the source phase's log: of the record, or of the handover that brought it there. */
   readonly position: number;
-  /** Encoded leaf of the source log. */
+  /** Null for a record that was written in the source phase. */
+  readonly relay: HandoverRelay | null;
+  /** 32 random bytes: nobody can guess an item from its hash in the tree. */
+  readonly salt: Uint8Array;
+  /** Encoded leaf of the log in which the record was written. */
   readonly leaf: Uint8Array;
   readonly body: Uint8Array;
   readonly signature: Uint8Array;
@@ -105,7 +136,7 @@ export interface HandoverItem {
  * - phaseAdd: [project, phase]
  * - phaseOpen, phaseClose, participant*, epochRotate, fileReceipt: [phase]
  * - recordPut: [phase: meta, phase: payload]
- * - phaseHandover: [source phase, target phase]
+ * - phaseHandover: [source phase, target phase, target phase: items]
  */
 export interface MemberRegister {
   readonly card: MemberCard;
@@ -152,13 +183,20 @@ export interface PhaseLifecycle {
 export interface PhaseHandoverSource {
   readonly phase: PhaseId;
   readonly target: PhaseId;
-  readonly records: readonly { readonly position: number; readonly id: TransactionId }[];
+  /** Where the source's log has each record: `item` is null for a leaf of its own, otherwise the index in a handover's items. */
+  readonly records: readonly {
+    readonly position: number;
+    readonly item: number | null;
+    readonly id: TransactionId;
+  }[];
 }
 export interface PhaseHandoverTarget {
   readonly phase: PhaseId;
   readonly source: PhaseId;
   readonly epoch: number;
-  readonly items: readonly HandoverItem[];
+  /** Size and root of the RFC 9162 tree over the items: whoever hands one of them on shows that one only. */
+  readonly itemCount: number;
+  readonly itemsRoot: Hash;
 }
 export interface ParticipantAdd {
   readonly phase: PhaseId;
@@ -213,7 +251,7 @@ export interface Contents {
   readonly phaseAdd: readonly [PhaseAddProject, PhaseAddPhase];
   readonly phaseOpen: readonly [PhaseLifecycle];
   readonly phaseClose: readonly [PhaseLifecycle];
-  readonly phaseHandover: readonly [PhaseHandoverSource, PhaseHandoverTarget];
+  readonly phaseHandover: readonly [PhaseHandoverSource, PhaseHandoverTarget, readonly HandoverItem[]];
   readonly participantAdd: readonly [ParticipantAdd];
   readonly participantRemove: readonly [ParticipantRemove];
   readonly participantRole: readonly [ParticipantRole];

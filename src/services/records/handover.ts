@@ -1,20 +1,29 @@
-import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
+import { sourcePlaceOf } from '../../core/access/handover-item.ts';
+import { assert } from '../../core/base/assert.ts';
+import type { Hash, PhaseId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { writeHandoverItem } from '../../core/codec/content.ts';
-import { encodePhaseHandoverSource, encodePhaseHandoverTarget } from '../../core/codec/operation.ts';
+import { handoverItemHash, writeHandoverItem } from '../../core/codec/handover.ts';
+import {
+  encodeHandoverItems,
+  encodePhaseHandoverSource,
+  encodePhaseHandoverTarget,
+} from '../../core/codec/operation.ts';
 import { encodeLeaf } from '../../core/codec/transaction.ts';
 import { Writer } from '../../core/codec/writer.ts';
-import { LIMITS } from '../../core/types/limits.ts';
-import type { HandoverItem } from '../../core/types/operation.ts';
+import { readHandover } from '../../core/light/record.ts';
+import { inclusionProof, treeRoot } from '../../core/merkle/log.ts';
+import { LIMITS, SIZES } from '../../core/types/limits.ts';
+import type { HandoverItem, HandoverRelay } from '../../core/types/operation.ts';
 import { type Context, phaseLog } from './context.ts';
-import { openForHandover } from './reading.ts';
+import type { LogItem } from './ports.ts';
+import { type OpenedRecord, openForHandover } from './reading.ts';
 import type { RecordPlace } from './record-index.ts';
 import { currentEpochNumber } from './records.ts';
 import { type Refusal, refuse, short, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
-/** Bytes of one entry in the source's part: position and id. */
-const SOURCE_ENTRY_BYTES = 40;
+/** Bytes of one entry in the source's part: position, item and id. */
+const SOURCE_ENTRY_BYTES = 45;
 /** Salts, ids and counts of a batch, in bytes. */
 const BATCH_OVERHEAD_BYTES = 2048;
 
@@ -27,7 +36,10 @@ export interface TargetEpoch {
 export interface HandoverInput {
   readonly source: PhaseId;
   readonly target: PhaseId;
-  /** Ids of records that were written in the source; null for all that this member can open and that are not there yet. */
+  /**
+   * Ids of records that the source has, written there or received; null for all that this member can open, that were not
+   * handed there yet and that do not come from there.
+   */
   readonly records: readonly TransactionId[] | null;
   /** For a sender who cannot read the target; otherwise null. */
   readonly targetEpoch: TargetEpoch | null;
@@ -37,7 +49,7 @@ export interface HandoverReceipt {
   /** One a batch, in order. */
   readonly transactions: readonly Committed[];
   readonly items: number;
-  /** Records of the source that were left out with `records: null`, because they do not open or came by handover. */
+  /** Records of the source that were left out with `records: null`, because they do not open or were handed on too often. */
   readonly skipped: readonly TransactionId[];
   /** Set when a later batch was refused: the earlier ones stand, and handing over again continues. */
   readonly refusal: Refusal | null;
@@ -46,6 +58,8 @@ export interface HandoverReceipt {
 interface Batch {
   readonly items: HandoverItem[];
   readonly ids: TransactionId[];
+  /** Of the items, as leaves of their tree. */
+  readonly hashes: Hash[];
   bytes: number;
 }
 
@@ -60,64 +74,124 @@ async function targetEpochOf(context: Context, input: HandoverInput): Promise<Ta
   return refuse('unknown_phase', detail, 'Give the epoch and its public key, or let the owner hand over.');
 }
 
-/** Places in the order of the source's log; a named record that is not there, or is not the source's own, is refused. */
+/** Places in the order of the source's log; a named record that is not there is refused. */
 function selectPlaces({ index }: Context, input: HandoverInput): RecordPlace[] | Refusal {
+  const { source, target } = input;
   if (input.records === null) {
-    const all = index.from(input.source, 0, Number.MAX_SAFE_INTEGER);
-    return all.filter(place => !index.wasHandedOver(input.source, input.target, place.id));
+    const all = index.from(source, 0, Number.MAX_SAFE_INTEGER);
+    return all.filter(
+      ({ id, former }) =>
+        !index.wasHandedOver(source, target, id) &&
+        !former.includes(target) &&
+        // By another way than over this source; known to who reads the target.
+        index.find(target, id) === null,
+    );
   }
   const places: RecordPlace[] = [];
   for (const id of new Set(input.records)) {
-    const place = index.find(input.source, id);
-    if (place === null || place.item !== null) {
-      const why = place === null ? 'is not in' : 'was not written in';
-      const detail = `record ${short(id)} ${why} phase ${short(input.source)}`;
-      return refuse('unknown_record', detail, 'Hand it over from the phase in which it was written.');
+    const place = index.find(source, id);
+    if (place === null) {
+      const detail = `record ${short(id)} is not in phase ${short(source)}`;
+      return refuse('unknown_record', detail, 'Hand it over from a phase that has it.');
     }
     places.push(place);
   }
-  return places.sort((a, b) => a.position - b.position);
+  return places.sort((a, b) => a.position - b.position || (a.item ?? -1) - (b.item ?? -1));
+}
+
+async function openRecord(
+  context: Context,
+  source: PhaseId,
+  place: RecordPlace,
+): Promise<OpenedRecord | Refusal> {
+  const opened = await openForHandover(context, source, place);
+  if (opened === null) {
+    const detail = `${context.member} cannot open record ${short(place.id)} of phase ${short(source)}`;
+    return refuse('key_missing', detail, 'Someone who can read the record must hand it over.');
+  }
+  const count = opened.source.handed?.steps.length ?? 0;
+  if (count < LIMITS.handoversPerRecord) return opened;
+  const detail = `record ${short(place.id)} was handed over ${count} times, at most ${LIMITS.handoversPerRecord}`;
+  return refuse('too_many_handovers', detail, 'Write a new record that refers to it.');
 }
 
 /** Records that were named go together or not at all. */
-async function findUnopened(
+async function checkNamed(
   context: Context,
   source: PhaseId,
   places: readonly RecordPlace[],
-): Promise<RecordPlace | null> {
-  for (const place of places) if ((await openForHandover(context, source, place)) === null) return place;
+): Promise<Refusal | null> {
+  for (const place of places) {
+    const opened = await openRecord(context, source, place);
+    if (isReject(opened)) return opened;
+  }
   return null;
 }
 
+/** Opens items of earlier handovers; remembers the hashes of the last one, because its items come one after the other. */
+class Relays {
+  private position = -1;
+  private hashes: readonly Hash[] = [];
+
+  constructor(private readonly sha256: Sha256) {}
+
+  relayOf({ found, source }: OpenedRecord, item: number): HandoverRelay | null {
+    const { handed } = source;
+    const target = found.transaction.signed.parts[1] ?? null;
+    if (handed === null || target === null) return null;
+    const hashes = this.hashesOf(found);
+    const path = inclusionProof(this.sha256, at => hashes[at]!, item, hashes.length);
+    return {
+      leaf: encodeLeaf(found.leaf),
+      body: found.transaction.signed.body,
+      ...{ target, item, salt: handed.item.salt, path, steps: handed.steps.slice(0, -1) },
+    };
+  }
+
+  private hashesOf(found: LogItem): readonly Hash[] {
+    if (found.leaf.position === this.position) return this.hashes;
+    const handover = readHandover(found);
+    assert(!isReject(handover), 'a record was read from this handover');
+    this.hashes = handover.items.map(item => {
+      const place = sourcePlaceOf(this.sha256, item);
+      assert(!isReject(place), 'the ledger has checked every item of a committed handover');
+      return handoverItemHash(this.sha256, item.salt, item, place.steps);
+    });
+    this.position = found.leaf.position;
+    return this.hashes;
+  }
+}
+
+/** One item, and its hash in the tree of the items. */
 async function makeItem(
   context: Context,
   input: HandoverInput,
   epoch: TargetEpoch,
   place: RecordPlace,
-): Promise<HandoverItem | null> {
-  const opened = await openForHandover(context, input.source, place);
-  if (opened === null) return null;
-  const { item, meta, contentKey } = opened;
-  const [metaPart, payloadPart] = item.transaction.signed.parts;
+  relays: Relays,
+): Promise<{ item: HandoverItem; hash: Hash } | null> {
+  const opened = await openRecord(context, input.source, place);
+  if (isReject(opened)) return null;
+  const { source, meta, contentKey } = opened;
+  const [metaPart, payloadPart] = source.transaction.signed.parts;
   if (!metaPart || !payloadPart) return null;
-  const { access, crypto, vault } = context;
+  const { access, crypto, vault, suite } = context;
   const { keyCommitment } = meta;
   const wrap = { chainId: access.chainId, phase: input.target, epoch: epoch.number, keyCommitment };
   const keys = vault.keys(input.target, epoch.number);
-  const { body, signature, batch } = item.transaction.signed;
-  return {
+  const { body, signature, batch } = source.transaction.signed;
+  const wrappedKey =
+    keys === null
+      ? await crypto.wrapContentKeyFromOutside(epoch.publicKey, wrap, contentKey)
+      : crypto.wrapContentKey(keys, wrap, contentKey);
+  const item: HandoverItem = {
     position: place.position,
-    leaf: encodeLeaf(item.leaf),
-    body,
-    signature,
-    batch,
-    meta: metaPart,
-    payload: payloadPart,
-    wrappedKey:
-      keys === null
-        ? await crypto.wrapContentKeyFromOutside(epoch.publicKey, wrap, contentKey)
-        : crypto.wrapContentKey(keys, wrap, contentKey),
+    relay: place.item === null ? null : relays.relayOf(opened, place.item),
+    salt: crypto.randomBytes(SIZES.salt),
+    leaf: encodeLeaf(source.leaf),
+    ...{ body, signature, batch, meta: metaPart, payload: payloadPart, wrappedKey },
   };
+  return { item, hash: handoverItemHash(suite.sha256, item.salt, item, source.handed?.steps ?? []) };
 }
 
 function itemBytes(item: HandoverItem): number {
@@ -132,8 +206,12 @@ async function sendBatch(
   epoch: TargetEpoch,
   batch: Batch,
 ): Promise<Committed | Refusal> {
-  const records = batch.items.map(({ position }, at) => ({ position, id: batch.ids[at]! }));
+  const { items, hashes } = batch;
+  const records = items.map(({ position, relay }, at) => {
+    return { position, item: relay?.item ?? null, id: batch.ids[at]! };
+  });
   const { source, target } = input;
+  const itemsRoot = treeRoot(context.suite.sha256, hashes);
   return context.sender.send({
     kind: 'phaseHandover',
     scopes: [phaseLog(context, source), phaseLog(context, target)],
@@ -145,11 +223,13 @@ async function sendBatch(
           phase: target,
           source,
           epoch: epoch.number,
-          items: batch.items,
+          itemCount: items.length,
+          itemsRoot,
         }),
       },
+      { scope: 1, content: encodeHandoverItems(items) },
     ],
-    what: `hand over ${batch.items.length} records of phase ${short(source)} to ${short(target)}`,
+    what: `hand over ${items.length} records of phase ${short(source)} to ${short(target)}`,
   });
 }
 
@@ -163,21 +243,24 @@ async function* batchesOf(
 ): AsyncGenerator<Batch> {
   const { transactionBytesMax } = context.access.system().parameters;
   const bytesMax = Math.min(LIMITS.partBytes, transactionBytesMax - LIMITS.bodyBytes) - BATCH_OVERHEAD_BYTES;
-  let batch: Batch = { items: [], ids: [], bytes: 0 };
+  const relays = new Relays(context.suite.sha256);
+  let batch: Batch = { items: [], ids: [], hashes: [], bytes: 0 };
   for (const place of places) {
-    const item = await makeItem(context, input, epoch, place);
-    if (item === null) {
+    const made = await makeItem(context, input, epoch, place, relays);
+    if (made === null) {
       skipped.push(place.id);
       continue;
     }
+    const { item, hash } = made;
     const bytes = itemBytes(item);
     const full = batch.items.length === LIMITS.itemsPerHandover || batch.bytes + bytes > bytesMax;
     if (full && batch.items.length > 0) {
       yield batch;
-      batch = { items: [], ids: [], bytes: 0 };
+      batch = { items: [], ids: [], hashes: [], bytes: 0 };
     }
     batch.items.push(item);
     batch.ids.push(place.id);
+    batch.hashes.push(hash);
     batch.bytes += bytes;
   }
   if (batch.items.length > 0) yield batch;
@@ -185,8 +268,8 @@ async function* batchesOf(
 
 /**
  * Seals the content keys of chosen records to the successor's epoch and commits them to both logs, in as many transactions
- * as their size asks for. Refused with `unknown_phase`, `unknown_record`, `key_missing`, `nothing_to_hand_over` or the
- * ledger's outcome when not even the first batch was taken.
+ * as their size asks for. Refused with `unknown_phase`, `unknown_record`, `key_missing`, `too_many_handovers`,
+ * `nothing_to_hand_over` or the ledger's outcome when not even the first batch was taken.
  */
 export async function handover(context: Context, input: HandoverInput): Promise<HandoverReceipt | Refusal> {
   if ((await context.follower.catchUp(input.source)) === null) return unknownPhase(input.source);
@@ -194,11 +277,8 @@ export async function handover(context: Context, input: HandoverInput): Promise<
   if (isReject(epoch)) return epoch;
   const places = selectPlaces(context, input);
   if (isReject(places)) return places;
-  const closed = input.records === null ? null : await findUnopened(context, input.source, places);
-  if (closed !== null) {
-    const detail = `${context.member} cannot open record ${short(closed.id)} of phase ${short(input.source)}`;
-    return refuse('key_missing', detail, 'Someone who can read the record must hand it over.');
-  }
+  const fault = input.records === null ? null : await checkNamed(context, input.source, places);
+  if (fault !== null) return fault;
   const transactions: Committed[] = [];
   const skipped: TransactionId[] = [];
   let items = 0;

@@ -1,17 +1,10 @@
 import type { LogId, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { decodePhaseHandoverTarget, decodeRecordMeta } from '../../core/codec/operation.ts';
-import {
-  bodyId,
-  decodeBody,
-  decodeLeaf,
-  encodeSignedTransaction,
-  partHash,
-  wrapperHash,
-} from '../../core/codec/transaction.ts';
+import { decodeRecordMeta } from '../../core/codec/operation.ts';
 import { checkAuthorship } from '../../core/light/authorship.ts';
-import type { FileReference, HandoverItem, RecordMeta, WrappedKey } from '../../core/types/operation.ts';
-import type { Leaf, Part, Transaction } from '../../core/types/transaction.ts';
+import { type LocatedRecord, locateRecord } from '../../core/light/record.ts';
+import type { FileReference, RecordMeta } from '../../core/types/operation.ts';
+import type { Part } from '../../core/types/transaction.ts';
 import { type Context, phaseLog } from './context.ts';
 import { decodePayload, type RecordContent } from './payload.ts';
 import type { LogItem } from './ports.ts';
@@ -24,12 +17,13 @@ export interface RecordCheck {
   readonly detail: string;
 }
 
-/** The handover that brought a record, and where the record was written. */
+/** One handover of a record, and where the record stood before. */
 export interface RecordOrigin {
   readonly phase: PhaseId;
+  /** In that phase's log: of the record, or of the handover that had brought it there. */
   readonly position: number;
   readonly handedOverBy: MemberId;
-  /** The handover's transaction and its time in this phase. */
+  /** The handover's transaction, its block and time. */
   readonly handover: TransactionId;
   readonly handoverHeight: number;
   readonly handoverTimeMs: number;
@@ -50,7 +44,10 @@ export interface RecordView {
   readonly references: readonly TransactionId[];
   /** What the chain itself shows of the files. */
   readonly fileReferences: readonly FileReference[];
+  /** The handover that brought the record into this phase; null for one that was written here. */
   readonly origin: RecordOrigin | null;
+  /** Every handover since the record was written, oldest first; `origin` is the last. */
+  readonly origins: readonly RecordOrigin[];
   /** Null exactly when `unreadable` says why. */
   readonly content: RecordContent | null;
   readonly unreadable: string | null;
@@ -59,53 +56,22 @@ export interface RecordView {
   readonly checks: readonly RecordCheck[];
 }
 
-/** A record as its author signed it, wherever it was found. */
-interface Source {
-  readonly place: RecordPlace;
-  readonly leaf: Leaf;
-  readonly transaction: Transaction;
-  readonly origin: RecordOrigin | null;
-  /** The content key for the phase that is read, where it is not the record's own. */
-  readonly carried: { readonly epoch: number; readonly wrappedKey: WrappedKey } | null;
+/** Every handover so far, oldest first, with the place that the record had in the phase which handed it over. */
+function originsOf({ leaf, handed }: LocatedRecord): RecordOrigin[] {
+  const steps = handed?.steps ?? [];
+  return steps.map((step, index) => ({
+    phase: step.source,
+    position: index === 0 ? leaf.position : steps[index - 1]!.position,
+    handedOverBy: step.sender,
+    handover: step.handover,
+    handoverHeight: step.height,
+    handoverTimeMs: step.timeMs,
+  }));
 }
 
-/** The original transaction of a handed over record; null when its parts are not those that its body commits to. */
-export function originalTransaction({ suite }: Context, item: HandoverItem): Transaction | null {
-  const body = decodeBody(item.body);
-  if (isReject(body)) return null;
-  const parts = [item.meta, item.payload];
-  const matches = parts.every((part, index) => body.parts[index]?.hash === partHash(suite.sha256, part));
-  if (!matches || body.parts.length !== parts.length) return null;
-  const signed = { body: item.body, parts, signature: item.signature, batch: item.batch };
-  return {
-    id: bodyId(suite.sha256, item.body),
-    wrapperHash: wrapperHash(suite.sha256, signed),
-    body,
-    signed,
-    bytes: encodeSignedTransaction(signed).length,
-  };
-}
-
-function carriedSource(context: Context, place: RecordPlace, found: LogItem): Source | null {
-  const content = found.transaction.signed.parts[1]?.content;
-  const target = content === undefined ? null : decodePhaseHandoverTarget(content);
-  if (target === null || isReject(target)) return null;
-  const item = target.items[place.item ?? 0];
-  if (item === undefined) return null;
-  const transaction = originalTransaction(context, item);
-  const leaf = decodeLeaf(item.leaf);
-  if (transaction === null || isReject(leaf)) return null;
-  if (leaf.logId !== phaseLog(context, target.source) || transaction.body.scopes[0] !== leaf.logId)
-    return null;
-  const origin: RecordOrigin = {
-    phase: target.source,
-    position: leaf.position,
-    handedOverBy: found.transaction.body.sender,
-    handover: found.transaction.id,
-    handoverHeight: found.leaf.height,
-    handoverTimeMs: found.leaf.timeMs,
-  };
-  return { place, leaf, transaction, origin, carried: { epoch: target.epoch, wrappedKey: item.wrappedKey } };
+/** The content key for the phase that is read: the record's own, or the one that came with the handover. */
+function wrappedKeyOf({ handed }: LocatedRecord, meta: RecordMeta): Pick<RecordMeta, 'epoch' | 'wrappedKey'> {
+  return handed === null ? meta : { epoch: handed.target.epoch, wrappedKey: handed.item.wrappedKey };
 }
 
 /** What can be read of a record, check by check; the first that fails ends the reading. */
@@ -124,11 +90,11 @@ function note(reading: Reading, name: RecordCheck['name'], ok: boolean, detail: 
 async function openContentKey(
   context: Context,
   phase: PhaseId,
-  source: Source,
+  source: LocatedRecord,
   reading: Reading,
 ): Promise<boolean> {
   const meta = reading.meta!;
-  const { epoch, wrappedKey } = source.carried ?? meta;
+  const { epoch, wrappedKey } = wrappedKeyOf(source, meta);
   const keys = context.vault.keys(phase, epoch);
   if (keys === null) {
     return note(
@@ -147,7 +113,12 @@ async function openContentKey(
   return note(reading, 'content key', reading.contentKey !== null, detail);
 }
 
-function openContent(context: Context, source: Source, payload: Part | null, reading: Reading): boolean {
+function openContent(
+  context: Context,
+  source: LocatedRecord,
+  payload: Part | null,
+  reading: Reading,
+): boolean {
   if (payload === null) return note(reading, 'payload', false, 'it was deleted');
   const { epoch, keyCommitment, files } = reading.meta!;
   const logId = source.transaction.body.scopes[0] as LogId;
@@ -162,7 +133,7 @@ function openContent(context: Context, source: Source, payload: Part | null, rea
   return note(reading, 'payload', reading.content !== null, detail);
 }
 
-async function read(context: Context, phase: PhaseId, source: Source): Promise<Reading> {
+async function read(context: Context, phase: PhaseId, source: LocatedRecord): Promise<Reading> {
   const { leaf, transaction } = source;
   const reading: Reading = { checks: [], meta: null, contentKey: null, content: null };
   const fault = checkAuthorship(context.suite, context.access.system(), leaf, transaction);
@@ -182,11 +153,16 @@ async function read(context: Context, phase: PhaseId, source: Source): Promise<R
   return reading;
 }
 
-async function findSource(context: Context, phase: PhaseId, place: RecordPlace): Promise<Source | null> {
+/** The held leaf at a record's place, and the record that it is or brings. */
+async function findSource(
+  context: Context,
+  phase: PhaseId,
+  place: RecordPlace,
+): Promise<{ readonly found: LogItem; readonly source: LocatedRecord } | null> {
   const [found] = await context.access.items(phaseLog(context, phase), place.position, place.position + 1);
   if (found === undefined) return null;
-  if (place.item !== null) return carriedSource(context, place, found);
-  return { place, leaf: found.leaf, transaction: found.transaction, origin: null, carried: null };
+  const source = locateRecord(context.suite.sha256, found, place.item);
+  return isReject(source) ? null : { found, source };
 }
 
 /** A record as far as this member can read it; null when its leaf is no longer held. */
@@ -195,13 +171,15 @@ export async function readRecord(
   phase: PhaseId,
   place: RecordPlace,
 ): Promise<RecordView | null> {
-  const source = await findSource(context, phase, place);
-  if (source === null) return null;
+  const located = await findSource(context, phase, place);
+  if (located === null) return null;
+  const { source } = located;
   const reading = await read(context, phase, source);
   const failed = reading.checks.filter(check => !check.ok);
   const { leaf, transaction } = source;
   const opened = reading.content !== null;
   const fault = failed.find(check => check.name !== 'authorship');
+  const origins = originsOf(source);
   return {
     phase,
     id: place.id,
@@ -210,10 +188,11 @@ export async function readRecord(
     timeMs: leaf.timeMs,
     author: transaction.body.sender,
     keyId: transaction.body.keyId,
-    epoch: source.carried?.epoch ?? reading.meta?.epoch ?? 0,
+    epoch: source.handed?.target.epoch ?? reading.meta?.epoch ?? 0,
     references: reading.meta?.references ?? [],
     fileReferences: reading.meta?.files ?? [],
-    origin: source.origin,
+    origin: origins.at(-1) ?? null,
+    origins,
     content: reading.content,
     unreadable: opened ? null : `record ${short(place.id)}: ${fault?.name}: ${fault?.detail}`,
     verified: failed.length === 0,
@@ -221,15 +200,23 @@ export async function readRecord(
   };
 }
 
+/** What handing a record over takes. */
+export interface OpenedRecord {
+  /** The leaf of the phase's log: the record's own, or that of the handover that brought it. */
+  readonly found: LogItem;
+  readonly source: LocatedRecord;
+  readonly meta: RecordMeta;
+  readonly contentKey: Uint8Array;
+}
+
 /** The signed record and its content key, for handing it over; null when this member cannot open it. */
 export async function openForHandover(
   context: Context,
   phase: PhaseId,
   place: RecordPlace,
-): Promise<{ item: LogItem; meta: RecordMeta; contentKey: Uint8Array } | null> {
-  const source = place.item === null ? await findSource(context, phase, place) : null;
-  if (source === null) return null;
-  const { meta, contentKey } = await read(context, phase, source);
-  if (meta === null || contentKey === null) return null;
-  return { item: { leaf: source.leaf, transaction: source.transaction }, meta, contentKey };
+): Promise<OpenedRecord | null> {
+  const located = await findSource(context, phase, place);
+  if (located === null) return null;
+  const { meta, contentKey } = await read(context, phase, located.source);
+  return meta === null || contentKey === null ? null : { ...located, meta, contentKey };
 }

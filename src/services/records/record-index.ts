@@ -1,7 +1,9 @@
+import { formerPhasesOf } from '../../core/access/handover-item.ts';
 import type { PhaseId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { decodePhaseHandoverSource, decodePhaseHandoverTarget } from '../../core/codec/operation.ts';
+import { decodePhaseHandoverSource } from '../../core/codec/operation.ts';
 import { bodyId } from '../../core/codec/transaction.ts';
+import { readHandover } from '../../core/light/record.ts';
 import { KINDS } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import type { PhaseVisitor } from './follower.ts';
@@ -13,6 +15,8 @@ export interface RecordPlace {
   readonly position: number;
   /** Index in the handover that brought the record; null for one that was written here. */
   readonly item: number | null;
+  /** The phases that the record was in before, oldest first. */
+  readonly former: readonly PhaseId[];
 }
 
 interface PhaseRecords {
@@ -61,12 +65,12 @@ export class RecordIndex implements PhaseVisitor {
     const records = this.recordsOf(phase.id);
     const { kind } = transaction.body;
     if (kind === KINDS.recordPut) {
-      this.add(records, { id: transaction.id, position: leaf.position, item: null });
+      this.add(records, { id: transaction.id, position: leaf.position, item: null, former: [] });
       return;
     }
     if (kind !== KINDS.phaseHandover) return;
     // Each side of a handover holds its own part only.
-    const [source, target] = transaction.signed.parts;
+    const [source] = transaction.signed.parts;
     if (source && transaction.body.scopes[0] === leaf.logId) {
       const content = decodePhaseHandoverSource(source.content);
       if (!isReject(content))
@@ -76,12 +80,12 @@ export class RecordIndex implements PhaseVisitor {
           content.records.map(entry => entry.id),
         );
     }
-    if (target && transaction.body.scopes[1] === leaf.logId) {
-      const content = decodePhaseHandoverTarget(target.content);
-      if (isReject(content)) return;
-      for (const [item, entry] of content.items.entries()) {
-        this.add(records, { id: bodyId(this.sha256, entry.body), position: leaf.position, item });
-      }
+    if (transaction.body.scopes[1] !== leaf.logId) return;
+    const handover = readHandover({ leaf, transaction });
+    if (isReject(handover)) return;
+    for (const [item, entry] of handover.items.entries()) {
+      const former = formerPhasesOf(handover.target, entry);
+      this.add(records, { id: bodyId(this.sha256, entry.body), position: leaf.position, item, former });
     }
   }
 

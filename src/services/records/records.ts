@@ -13,8 +13,8 @@ import type { RecordPlace } from './record-index.ts';
 import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
-/** Left free in a part and a transaction, in bytes, so that a record can be handed over with its proof of authorship. */
-export const HANDOVER_HEADROOM_BYTES = 16 * 1024;
+/** Left free in a part and a transaction, in bytes, so that a record can be handed over with its proof of authorship and lineage. */
+export const HANDOVER_HEADROOM_BYTES = 20 * 1024;
 const LIST_LIMIT_MAX = 1000;
 
 export interface RecordInput extends RecordContent {

@@ -183,9 +183,9 @@ describe('strangers', () => {
     const scopes = correct.body.scopes;
     const parts = contents.map(content => ({ scope: 0, content }));
     const source = { phase: INTAKE, target: REVIEW, records: [] };
-    const target = { phase: REVIEW, source: INTAKE, epoch: 0, items: [] };
-    const moved = ledger.make(alice, 'phaseHandover', scopes, [source, target], { parts });
-    expect(moved.body.parts.map(part => part.scope)).toEqual([0, 0]);
+    const target = { phase: REVIEW, source: INTAKE, epoch: 0, itemCount: 0, itemsRoot: hashOf('none') };
+    const moved = ledger.make(alice, 'phaseHandover', scopes, [source, target, []], { parts });
+    expect(moved.body.parts.map(part => part.scope)).toEqual([0, 0, 0]);
     expect(ledger.commit(moved)).toEqual(['malformed']);
     expect(ledger.commit(correct)).toEqual(['unknownRecord']);
   });

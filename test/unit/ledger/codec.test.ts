@@ -4,9 +4,11 @@ import type { MemberId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
 import { chainIdOf, decodeGenesis, encodeGenesis } from '../../../src/core/codec/genesis.ts';
 import {
+  decodeHandoverItems,
   decodeMemberRevoke,
   decodeOperation,
   decodeParticipantRole,
+  encodeHandoverItems,
   encodeMemberRevoke,
   encodeParticipantRole,
   LAYOUTS,
@@ -22,6 +24,7 @@ import {
 } from '../../../src/core/codec/state.ts';
 import { checkGenesis } from '../../../src/core/ledger/genesis.ts';
 import { readScopeBytes, readSystem } from '../../../src/core/ledger/read.ts';
+import { LIMITS } from '../../../src/core/types/limits.ts';
 import { KINDS } from '../../../src/core/types/operation.ts';
 import type { Genesis } from '../../../src/core/types/state.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
@@ -48,6 +51,29 @@ describe('operation contents', () => {
     expect(isReject(decodeMemberRevoke(encodeMemberRevoke({ member: 'Bob' as MemberId, reason: '' })))).toBe(
       true,
     );
+  });
+
+  it('bounds the handovers that an item has gone through, and its path', () => {
+    const { ledger, act } = runningProject();
+    ledger.commit(act.put(bob, INTAKE, 'a'));
+    const item = act.item(INTAKE, ledger.leavesOf('phase', INTAKE).length - 1);
+    const { leaf, body, salt, meta } = item;
+    const phase = { source: INTAKE, handover: hashOf('h'), sender: 'bob' as MemberId };
+    const encoded = (steps: number, path: number) =>
+      encodeHandoverItems([
+        {
+          ...item,
+          relay: {
+            ...{ leaf, body, target: meta, item: 0, salt, path: Array(path).fill(hashOf('p')) },
+            steps: Array(steps).fill({ ...phase, position: 1, height: 2, timeMs: 3 }),
+          },
+        },
+      ]);
+    const [steps, path] = [LIMITS.handoversPerRecord - 2, LIMITS.handoverPathLength];
+    expect(decodeHandoverItems(encoded(steps, path))).toMatchObject([{ relay: { item: 0 } }]);
+    expect(isReject(decodeHandoverItems(encoded(steps + 1, path)))).toBe(true);
+    expect(isReject(decodeHandoverItems(encoded(steps, path + 1)))).toBe(true);
+    expect(encoded(steps, path).length - encodeHandoverItems([item]).length).toBeLessThan(10_000);
   });
 
   it('has a layout for every kind', () => {

@@ -19,7 +19,7 @@ import { genesisSystem } from '../../../src/core/ledger/genesis.ts';
 import { findMember, readLog, readMemberScopes, readSystem } from '../../../src/core/ledger/read.ts';
 import { treeRoot } from '../../../src/core/merkle/log.ts';
 import { mapUpdate } from '../../../src/core/merkle/map.ts';
-import { CUSTODY, ROLES } from '../../../src/core/types/operation.ts';
+import { CUSTODY, KINDS, ROLES } from '../../../src/core/types/operation.ts';
 import type { Transaction } from '../../../src/core/types/transaction.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { Actions } from '../../support/ledger-actions.ts';
@@ -67,6 +67,15 @@ class RandomRun {
     return this.act.rotate(actor, createActor(actor.id, actor.keyId + 1));
   }
 
+  /** The record at a position, or the first one that a handover brought there. */
+  private place(phase: Hash, position: number) {
+    const { transactionId } = this.ledger.leavesOf('phase', phase)[position]!;
+    const { body } = this.ledger.transactions.get(transactionId)!;
+    const received =
+      body.kind === KINDS.phaseHandover && body.scopes[1] === this.ledger.logId('phase', phase);
+    return { position, item: received ? 0 : null };
+  }
+
   private inPhase(kind: number, actor: Actor, phase: Hash, member: Actor): Transaction | null {
     const { act, ledger } = this;
     this.counter += 1;
@@ -92,7 +101,7 @@ class RandomRun {
       case 11:
         return next === undefined || ledger.leavesOf('phase', next).length === 0
           ? null
-          : act.handover(actor, phase, next, [this.counter % positions]);
+          : act.handover(actor, phase, next, [this.place(phase, this.counter % positions)]);
       default:
         return act.put(actor, phase, `record ${this.counter}`);
     }

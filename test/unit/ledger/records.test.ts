@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Hash } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
 import { STATE_KEYS } from '../../../src/core/codec/state.ts';
 import { decodeBody, encodeBody } from '../../../src/core/codec/transaction.ts';
 import { ROLES } from '../../../src/core/types/operation.ts';
+import type { Actions } from '../../support/ledger-actions.ts';
 import { hashOf } from '../../support/ledger-kit.ts';
 import {
   admin,
@@ -16,6 +18,8 @@ import {
   runningProject,
   WRITER,
 } from './fixture.ts';
+
+type HandoverPlaces = Parameters<Actions['handover']>[3];
 
 describe('recordPut', () => {
   it('is for contributors and stewards of an open phase, under the current epoch', () => {
@@ -185,6 +189,93 @@ describe('phaseHandover', () => {
     ledger.commit(act.put(bob, INTAKE, 'refused', 7));
     expect(hand([ledger.leavesOf('phase', INTAKE).length - 1])).toBe('unknownRecord');
     expect(hand([position])).toBe('committed');
+  });
+
+  /** Review has received both records of intake in one handover, and hands over to `last`. */
+  function withReceived() {
+    const { ledger, act, position } = withRecords();
+    const last = hashOf('last');
+    ledger.commit(act.open(alice, REVIEW));
+    ledger.commit(act.addPhase(alice, PROJECT, last, {}, { inProject: { predecessors: [REVIEW] } }));
+    ledger.commit(act.put(carol, REVIEW, 'of review'), act.put(bob, INTAKE, 'kept in intake'));
+    expect(ledger.commit(act.handover(alice, INTAKE, REVIEW, [position, position + 1]))).toEqual([
+      'committed',
+    ]);
+    const received = ledger.leavesOf('phase', REVIEW).length - 1;
+    const hand = (places: HandoverPlaces, changes: Parameters<typeof act.handover>[4] = {}) =>
+      ledger.commit(act.handover(alice, REVIEW, last, places, changes))[0];
+    return { ledger, act, position, last, received, hand };
+  }
+
+  it('hands on what was received together with what was written, each once and in order', () => {
+    const { hand, received, act } = withReceived();
+    const [first, second] = [0, 1].map(item => ({ position: received, item }));
+    const own = received - 1;
+    expect(hand([first!, second!, own])).toBe('malformed');
+    expect(hand([own, second!, first!])).toBe('malformed');
+    expect(hand([own, first!, first!])).toBe('malformed');
+    expect(hand([first!], { items: [act.item(REVIEW, received, 1)] })).toBe('malformed');
+    expect(hand([first!], { root: hashOf('another root') })).toBe('malformed');
+    expect(hand([own, first!, second!])).toBe('committed');
+    expect(act.item(REVIEW, received, 0).relay!.path).toHaveLength(1);
+  });
+
+  it('the same record, received twice, is handed on once', () => {
+    const { ledger, act, hand, position, received } = withReceived();
+    ledger.commit(act.handover(alice, INTAKE, REVIEW, [position]));
+    const [once, again] = [received, received + 1].map(at => ({ position: at, item: 0 }));
+    expect(hand([once!, again!])).toBe('malformed');
+    expect(hand([again!])).toBe('committed');
+  });
+
+  it('[78] refuses a record that the source never received, and one that was changed on the way', () => {
+    const { ledger, act, hand, position, received } = withReceived();
+    const place = { position: received, item: 0 };
+    const item = act.item(REVIEW, received, 0);
+    const relay = item.relay!;
+    const other = act.item(REVIEW, received, 1);
+    const forged = (change: object, id?: Hash) =>
+      hand([place], { items: [{ ...item, ...change }], ...(id === undefined ? {} : { ids: [id] }) });
+    const relayed = (change: object) => forged({ relay: { ...relay, ...change } });
+    const { relay: _, ...never } = act.item(INTAKE, position + 2);
+    const neverId = ledger.leavesOf('phase', INTAKE)[position + 2]!.transactionId;
+    expect(forged({ ...never, position: received }, neverId)).toBe('unknownRecord');
+    expect(forged({ meta: other.meta })).toBe('unknownRecord');
+    expect(forged({ payload: other.payload })).toBe('unknownRecord');
+    expect(forged({ signature: other.signature.map(byte => byte ^ 1) })).toBe('unknownRecord');
+    expect(forged({ body: other.body })).toBe('unknownRecord');
+    expect(forged({ leaf: other.leaf })).toBe('unknownRecord');
+    expect(hand([{ ...place, item: 1 }], { items: [{ ...item, relay: { ...relay, item: 1 } }] })).toBe(
+      'unknownRecord',
+    );
+    expect(hand([{ ...place, item: 2 }], { items: [{ ...item, relay: { ...relay, item: 2 } }] })).toBe(
+      'unknownRecord',
+    );
+    expect(relayed({ path: [] })).toBe('unknownRecord');
+    expect(relayed({ salt: other.relay!.salt })).toBe('unknownRecord');
+    const step = { source: INTAKE, handover: hashOf('h'), sender: bob.id, position: 1, height: 1, timeMs: 1 };
+    expect(relayed({ steps: [step] })).toBe('unknownRecord');
+    expect(relayed({ target: { ...relay.target, salt: relay.salt } })).toBe('unknownRecord');
+    expect(hand([place])).toBe('committed');
+  });
+
+  it('[78] takes for an earlier handover only one that the source received and that was committed', () => {
+    const { ledger, act, hand, position, received } = withReceived();
+    const item = act.item(REVIEW, received, 0);
+    const given = ledger.leavesOf('phase', INTAKE).length - 1;
+    const gave = ledger.leavesOf('phase', INTAKE)[given]!.leaf;
+    const own = { ...item, position: given, relay: { ...item.relay!, leaf: gave } };
+    const giving = act.handover(alice, INTAKE, REVIEW, [position], { items: [own] });
+    expect(ledger.commit(giving)).toEqual(['malformed']);
+    const asGiven = act.handover(alice, INTAKE, REVIEW, [{ position: given, item: 0 }], { items: [own] });
+    expect(ledger.commit(asGiven)).toEqual(['unknownRecord']);
+    expect(ledger.commit(act.handover(carol, INTAKE, REVIEW, [position], { epoch: 1 }))).toEqual([
+      'staleEpoch',
+    ]);
+    ledger.commit(act.handover(alice, INTAKE, REVIEW, [position], { epoch: 1 }));
+    const refused = ledger.leavesOf('phase', REVIEW).length - 1;
+    expect(hand([{ position: refused, item: 0 }])).toBe('unknownRecord');
+    expect(hand([received])).toBe('unknownRecord');
   });
 
   it('an approver alone writes no record', () => {

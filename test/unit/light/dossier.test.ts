@@ -1,35 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { concatBytes, hashBytes, toHex, utf8 } from '../../../src/core/base/bytes.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { signTransactions } from '../../../src/core/codec/build.ts';
 import { headerHash } from '../../../src/core/codec/chain.ts';
-import {
-  encodePhaseHandoverSource,
-  encodePhaseHandoverTarget,
-  encodeRecordMeta,
-} from '../../../src/core/codec/operation.ts';
 import { tagged } from '../../../src/core/codec/tags.ts';
 import { decodeSignedTransaction, encodeSignedTransaction } from '../../../src/core/codec/transaction.ts';
 import { buildDossier, type Dossier, decodeDossier } from '../../../src/core/light/dossier.ts';
 import { type DossierVerdict, verifyDossier } from '../../../src/core/light/dossier-verify.ts';
 import type { LogItem, LogUpdate } from '../../../src/core/light/log-update.ts';
 import { consistencyProof } from '../../../src/core/merkle/log.ts';
-import type { HandoverItem } from '../../../src/core/types/operation.ts';
-import { keyCommitment } from '../../../src/crypto/phase-keys.ts';
-import { openPayload, sealPayload } from '../../../src/crypto/record-cipher.ts';
+import { openPayload } from '../../../src/crypto/record-cipher.ts';
 import { nobleSuite } from '../../../src/crypto/suite.ts';
-import {
-  certify,
-  hashOf,
-  ok,
-  sampleChain,
-  sha256,
-  signerOf,
-  suite,
-  type TestChain,
-  type TestLog,
-  validatorKeys,
-} from './test-chain.ts';
+import { certify, hashOf, ok, sampleChain, sha256, signerOf, suite, validatorKeys } from './test-chain.ts';
+import { addRecord, CID, contentKey, handOver, plaintext } from './test-records.ts';
 
 const seed = Number(process.env.PHASELINE_SEED ?? Date.now() % 1_000_000);
 console.log(`dossier.test seed ${seed} (PHASELINE_SEED repeats it)`);
@@ -41,70 +23,6 @@ function randomFrom(start: number): (below: number) => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-}
-
-const CID = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
-const contentKey = new Uint8Array(32).fill(3);
-const plaintext = utf8('{"note":"goods received"}');
-
-/** Appends a record of `sender`, sealed with the content key, and answers its position. */
-function addRecord(chain: TestChain, log: TestLog, sender: string, keyName: string, keyId: number): number {
-  const commitment = keyCommitment(contentKey);
-  const meta = encodeRecordMeta({
-    epoch: 1,
-    wrappedKey: { mode: 'epoch', bytes: new Uint8Array(60) },
-    keyCommitment: commitment,
-    files: [{ cid: CID, ciphertextBytes: 4096, keyCommitment: hashOf('file key') }],
-    references: [],
-  });
-  const sealed = sealPayload(
-    contentKey,
-    { logId: log.logId, epoch: 1, keyCommitment: commitment },
-    plaintext,
-  );
-  const built = chain.build(
-    sender,
-    keyId,
-    'recordPut',
-    [log],
-    [
-      [0, meta],
-      [0, sealed],
-    ],
-  );
-  chain.seal(signTransactions(sha256, signerOf(keyName), [built]));
-  return log.items.length - 1;
-}
-
-/** Hands the record at `position` of one phase to another. */
-function handOver(chain: TestChain, from: TestLog, to: TestLog, position: number): number {
-  const { leaf, transaction } = from.items[position]!;
-  const signed = ok(decodeSignedTransaction(transaction));
-  const [meta, payload] = signed.parts;
-  const item: HandoverItem = {
-    position,
-    leaf,
-    body: signed.body,
-    signature: signed.signature,
-    batch: signed.batch,
-    meta: meta!,
-    payload: payload!,
-    wrappedKey: { mode: 'epoch', bytes: new Uint8Array(60) },
-  };
-  const source = encodePhaseHandoverSource({ phase: from.id, target: to.id, records: [] });
-  const target = encodePhaseHandoverTarget({ phase: to.id, source: from.id, epoch: 1, items: [item] });
-  const built = chain.build(
-    'alice',
-    0,
-    'phaseHandover',
-    [from, to],
-    [
-      [0, source],
-      [1, target],
-    ],
-  );
-  chain.seal(signTransactions(sha256, signerOf('alice'), [built]));
-  return to.items.length - 1;
 }
 
 function sampleDossier() {
