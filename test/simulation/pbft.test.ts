@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runSeeds } from './run.ts';
 
 /** `PHASELINE_SEEDS=5000 PHASELINE_FIRST_SEED=1 vitest run test/simulation` searches further. */
-const count = Number(process.env.PHASELINE_SEEDS ?? 12);
+const count = Number(process.env.PHASELINE_SEEDS ?? 6);
 const first = Number(process.env.PHASELINE_FIRST_SEED ?? 1);
 
 describe('the simulated consortium', () => {

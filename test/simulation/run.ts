@@ -18,6 +18,7 @@ const BEHAVIOURS = ['equivocator', 'voteDropper', 'amnesiac', 'capricious'] as c
 /** After healing, everything must be committed within this much simulated time. */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 30_000;
+const RUN_MS = 15_000;
 
 function optionsOf(seed: number, random: Random): ClusterOptions {
   const validators = random.pick(SIZES);
@@ -130,7 +131,7 @@ function idle(cluster: Cluster): void {
 }
 
 /** One random run. Throws what was broken, with the seed and the last events. */
-export function runSeed(seed: number, durationMs = 15_000): RunReport {
+export function runSeed(seed: number, durationMs = RUN_MS): RunReport {
   const random = new Random(seed ^ 0x5eed);
   const cluster = new Cluster(optionsOf(seed, random));
   try {

@@ -56,6 +56,11 @@ export function preparedOther(engine: Engine, height: number, blockHash: Hash): 
   return signed !== undefined && signed.value !== blockHash;
 }
 
+/** Whether this view's proposal at the height was given already, for a block that lost its slot since. */
+export function proposedBefore(engine: Engine, height: number): boolean {
+  return engine.signedValues.has(voteKey('prePrepare', engine.view, height));
+}
+
 /** The slot that a message is a value for; null for messages that may be signed many times. */
 function slotValue(
   engine: Engine,

@@ -1,7 +1,7 @@
 import { headerHash } from '../codec/chain.ts';
 import type { Block, ValidatorSet } from '../types/chain.ts';
 import { giveUp } from './blocks.ts';
-import { emit, sign } from './emit.ts';
+import { emit, proposedBefore, sign } from './emit.ts';
 import type { PrePrepare } from './messages.ts';
 import { takeNextSet } from './normal-case.ts';
 import { changesSet, type Engine, headHeight, isPrimary, slotAt } from './state.ts';
@@ -31,6 +31,7 @@ export function maybeBuild(engine: Engine): void {
   if (parent === null) return;
   const height = parent.height + 1;
   if (height > engine.stableHeight + engine.parameters.windowBlocks) return;
+  if (proposedBefore(engine, height)) return;
   engine.build = { id: engine.nextId, height, parentHash: parent.hash };
   engine.nextId += 1;
   const { id: buildId } = engine.build;
