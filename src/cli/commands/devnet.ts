@@ -6,6 +6,7 @@ import { NETWORK_POINTER } from '../connect.ts';
 import { MANAGER_NAME, MEMBER_NAMES } from '../devnet/names.ts';
 import type { DevNetwork } from '../devnet/network.ts';
 import { stopSignal } from '../devnet/stop.ts';
+import { CommandFailure, EXIT } from '../failure.ts';
 import { colorsOf, formatTable, type Io } from '../io.ts';
 import { runCommand } from '../program.ts';
 import { networkStatus, STATUS_HEAD, statusRow } from './status.ts';
@@ -80,7 +81,16 @@ function suggest(io: Io): void {
   io.out('Ctrl-C stops every node.');
 }
 
+/** Ctrl-C is how a network is meant to end, but a tour that was cut short has shown nothing. */
+function endOfStopped(options: DevnetOptions): void {
+  if (options.demo === true) throw new CommandFailure(EXIT.error, 'the demo was stopped before its end');
+}
+
 async function devnet(io: Io, options: DevnetOptions): Promise<void> {
+  if (options.demo === true) {
+    const { checkDemo } = await import('../devnet/demo.ts');
+    await checkDemo(io, options.file ?? null, options.participants);
+  }
   const kept = options.dir !== undefined || options.keep === true;
   const dir = kept
     ? resolve(io.directory, options.dir ?? KEPT_DIR)
@@ -113,6 +123,7 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
+    endOfStopped(options);
   } finally {
     io.err('stopping');
     await network.stop();

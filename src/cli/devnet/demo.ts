@@ -19,6 +19,8 @@ export interface DemoInput {
   readonly signal: AbortSignal;
 }
 
+/** alice, bob and carol */
+const MEMBERS_NEEDED = 3;
 const DEFAULT_FILE = fileURLToPath(new URL('../../../README.md', import.meta.url));
 
 interface Flow {
@@ -269,24 +271,28 @@ async function dossier({ tell, out }: Story, flow: Flow, network: DevNetwork): P
   await tell.refused('dossier', 'verify', forged, '--genesis', genesis);
 }
 
-async function storyFile(io: Io, file: string | null): Promise<string> {
-  const path = file === null ? DEFAULT_FILE : resolve(io.directory, file);
+/** @throws CommandFailure when the demo cannot be told with this file or these members; asked before anything starts */
+export async function checkDemo(io: Io, file: string | null, participants: number): Promise<void> {
+  if (participants < MEMBERS_NEEDED) {
+    const hint = 'Start it with --participants 3.';
+    throw new CommandFailure(EXIT.usage, 'the demo needs alice, bob and carol', hint);
+  }
+  const path = storyFile(io, file);
   const info = await stat(path).catch(() => null);
-  if (info?.isFile()) return path;
+  if (info?.isFile()) return;
   throw new CommandFailure(EXIT.usage, `cannot read ${path}`, 'Give --file the path of a file.');
+}
+
+function storyFile(io: Io, file: string | null): string {
+  return file === null ? DEFAULT_FILE : resolve(io.directory, file);
 }
 
 /** The main job, end to end, on real processes; throws at the first thing that does not hold. */
 export async function runDemo({ network, io, members, file, signal }: DemoInput): Promise<void> {
-  if (members.length < 3)
-    throw new CommandFailure(
-      EXIT.usage,
-      'the demo needs alice, bob and carol',
-      'Start it with --participants 3.',
-    );
+  await checkDemo(io, file, members.length);
   const out = join(network.dir, 'demo', String(Date.now()));
   await mkdir(out, { recursive: true });
-  const story: Story = { tell: new Narrator(io, network.dir, signal), out, file: await storyFile(io, file) };
+  const story: Story = { tell: new Narrator(io, network.dir, signal), out, file: storyFile(io, file) };
   const flow = await setUp(story, network, members);
   const intakeId = (await story.tell.ask<{ id: string }>('--as', 'alice', 'phase', 'show', flow.intake)).id;
   const put = await putRecord(story, flow);
