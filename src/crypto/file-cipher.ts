@@ -2,7 +2,6 @@ import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assert } from '../core/base/assert.ts';
-import { utf8 } from '../core/base/bytes.ts';
 import type { Hash } from '../core/base/ids.ts';
 import { tagBytes } from '../core/codec/tags.ts';
 import type { FileCipher } from '../ports/file-cipher.ts';
@@ -45,7 +44,7 @@ export function plaintextBytesOf(ciphertextBytes: number): number | null {
 
 function streamKey(contentKey: Uint8Array): Uint8Array {
   assert(contentKey.length === SECRET_BYTES, 'a content key is 32 bytes');
-  return new Uint8Array(hkdfSync('sha256', contentKey, tagBytes('payloadKey'), utf8('file'), SECRET_BYTES));
+  return new Uint8Array(hkdfSync('sha256', contentKey, tagBytes('fileKey'), '', SECRET_BYTES));
 }
 
 function nonceOf(index: number, last: boolean): Uint8Array {

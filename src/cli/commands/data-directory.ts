@@ -61,7 +61,7 @@ function identityDocument(identity: PublicIdentity): object {
 }
 
 async function init(options: InitOptions, io: Io): Promise<void> {
-  const passphrase = io.environment.PHASELINE_PASSPHRASE;
+  const passphrase = io.environment.PHASELINE_PASSPHRASE?.trim();
   if (!passphrase) {
     throw new CommandFailure(
       EXIT.usage,

@@ -33,6 +33,7 @@ export const TAGS = {
   epochSecret: 'epoch-secret',
   keyCommitment: 'key-commitment',
   payloadKey: 'payload-key',
+  fileKey: 'file-key',
   wrappedKey: 'wrapped-key',
   envelope: 'hpke-envelope',
   handover: 'hpke-handover',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DataPaths } from '../../config/node-config.ts';
 import { readPassphrase } from '../../config/passphrase.ts';
 import { assertDefined } from '../../core/base/assert.ts';
+import { equalBytes } from '../../core/base/bytes.ts';
 import { isMemberId, type MemberId, type PhaseId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { findMember } from '../../core/ledger/index.ts';
@@ -14,14 +15,15 @@ import { generateSigningKey, p256Signer } from '../../crypto/signer.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import type { HostingApi } from '../../manager/api.ts';
 import type { Service } from '../../ports/lifecycle.ts';
+import type { Signer } from '../../ports/signer.ts';
 import type { Committed } from '../../services/records/sender.ts';
 import { Records } from '../../services/records/service.ts';
 import type { MemberNode } from './member-node.ts';
 
 interface Hosted {
   readonly records: Records;
-  readonly signing: Uint8Array;
-  readonly sealing: Uint8Array;
+  readonly signer: Signer;
+  readonly sealingKey: Uint8Array;
 }
 
 /**
@@ -49,19 +51,23 @@ export class Hosting implements HostingApi, Service {
     this.members.clear();
   }
 
+  /** Keys are kept before they are registered; a member is hosted once the ledger has this server's key for it. */
   isHosted(member: MemberId): boolean {
-    return this.members.has(member);
+    const known = this.members.get(member);
+    const registered = findMember(this.node.light.system(), member)?.keys.at(-1);
+    if (known === undefined || registered === undefined) return false;
+    return equalBytes(registered.signingKey, known.signer.publicKey);
   }
 
   async host(member: MemberId, name: string): Promise<Committed | null | Reject> {
+    if (this.isHosted(member)) return null;
     const known = this.members.get(member) ?? (await this.create(member));
-    if (findMember(this.node.light.system(), member) !== null) return null;
-    const signer = p256Signer(known.signing);
+    const { signer, sealingKey } = known;
     const card: MemberCard = {
       id: member,
       name,
       signingKey: signer.publicKey,
-      sealingKey: p256Unsealer(known.sealing).publicKey,
+      sealingKey,
       peerIds: [],
     };
     return this.node.records.registerMember(card, this.node.records.proveCard(card, signer));
@@ -101,15 +107,11 @@ export class Hosting implements HostingApi, Service {
   }
 
   private keep(member: MemberId, signing: Uint8Array, sealing: Uint8Array): Hosted {
-    const records = new Records({
-      access: this.node.light,
-      crypto: phaseCrypto,
-      suite: nodeSuite,
-      member,
-      signer: p256Signer(signing),
-      unsealers: [p256Unsealer(sealing)],
-    });
-    const hosted = { records, signing, sealing };
+    const signer = p256Signer(signing);
+    const unsealer = p256Unsealer(sealing);
+    const parts = { access: this.node.light, crypto: phaseCrypto, suite: nodeSuite };
+    const records = new Records({ ...parts, member, signer, unsealers: [unsealer] });
+    const hosted = { records, signer, sealingKey: unsealer.publicKey };
     this.members.set(member, hosted);
     return hosted;
   }

@@ -1,3 +1,4 @@
+import { assertDefined } from '../../core/base/assert.ts';
 import type { LogId, PhaseId, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { headerHash } from '../../core/codec/chain.ts';
@@ -39,8 +40,8 @@ function leafHashes(
     );
   }
   return position => {
-    const item = node.light.rawItem(logId, position);
-    return leafHash(sha256, item?.leaf ?? new Uint8Array());
+    const item = assertDefined(node.light.rawItem(logId, position), 'a held log has every leaf');
+    return leafHash(sha256, item.leaf);
   };
 }
 
@@ -89,10 +90,9 @@ async function dossier(
   phase: PhaseId,
   payloads: boolean,
 ): Promise<{ bytes: number; stream: AsyncIterable<Uint8Array> } | Reject> {
-  if ((await node.records.catchUp(phase)) === null) return unknownPhase(phase);
-  const openings = payloads ? [] : [];
-  const files: never[] = [];
-  const content = await collector.collect([{ scope: 'phase', id: phase }], openings, files);
+  const shown = await node.records.disclose(phase, payloads);
+  if (isReject(shown)) return shown;
+  const content = await collector.collect([{ scope: 'phase', id: phase }], shown.openings, shown.files);
   if (isReject(content)) return content;
   const bytes = buildDossier(sha256, content);
   const verdict = verifyDossier(nodeSuite, bytes, anchor, { openPayload });

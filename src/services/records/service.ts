@@ -5,6 +5,7 @@ import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
 import type { Unsealer } from '../../ports/sealing.ts';
 import type { Signer } from '../../ports/signer.ts';
 import type { Context } from './context.ts';
+import { type Disclosure, disclose } from './disclosure.ts';
 import { PhaseFollower } from './follower.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
@@ -150,5 +151,10 @@ export class Records {
 
   handover(input: HandoverInput): Promise<HandoverReceipt | Refusal> {
     return handover(this.context, input);
+  }
+
+  /** What a dossier of the phase can show: opened payloads (`payloads`) and the files that records name. */
+  disclose(phase: PhaseId, payloads: boolean): Promise<Disclosure | Refusal> {
+    return disclose(this.context, phase, payloads);
   }
 }
