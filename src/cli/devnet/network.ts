@@ -72,7 +72,10 @@ export class DevNetwork {
     return this.nodes.find(node => node.name === name) ?? null;
   }
 
-  /** Makes what is missing and starts every process; resolves when the consensus nodes and the manager are ready. */
+  /**
+   * Makes what is missing and starts every process; resolves when the consensus nodes and the manager are ready, and the
+   * participants answer: until their members are registered they cannot be more.
+   */
   async start(signal?: AbortSignal): Promise<{ continued: boolean }> {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     this.lock = await lockDirectory(this.dir);
@@ -85,8 +88,13 @@ export class DevNetwork {
     }
     for (const node of this.nodes) await node.start();
     await this.writePids();
-    const first = this.nodes.filter((_, index) => nodes[index]!.role !== 'participant');
-    await Promise.all(first.map(node => node.ready(READY_TIMEOUT_MS, signal)));
+    await Promise.all(
+      this.nodes.map((node, index) =>
+        nodes[index]!.role === 'participant'
+          ? node.answers(READY_TIMEOUT_MS, signal)
+          : node.ready(READY_TIMEOUT_MS, signal),
+      ),
+    );
     return { continued };
   }
 

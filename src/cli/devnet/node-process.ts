@@ -10,8 +10,11 @@ import { OperatingError } from '../../ports/lifecycle.ts';
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const POLL_MS = 40;
 
-async function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`).then(
+/** `healthz`: it answers calls; `readyz`: it can do its work. */
+type HealthPage = 'healthz' | 'readyz';
+
+async function says(url: string, page: HealthPage): Promise<boolean> {
+  return fetch(`${url}/${page}`).then(
     response => response.ok,
     () => false,
   );
@@ -63,15 +66,21 @@ export class NodeProcess {
     return text === null ? null : (JSON.parse(text) as { url: string }).url;
   }
 
-  /**
-   * Resolves when the node answers that it is ready.
-   * @throws OperatingError `not_started` with the last lines of its log
-   */
-  async ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  /** @throws OperatingError `not_started` with the last lines of its log */
+  ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.reaches('readyz', timeoutMs, signal);
+  }
+
+  /** @throws OperatingError `not_started` with the last lines of its log */
+  answers(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.reaches('healthz', timeoutMs, signal);
+  }
+
+  private async reaches(page: HealthPage, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     for (let waitedMs = 0; waitedMs < timeoutMs; waitedMs += POLL_MS) {
       signal?.throwIfAborted();
       const url = await this.url();
-      if (url !== null && (await isReady(url))) return;
+      if (url !== null && (await says(url, page))) return;
       if (this.child === null) break;
       await delay(POLL_MS);
     }
@@ -82,7 +91,7 @@ export class NodeProcess {
       .join('\n  ');
     throw new OperatingError(
       'not_started',
-      `${this.name} did not become ready:\n  ${tail}`,
+      `${this.name} did not ${page === 'readyz' ? 'become ready' : 'answer'}:\n  ${tail}`,
       `See ${this.logFile}`,
     );
   }
