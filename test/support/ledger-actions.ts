@@ -230,7 +230,13 @@ export class Actions {
     source: PhaseId,
     target: PhaseId,
     places: readonly (number | HandoverPlace)[],
-    changes: { items?: readonly HandoverItem[]; epoch?: number; ids?: readonly Hash[]; root?: Hash } = {},
+    changes: {
+      items?: readonly HandoverItem[];
+      epoch?: number;
+      ids?: readonly Hash[];
+      root?: Hash;
+      count?: number;
+    } = {},
   ): Transaction {
     const full = places.map(place => (typeof place === 'number' ? { position: place, item: null } : place));
     const records = full.map((place, index) => {
@@ -242,7 +248,7 @@ export class Actions {
     const scopes = [...this.phaseLog(source), ...this.phaseLog(target)];
     return this.ledger.make(actor, 'phaseHandover', scopes, [
       { phase: source, target, records },
-      { phase: target, source, epoch, itemCount: items.length, itemsRoot },
+      { phase: target, source, epoch, itemCount: changes.count ?? items.length, itemsRoot },
       items,
     ]);
   }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Hash } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import { encodePhaseHandoverTarget } from '../../../src/core/codec/operation.ts';
 import { STATE_KEYS } from '../../../src/core/codec/state.ts';
-import { decodeBody, encodeBody } from '../../../src/core/codec/transaction.ts';
+import { decodeBody, encodeBody, partHash } from '../../../src/core/codec/transaction.ts';
 import { ROLES } from '../../../src/core/types/operation.ts';
-import type { Actions } from '../../support/ledger-actions.ts';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
+import { type Actions, itemHash } from '../../support/ledger-actions.ts';
 import { hashOf } from '../../support/ledger-kit.ts';
 import {
   admin,
@@ -216,6 +218,7 @@ describe('phaseHandover', () => {
     expect(hand([own, first!, first!])).toBe('malformed');
     expect(hand([first!], { items: [act.item(REVIEW, received, 1)] })).toBe('malformed');
     expect(hand([first!], { root: hashOf('another root') })).toBe('malformed');
+    expect(hand([first!], { count: 2 })).toBe('malformed');
     expect(hand([own, first!, second!])).toBe('committed');
     expect(act.item(REVIEW, received, 0).relay!.path).toHaveLength(1);
   });
@@ -257,6 +260,24 @@ describe('phaseHandover', () => {
     expect(relayed({ steps: [step] })).toBe('unknownRecord');
     expect(relayed({ target: { ...relay.target, salt: relay.salt } })).toBe('unknownRecord');
     expect(hand([place])).toBe('committed');
+  });
+
+  it('[78] refuses a record that an invented handover has brought, under the leaf of a real one', () => {
+    const { ledger, act, hand, position, received } = withReceived();
+    const { relay } = act.item(REVIEW, received, 0);
+    const never = act.item(INTAKE, position + 2);
+    const content = encodePhaseHandoverTarget({
+      ...{ phase: REVIEW, source: INTAKE, epoch: 0 },
+      ...{ itemCount: 1, itemsRoot: itemHash(never) },
+    });
+    const target = { salt: never.salt, content };
+    const body = decodeBody(relay!.body);
+    if (isReject(body)) throw new Error(body.detail);
+    const parts = body.parts.with(1, { scope: 1, hash: partHash(nodeSuite.sha256, target) });
+    const forged = { ...relay!, body: encodeBody({ ...body, parts }), target, path: [], salt: never.salt };
+    const item = { ...never, position: received, relay: forged };
+    const ids = [ledger.leavesOf('phase', INTAKE)[position + 2]!.transactionId];
+    expect(hand([{ position: received, item: 0 }], { items: [item], ids })).toBe('unknownRecord');
   });
 
   it('[78] takes for an earlier handover only one that the source received and that was committed', () => {

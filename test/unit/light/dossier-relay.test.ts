@@ -66,6 +66,7 @@ describe('a dossier of a phase that got its record over another one', () => {
       'wrong_relay',
     );
     expect(refusal(item => ({ ...item, relay: null }))).toBe('wrong_source');
+    expect(refusal(item => ({ ...item, relay: null, position: 3 }))).toBe('wrong_source');
     expect(refusal(item => ({ ...item, position: 1 }))).toBe('wrong_source');
     expect(refusal(relay({ item: 1 }))).toBe('wrong_relay');
     expect(refusal(item => relay({ salt: item.salt })(item))).toBe('wrong_relay');
