@@ -40,7 +40,14 @@ describe('reader and writer', () => {
   it('writes past its first buffer at every width and loses nothing', () => {
     for (let filled = 240; filled <= 256; filled += 1) {
       const start = new Uint8Array(filled).fill(1);
-      const bytes = new Writer().raw(start).u8(2).u16(3).u32(4).u64(5).fixed(new Uint8Array([6]), 1).finish();
+      const bytes = new Writer()
+        .raw(start)
+        .u8(2)
+        .u16(3)
+        .u32(4)
+        .u64(5)
+        .fixed(new Uint8Array([6]), 1)
+        .finish();
       const tail = [2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5, 6];
       expect([...bytes]).toEqual([...start, ...tail]);
     }

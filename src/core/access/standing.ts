@@ -83,12 +83,12 @@ export function checkNewcomer(state: LedgerReader, id: MemberId): number {
 }
 
 /**
- * Whether a refused transaction of this member leaves a leaf in the scope: only where it belongs, so that a stranger cannot
- * write into a foreign log.
+ * Whether a refused transaction of this member leaves a leaf in the scope: only where it has a say, so that a stranger cannot
+ * write into a foreign log, nor anybody into the log that every node must read.
  */
 export function mayLeaveRefusal(state: LedgerReader, member: Member, ref: ScopeRef): boolean {
   if (member.revoked) return false;
-  if (ref.scope === 'system') return true;
+  if (ref.scope === 'system') return isAdministrator(state.system(), member);
   if (ref.scope === 'project') return state.project(ref.id)?.owner === member.id;
   const phase = state.phase(ref.id);
   return phase !== null && (phase.owner === member.id || participantOf(phase, member.id) !== null);

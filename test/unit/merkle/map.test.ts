@@ -152,18 +152,6 @@ describe('map update cost', () => {
     expect(same).toMatchObject({ root: store.root, stale: [] });
     expect(same.added.size).toBe(0);
   });
-
-  it('checks a record proof well under a millisecond', () => {
-    const store = new NodeStore();
-    const keys = Array.from({ length: 4096 }, (_, index) => sha256(new Uint8Array([index >> 8, index])));
-    store.update(new Map(keys.map(k => [k, sha256(new Uint8Array([1]))])));
-    const proof = mapProve(sha256, store.get, store.root, keys[7]!);
-    const from = performance.now();
-    for (let round = 0; round < 200; round += 1) {
-      verifyMapProof(sha256, store.root, keys[7]!, sha256(new Uint8Array([1])), proof);
-    }
-    expect((performance.now() - from) / 200).toBeLessThan(1);
-  });
 });
 
 describe('map proofs that are not exactly right', () => {

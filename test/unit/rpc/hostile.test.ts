@@ -248,25 +248,20 @@ describe('sessions and rates', () => {
   it('[96] 1,000 bad logins are throttled, and neither calls nor the right token wait for them', async () => {
     const { url: target } = await startServer(consensusNodeMethods(node), { node });
     const login = () => post(target, chainHead, { authorization: 'Bearer wrong' });
-    const timed = async () => {
-      const startMs = performance.now();
+    // The server's clock stands still here: a call that a failed login delays would never be answered.
+    const calls = async () => {
       const session = await call(target, 'member_list');
       const anonymous = await call(target, 'chain_head', {}, null);
       expect([session.result.members.length, anonymous.result.height]).toEqual([1, 0]);
-      return performance.now() - startMs;
     };
     const statuses: number[] = [];
-    const during: number[] = [];
     for (let round = 0; round < 20; round += 1) {
       const bad = Array.from({ length: 50 }, login);
-      during.push(await timed());
+      await calls();
       for (const answer of await Promise.all(bad)) statuses.push(answer.status);
     }
     expect(statuses.filter(status => status === 401).length).toBe(10);
     expect(statuses.filter(status => status === 429).length).toBe(990);
-    during.sort((a, b) => a - b);
-    // Each pair of calls shares the machine with 50 refusals at once; a delay on failure would show as seconds.
-    expect(during[10]).toBeLessThan(500);
   });
 
   it('anonymous calls of an address have a rate, calls with the token another; time refills it', async () => {
