@@ -9,21 +9,13 @@ import { openKeys, writePrivateFile } from './data-directory.ts';
 import { createManagerRole } from './manager-role.ts';
 import type { NodeRole, RoleInput } from './node-role.ts';
 import { createParticipantRole } from './participant-role.ts';
+import { stopRequest } from './stop-request.ts';
 
 const ROLES: Record<string, (input: RoleInput) => Promise<NodeRole>> = {
   consensus: createConsensusRole,
   participant: createParticipantRole,
   manager: createManagerRole,
 };
-
-/** Resolves at the first request to stop: SIGINT, SIGTERM, or the end of the process that supervises this one. */
-function stopRequested(): Promise<string> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(signal, () => resolve(signal));
-    if (process.channel !== undefined) process.once('disconnect', () => resolve('supervisor gone'));
-  });
-}
 
 /**
  * Starts the node of a data directory and runs until it is asked to stop or fails.
@@ -35,22 +27,23 @@ export async function runNode(dir: string): Promise<void> {
   const genesis = await readGenesis(paths.genesis);
   const logger = createLogger(config.log.level, { node: config.name });
   const lock = await lockDirectory(dir);
+  const stop = stopRequest();
   try {
     const keys = await openKeys(paths);
     const create = assertDefined(ROLES[config.role], 'a role that the configuration knows');
     const role = await create({ paths, config, genesis, keys, logger });
-    const stop = stopRequested();
     await role.service.start();
     const url = role.url();
     await writePrivateFile(paths.endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
     logger.info({ url, role: config.role }, 'started');
-    const why = await Promise.race([stop, role.failed]);
+    const why = await Promise.race([stop.requested, role.failed]);
     logger.info({ why: String(why) }, 'stopping');
     await rm(paths.endpoint, { force: true });
     await role.service.stop();
     if (why instanceof Error) throw why;
     logger.info({}, 'stopped');
   } finally {
+    stop.release();
     await lock.release();
   }
 }

@@ -21,6 +21,9 @@ interface InitOptions {
   readonly peer: readonly { peerId: string; addresses: string[] }[];
 }
 
+/** After an orderly stop nothing is left to wait for; libp2p's address manager still has a timer of a second. */
+const END_GRACE_MS = 100;
+
 /** A node's libraries take half a second to load: only the commands that are a node load them. */
 const loadDataDirectory = () => import('../../roles/data-directory.ts');
 
@@ -176,7 +179,11 @@ export function addDataCommands(program: Command, io: Io): void {
     .requiredOption('--dir <dir>', 'data directory')
     .action(async (options: { dir: string }) => {
       const { runNode } = await import('../../roles/run-node.ts');
-      await runNode(resolve(io.directory, options.dir));
+      try {
+        await runNode(resolve(io.directory, options.dir));
+      } finally {
+        setTimeout(() => process.exit(), END_GRACE_MS).unref();
+      }
     });
 
   program
