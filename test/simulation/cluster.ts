@@ -165,11 +165,13 @@ export class Cluster implements World {
         if (!node.disk.committedIds.has(transaction.id)) node.submit(transaction);
   }
 
-  /** Perfect links, every node up. */
-  heal(): void {
+  /** Perfect links, every node up but those that stay down for good. */
+  heal(down: ReadonlySet<SimulatedNode>): void {
     this.network.quality = CLEAN_LINK;
     this.network.unblockAll();
+    for (const node of down) if (node.isUp) node.crash();
     for (const node of this.nodes) {
+      if (down.has(node)) continue;
       node.pausedUntilMs = 0;
       node.clockSkewMs = 0;
       this.restart(node);
@@ -185,8 +187,8 @@ export class Cluster implements World {
     }
   }
 
-  /** Everything submitted is committed on every honest node. */
+  /** Everything submitted is committed on every honest node that is up. */
   get isSettled(): boolean {
-    return this.honest.every(node => node.disk.committedIds.size === this.submitted.size);
+    return this.honest.every(node => !node.isUp || node.disk.committedIds.size === this.submitted.size);
   }
 }

@@ -69,7 +69,7 @@ function disturb(cluster: Cluster, random: Random): void {
 }
 
 /** Loss, crashes, partitions and pauses for a while, at random. */
-function faults(cluster: Cluster, random: Random, durationMs: number): void {
+function faults(cluster: Cluster, random: Random, durationMs: number, changesSet: boolean): void {
   const { schedule } = cluster;
   const calm = random.between(50, 2000);
   const next = (run: () => void, everyMs: number): void => {
@@ -83,7 +83,7 @@ function faults(cluster: Cluster, random: Random, durationMs: number): void {
   next(() => cluster.submit(), random.pick([20, 100, 400]));
   next(() => disturb(cluster, random), calm);
   next(() => cluster.resubmit(), 3000);
-  if (random.chance(0.4)) next(() => cluster.submitSetChange(), 6000);
+  if (changesSet) next(() => cluster.submitSetChange(), 6000);
   cluster.runUntil(durationMs);
 }
 
@@ -103,10 +103,12 @@ function describeNode({ disk, identity, engine }: SimulatedNode): string {
   );
 }
 
-function settle(cluster: Cluster, random: Random): void {
-  const { schedule, checker } = cluster;
-  // Up to f nodes may stay down for good; which, depends on who is faulty already and in the current set.
-  cluster.heal();
+/** A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay down for good. */
+function settle(cluster: Cluster, random: Random, mayStayDown: boolean): void {
+  const { schedule, checker, options, honest, faulty } = cluster;
+  const spare = faultsTolerated(options.validators) - faulty.size;
+  const validators = honest.filter(({ identity }) => identity.index < options.validators);
+  cluster.heal(new Set(mayStayDown ? random.shuffled(validators).slice(0, random.between(0, spare)) : []));
   const healedMs = schedule.nowMs;
   while (!cluster.isSettled) {
     if (schedule.nowMs > healedMs + SETTLE_MS) {
@@ -136,8 +138,9 @@ export function runSeed(seed: number, durationMs = RUN_MS): RunReport {
   const cluster = new Cluster(optionsOf(seed, random));
   try {
     cluster.start();
-    faults(cluster, random, durationMs);
-    settle(cluster, random);
+    const changesSet = random.chance(0.4);
+    faults(cluster, random, durationMs, changesSet);
+    settle(cluster, random, !changesSet);
     idle(cluster);
   } catch (error) {
     const { message, stack } = error as Error;

@@ -90,17 +90,22 @@ export function takeTimer(engine: Engine, name: TimerName, generation: number): 
   return armed.purpose;
 }
 
-/** Complaints that still stand: lasting ones, and those of signers that have seen no more progress than this node. */
+/**
+ * Who wants this view to end: lasting complaints, those of signers that have seen no more progress than this node, and
+ * signers that ask for a higher view. Without the last, a node that left the view alone could be missing for f + 1.
+ */
 function standingComplaints(engine: Engine): number {
-  let count = 0;
-  for (const { lasting, height } of engine.complaints.values())
-    if (lasting || height >= headHeight(engine)) count += 1;
-  return count;
+  const against = new Set<number>();
+  for (const [signer, { lasting, height }] of engine.complaints)
+    if (lasting || height >= headHeight(engine)) against.add(signer);
+  for (const [signer, { content }] of engine.viewChanges) if (content.view > engine.view) against.add(signer);
+  return against.size;
 }
 
 /** f + 1 complaints contain an honest one; fewer change nothing, so that one bad link puts nobody out of its view. */
-function judge(engine: Engine): void {
-  if (standingComplaints(engine) >= witnesses(engine)) startViewChange(engine, engine.view + 1);
+export function judge(engine: Engine): void {
+  if (engine.active && standingComplaints(engine) >= witnesses(engine))
+    startViewChange(engine, engine.view + 1);
 }
 
 export function onComplaint(engine: Engine, message: ConsensusMessage<Complaint>): void {

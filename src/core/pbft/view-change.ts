@@ -15,6 +15,7 @@ import {
   slotsAscending,
   witnesses,
 } from './state.ts';
+import { judge } from './supervision.ts';
 import { encodeWalMessage } from './wal-record.ts';
 
 /** Leaves the current view for `view`, waiting for its NEW-VIEW. Overlays and prepared proofs stay. */
@@ -85,6 +86,7 @@ export function onViewChange(engine: Engine, message: ConsensusMessage<ViewChang
   }
   keep(engine, message);
   startViewChange(engine, joinableView(engine));
+  judge(engine);
   tryOpenView(engine);
 }
 

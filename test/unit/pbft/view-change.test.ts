@@ -79,6 +79,14 @@ describe('view change', () => {
     expect(driver.engine.view).toBe(6);
   });
 
+  it('counts who left for a higher view among those who complain of this one', () => {
+    const driver = new Driver(consortium.engine(3));
+    driver.receive(consortium.viewChange(1, 1));
+    expect(driver.engine.view).toBe(0);
+    driver.receive(consortium.sign(2, complaint));
+    expect(driver.engine).toMatchObject({ view: 1, active: false });
+  });
+
   it('[41] counts the same VIEW-CHANGE once', () => {
     const driver = new Driver(consortium.engine(1));
     for (let again = 0; again < 4; again += 1) driver.receive(consortium.viewChange(0, 1));
