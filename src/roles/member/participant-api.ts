@@ -60,13 +60,7 @@ function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
       startedMs,
     }),
     headFrom: height => (light.trust().header.height >= height ? headView(node) : null),
-    onHead: listener => {
-      let active = true;
-      light.onEvents({ head: () => active && listener() });
-      return () => {
-        active = false;
-      };
-    },
+    onHead: listener => light.onEvents({ head: () => listener() }),
   };
 }
 

@@ -94,13 +94,7 @@ export function createRecordApi(node: MemberNode): RecordApi {
       const detail = `position ${found.position} of the phase's log, head ${light.head().height}`;
       return [{ name: 'inclusion under a certified header', ok: true, detail }, ...found.checks];
     },
-    onRecords: listener => {
-      let active = true;
-      light.onEvents({ updated: () => active && listener() });
-      return () => {
-        active = false;
-      };
-    },
+    onRecords: listener => light.onEvents({ updated: () => listener() }),
   };
 }
 

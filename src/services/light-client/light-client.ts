@@ -60,7 +60,7 @@ export class LightClient implements LedgerAccess, Service {
   private readonly sources: Sources;
   private readonly inquiries: Inquiries;
   private readonly submitter: Submitter;
-  private readonly listeners: LightEvents[] = [];
+  private readonly listeners = new Set<LightEvents>();
   private readonly stopping = new AbortController();
   private readonly first: {
     readonly trust: Trust;
@@ -162,8 +162,10 @@ export class LightClient implements LedgerAccess, Service {
     await this.running;
   }
 
-  onEvents(events: LightEvents): void {
-    this.listeners.push(events);
+  /** @returns ends the subscription */
+  onEvents(events: LightEvents): () => void {
+    this.listeners.add(events);
+    return () => this.listeners.delete(events);
   }
 
   head(): Published {

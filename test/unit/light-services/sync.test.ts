@@ -173,6 +173,22 @@ describe('light client', () => {
     expect(client.light.held(net.ledger.logId('phase', phase))?.from).toBe(4);
   });
 
+  it('tells a subscriber nothing once it has left', async () => {
+    net = setUp();
+    await net.serve(0);
+    const client = await net.join(alice);
+    const heads: number[] = [];
+    const left: number[] = [];
+    client.light.onEvents({ head: head => heads.push(head.height) });
+    const leave = client.light.onEvents({ head: head => left.push(head.height) });
+    await client.reached(net.ledger.height);
+    const before = left.length;
+    leave();
+    net.commit(net.actions.put(alice, phase, 'unheard'));
+    await client.reached(net.ledger.height);
+    expect([heads.at(-1), left.length]).toEqual([net.ledger.height, before]);
+  });
+
   it('tells members the addresses of connected members, and heads that are fresh', async () => {
     net = setUp();
     await net.serve(0);
