@@ -131,6 +131,8 @@ export class LightNetwork {
   readonly actions: Actions;
   readonly pool = new Map<TransactionId, Transaction>();
   readonly servers: TestServer[] = [];
+  /** What a transaction waits for after the pool took it. */
+  flush: () => Promise<void> = async () => undefined;
   private readonly running: { stop(): unknown }[] = [];
 
   constructor(readonly ledger: TestLedger) {
@@ -153,7 +155,11 @@ export class LightNetwork {
       transport,
       clock: realClock,
       logger: silentLogger,
-      submit: async bytes => this.submit(bytes),
+      submit: async bytes => {
+        const taken = this.submit(bytes);
+        await this.flush();
+        return taken;
+      },
       isPending: id => this.pool.has(id),
       vouch: bytes => ({ signer: index, signature: testSigner(`validator ${name}`).sign(bytes) }),
       limits: { noticeIntervalMs: 1, ...limits },

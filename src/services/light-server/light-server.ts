@@ -170,13 +170,11 @@ export class LightServer {
     return { kind: 'addresses', peers };
   }
 
+  /** All of a batch at once: what the pool takes in one turn of the event loop travels to the validators in one frame. */
   private async submit(transactions: readonly Uint8Array[]): Promise<(Reject | null)[]> {
-    const verdicts: (Reject | null)[] = [];
-    for (const transaction of transactions) {
-      const verdict = await this.config.submit(transaction);
-      verdicts.push(isReject(verdict) ? verdict : null);
-    }
-    return verdicts;
+    // The request bounds how many these are (`transactionsPerSubmit`).
+    const verdicts = await Promise.all(transactions.map(transaction => this.config.submit(transaction)));
+    return verdicts.map(verdict => (isReject(verdict) ? verdict : null));
   }
 
   private status(id: TransactionId): TransactionStatus {

@@ -107,6 +107,28 @@ describe('submission through a light client', () => {
     expect(await submitted).toMatchObject([{ id: record.id, end: 'block', outcome: OUTCOMES.committed }]);
   });
 
+  it('hands a batch to the pool at once, so that it travels in one flush', async () => {
+    net = setUp();
+    await net.serve(0);
+    const client = await net.join(alice, { limits: { resendMs: 60_000 } });
+    await client.reached(net.ledger.height);
+    // Nobody's wait ends before all of the batch are in the pool.
+    const count = 64;
+    let release = () => {};
+    const all = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    net.flush = () => {
+      if (net.pool.size === count) release();
+      return all;
+    };
+    const records = Array.from({ length: count }, (_, index) => net.actions.put(alice, phase, `${index}`));
+    const submitted = client.light.submit(records.map(record => record.signed));
+    await waitForPool(count);
+    net.commitPool();
+    expect((await submitted).filter(result => result.end === 'block').length).toBe(count);
+  });
+
   it('reports what every asked source refuses, and tries again what time may cure', async () => {
     net = setUp();
     const servers = [await net.serve(0), await net.serve(1)];
