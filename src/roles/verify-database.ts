@@ -1,5 +1,5 @@
 import { readGenesis } from '../config/genesis-file.ts';
-import { dataPaths } from '../config/node-config.ts';
+import { dataPaths, readNodeConfig } from '../config/node-config.ts';
 import { assertDefined } from '../core/base/assert.ts';
 import { equalBytes } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
@@ -110,9 +110,17 @@ async function verifyChain(genesisPath: string, store: ChainStore): Promise<Data
   return report(height + 1, height < 0 ? 'there is no block, not even genesis' : state.difference(store));
 }
 
-/** @throws OperatingError `directory_in_use` while the node runs, and those of reading */
+/** @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading */
 export async function verifyDatabase(dir: string): Promise<DatabaseReport> {
   const paths = dataPaths(dir);
+  const { role } = await readNodeConfig(dir);
+  if (role !== 'consensus') {
+    throw new OperatingError(
+      'no_chain',
+      `${dir} belongs to a ${role} node: it holds no chain`,
+      'Only the data of a consensus node can be verified from genesis.',
+    );
+  }
   const lock = await lockDirectory(dir);
   const kv = new LevelStore(paths.state);
   try {

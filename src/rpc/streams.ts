@@ -6,6 +6,8 @@ import type { Readable } from 'node:stream';
 import { failure, type RpcFailure } from './errors.ts';
 import { invalidParams } from './params.ts';
 
+const FILE_HINT = 'Give the path of a file that the node can read.';
+
 /** Passes bytes through and fails past the limit. */
 export async function* limitBytes(
   source: AsyncIterable<Uint8Array>,
@@ -40,8 +42,8 @@ export async function openLocalFile(
   assertAbsolute(path);
   const found = await stat(path).catch(() => null);
   if (found === null)
-    throw failure('not_found', 'no_such_file', `there is no file ${path} on the node's machine`);
-  if (!found.isFile()) throw failure('not_found', 'not_a_file', `${path} is not a regular file`);
+    throw failure('not_found', 'no_such_file', `there is no file ${path} on the node's machine`, FILE_HINT);
+  if (!found.isFile()) throw failure('not_found', 'not_a_file', `${path} is not a regular file`, FILE_HINT);
   const file = await open(path, 'r').catch(() => null);
   if (file === null) throw failure('forbidden', 'not_readable', `the node may not read ${path}`);
   return { name: basename(path), bytes: found.size, source: createReadStream('', { fd: file }) };

@@ -8,6 +8,7 @@ import { isMemberId, type MemberId } from '../../core/base/ids.ts';
 import type { PublicIdentity } from '../../roles/data-directory.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { type Io, show } from '../io.ts';
+import { wholeNumber } from '../options.ts';
 import type { GlobalOptions } from '../program.ts';
 
 interface InitOptions {
@@ -32,12 +33,6 @@ function parseName(text: string): MemberId {
   throw new InvalidArgumentError(
     'a name is a-z, 0-9 and -, starts with a letter and has at most 32 characters.',
   );
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new InvalidArgumentError('a port is a number from 0 to 65535.');
 }
 
 type Peer = { peerId: string; addresses: string[] };
@@ -113,15 +108,31 @@ interface GenesisOptions {
   readonly threshold: number;
 }
 
+interface IdentityDocument {
+  readonly role: string;
+  readonly id?: string;
+}
+
+async function readIdentity(file: string, io: Io): Promise<IdentityDocument> {
+  const fail = (detail: string) =>
+    new CommandFailure(EXIT.usage, detail, 'Give the files with what `phaseline init` printed.');
+  const text = await readFile(resolve(io.directory, file), 'utf8').catch(() => null);
+  if (text === null) throw fail(`cannot read ${file}`);
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw fail(`${file} is not JSON`);
+  }
+  if (typeof document !== 'object' || document === null || !('role' in document)) {
+    throw fail(`${file} is no public identity: it names no role`);
+  }
+  return document as IdentityDocument;
+}
+
 /** @param files what `phaseline init` printed for each validator and administrator */
 async function createGenesis(files: readonly string[], options: GenesisOptions, io: Io): Promise<void> {
-  const identities = await Promise.all(
-    files.map(async file => {
-      const text = await readFile(resolve(io.directory, file), 'utf8').catch(() => null);
-      if (text === null) throw new CommandFailure(EXIT.usage, `cannot read ${file}`);
-      return JSON.parse(text) as { role: string; id?: string };
-    }),
-  );
+  const identities = await Promise.all(files.map(file => readIdentity(file, io)));
   const withoutRole = ({ role: _, ...rest }: { role: string }) => rest;
   const members = identities.filter(identity => identity.role !== 'consensus');
   const document = {
@@ -154,7 +165,7 @@ export function addDataCommands(program: Command, io: Io): void {
     .option('--display-name <text>', 'what people read')
     .option('--genesis <file>', 'genesis.json of the consortium')
     .option('--listen <multiaddr>', 'where the node listens for peers', '/ip4/127.0.0.1/tcp/7801')
-    .option('--rpc-port <port>', 'JSON-RPC port on loopback', parsePort, 7701)
+    .option('--rpc-port <port>', 'JSON-RPC port on loopback', wholeNumber(0, 65_535), 7701)
     .option('--peer <multiaddr>', 'a consensus node: /ip4/…/tcp/…/p2p/PEERID (repeat)', collectPeer, [])
     .action((options: InitOptions) => init(options, io));
 
@@ -170,7 +181,7 @@ export function addDataCommands(program: Command, io: Io): void {
     .argument('<identity...>', 'files with what `phaseline init` printed: validators and administrators')
     .requiredOption('--name <name>', 'name of the consortium')
     .option('--out <file>', 'file to write', 'genesis.json')
-    .option('--threshold <n>', 'ballots of administrators that a proposal needs', Number, 1)
+    .option('--threshold <n>', 'ballots of administrators that a proposal needs', wholeNumber(1), 1)
     .action((files: string[], options: GenesisOptions) => createGenesis(files, options, io));
 
   program

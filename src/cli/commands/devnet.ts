@@ -1,13 +1,14 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { NETWORK_POINTER } from '../connect.ts';
 import { MANAGER_NAME, MEMBER_NAMES } from '../devnet/names.ts';
 import type { DevNetwork } from '../devnet/network.ts';
 import { stopSignal } from '../devnet/stop.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { colorsOf, formatTable, type Io } from '../io.ts';
+import { wholeNumber } from '../options.ts';
 import { runCommand } from '../program.ts';
 import { networkStatus, STATUS_HEAD, statusRow } from './status.ts';
 
@@ -21,14 +22,6 @@ interface DevnetOptions {
 }
 
 const KEPT_DIR = join('.phaseline', 'devnet');
-
-function count(most: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-    throw new InvalidArgumentError(`a number from 1 to ${most}.`);
-  };
-}
 
 /** The running network's directory, where other commands started here find it; returns how to take it back. */
 async function pointHere(io: Io, dir: string): Promise<() => Promise<void>> {
@@ -138,8 +131,8 @@ export function addDevnetCommand(program: Command, io: Io): void {
   program
     .command('devnet')
     .description('a whole network on this machine: every node a process of its own on loopback')
-    .option('--consensus <n>', 'consensus nodes', count(16), 4)
-    .option('--participants <n>', 'participant nodes', count(MEMBER_NAMES.length), 3)
+    .option('--consensus <n>', 'consensus nodes', wholeNumber(1, 16), 4)
+    .option('--participants <n>', 'participant nodes', wholeNumber(1, MEMBER_NAMES.length), 3)
     .option('--dir <dir>', 'where the data is, kept; the same directory again continues the chain')
     .option('--keep', `keep the data, in ${KEPT_DIR}`)
     .option('--demo', 'run the guided tour, then stop')

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
+import { wholeNumber } from '../options.ts';
 import { openSession, type Session } from '../session.ts';
 import type { NodeStatusAnswer } from './status.ts';
 
@@ -8,7 +9,7 @@ interface DoctorOptions {
   readonly privacy?: boolean;
   readonly phase?: string;
   readonly cid?: string;
-  readonly position: string;
+  readonly position: number;
 }
 
 export interface Probe {
@@ -35,7 +36,7 @@ async function probeAll(session: Session, options: DoctorOptions): Promise<Probe
     'admin_sources',
   );
   for (const { name, peerId } of validators) {
-    await ask(`log from ${name}`, peerId, { kind: 'log', from: Number(options.position) });
+    await ask(`log from ${name}`, peerId, { kind: 'log', from: options.position });
   }
   if (options.cid === undefined) return probes;
   const { name: self } = await session.call<NodeStatusAnswer>('node_status');
@@ -72,6 +73,6 @@ export function addDoctorCommand(program: Command, io: Io): void {
     .option('--privacy', 'ask every consensus node for the log, and every other member’s node for the file')
     .option('--phase <id>', 'whole id of a phase that the member must not read')
     .option('--cid <cid>', 'a file of that phase')
-    .option('--position <n>', 'first position of the log to ask for', '0')
+    .option('--position <n>', 'first position of the log to ask for', wholeNumber(0), 0)
     .action((options: DoctorOptions, command: Command) => doctor(io, options, command));
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Io } from '../io.ts';
+import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
 
 interface PhaseAnswer {
@@ -47,20 +48,19 @@ interface AddOptions {
   readonly after: readonly string[];
   readonly participant: readonly RolesOfMember[];
   readonly custody: string;
-  readonly copies: string;
+  readonly copies: number;
   readonly open?: boolean;
 }
 
 async function add(io: Io, label: string, options: AddOptions, command: Command): Promise<void> {
   const session = await openSession(io, command, 'manager');
-  const copiesTarget = Number(options.copies);
   const done = await session.call<{ phase: string; height: number }>('manager_phaseAdd', {
     project: options.project,
     label,
     predecessors: options.after,
     participants: options.participant,
     custody: options.custody,
-    copiesTarget,
+    copiesTarget: options.copies,
   });
   if (options.open === true) await session.call('manager_phaseOpen', { phase: done.phase });
   const state = options.open === true ? 'open' : 'draft';
@@ -180,7 +180,7 @@ export function addPhaseCommands(program: Command, io: Io): void {
         .choices(['manager', 'participants'])
         .default('manager'),
     )
-    .option('--copies <n>', 'copies of each file among its nodes', '2')
+    .option('--copies <n>', 'copies of each file among its nodes', wholeNumber(1, 256), 2)
     .option('--open', 'open it at once')
     .action((label: string, options: AddOptions, command: Command) => add(io, label, options, command));
   addReading(phase, io);

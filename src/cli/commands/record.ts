@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
+import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
 
 export interface FileAnswer {
@@ -117,8 +118,8 @@ async function get(io: Io, key: string, options: { phase: string }, command: Com
 
 interface ListOptions {
   readonly phase: string;
-  readonly from: string;
-  readonly limit: string;
+  readonly from: number;
+  readonly limit: number;
 }
 
 async function list(io: Io, options: ListOptions, command: Command): Promise<void> {
@@ -127,8 +128,8 @@ async function list(io: Io, options: ListOptions, command: Command): Promise<voi
     'record_list',
     {
       phase: options.phase,
-      from: Number(options.from),
-      limit: Number(options.limit),
+      from: options.from,
+      limit: options.limit,
       withData: true,
     },
   );
@@ -168,8 +169,8 @@ export function addRecordCommands(program: Command, io: Io): void {
     .command('list')
     .description('list the records of a phase')
     .requiredOption('--phase <phase>', 'phase')
-    .option('--from <position>', 'first position of the log', '0')
-    .option('--limit <n>', 'how many', '100')
+    .option('--from <position>', 'first position of the log', wholeNumber(0), 0)
+    .option('--limit <n>', 'how many', wholeNumber(1, 500), 100)
     .action((options: ListOptions, command: Command) => list(io, options, command));
   record
     .command('verify')
