@@ -10,15 +10,49 @@ function checkpointInterval(engine: Engine): number {
   return Math.max(1, Math.min(checkpointIntervalBlocks, Math.floor(windowBlocks / 2)));
 }
 
-/** Announces the new head, if it is one to announce: the state after it is durable here. */
-export function makeCheckpoint(engine: Engine): void {
+/** The state after the head is durable here; null where that says nothing new. */
+function checkpointOfHead(engine: Engine): ConsensusMessage<Checkpoint> | null {
   const { head, seat } = engine;
   const { height } = head.header;
-  if (seat === null || height <= engine.stableHeight || height % checkpointInterval(engine) !== 0) return;
+  if (seat === null || height < engine.stableHeight || height <= engine.reign.startHeight) return null;
+  const known = engine.ownCheckpoints.find(({ content }) => content.height === height);
+  if (known !== undefined) return known;
   const message = sign<Checkpoint>(engine, { kind: 'checkpoint', height, blockHash: head.hash });
   engine.ownCheckpoints.push(message);
-  sendAll(engine, message);
   keep(engine, message);
+  return message;
+}
+
+function announceHead(engine: Engine): void {
+  const message = checkpointOfHead(engine);
+  if (message !== null) sendAll(engine, message);
+  updateStable(engine);
+}
+
+/** Announces the new head, if it is one to announce. */
+export function makeCheckpoint(engine: Engine): void {
+  if (headHeight(engine) > engine.stableHeight && headHeight(engine) % checkpointInterval(engine) === 0)
+    announceHead(engine);
+  else updateStable(engine);
+}
+
+/** A checkpoint should have become stable since: its messages were lost with a restart or a state transfer. */
+export function isCheckpointOverdue(engine: Engine): boolean {
+  return engine.seat !== null && headHeight(engine) - engine.stableHeight >= checkpointInterval(engine);
+}
+
+/** Then the head serves, at whatever height the others stand too. */
+export function announceOverdue(engine: Engine): void {
+  if (isCheckpointOverdue(engine)) announceHead(engine);
+}
+
+/** Own checkpoints above a peer's low watermark; one of the head where the peer could not get there otherwise. */
+export function checkpointsFor(engine: Engine, stableHeight: number): ConsensusMessage<Checkpoint>[] {
+  if (stableHeight < engine.stableHeight || isCheckpointOverdue(engine)) {
+    checkpointOfHead(engine);
+    updateStable(engine);
+  }
+  return engine.ownCheckpoints.filter(({ content }) => content.height > stableHeight);
 }
 
 function keep(engine: Engine, message: ConsensusMessage<Checkpoint>): void {
@@ -84,7 +118,7 @@ function neededRecords(engine: Engine): Uint8Array[] {
 }
 
 /** Moves the low watermark to the highest agreed checkpoint that this node holds too, and trims the log. */
-export function updateStable(engine: Engine): void {
+function updateStable(engine: Engine): void {
   const stable = agreed(engine);
   if (stable === null) return;
   if (stable.height > headHeight(engine)) {

@@ -2,7 +2,7 @@ import { assertDefined } from '../base/assert.ts';
 import { ZERO_HASH } from '../base/ids.ts';
 import { headerHash, validatorSetHash } from '../codec/chain.ts';
 import { removeMismatched, removeSlots } from './blocks.ts';
-import { makeCheckpoint, updateStable } from './checkpoint.ts';
+import { makeCheckpoint } from './checkpoint.ts';
 import type { EngineParameters, EngineStart, Reign } from './config.ts';
 import { cancelTimer, emit, halt, pruneSigned } from './emit.ts';
 import type { ShownHead } from './messages.ts';
@@ -119,7 +119,6 @@ export function onCommitted(engine: Engine, height: number, parameters: EnginePa
   }
   moveHead(engine, head, parameters);
   makeCheckpoint(engine);
-  updateStable(engine);
 }
 
 /** State transfer. The head may be of a later reign; its certificate was checked by whoever transferred it. */
@@ -139,6 +138,5 @@ export function onSynced(engine: Engine, start: EngineStart): void {
   }
   moveHead(engine, head, parameters);
   makeCheckpoint(engine);
-  updateStable(engine);
   sendStatus(engine, false);
 }

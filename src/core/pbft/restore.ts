@@ -4,7 +4,7 @@ import { isReject, type Reject, reject } from '../base/reject.ts';
 import { headerHash, validatorSetHash } from '../codec/chain.ts';
 import type { Block } from '../types/chain.ts';
 import { bindSlot } from './blocks.ts';
-import { makeCheckpoint, updateStable } from './checkpoint.ts';
+import { makeCheckpoint } from './checkpoint.ts';
 import type { EngineConfig, EngineStart } from './config.ts';
 import { recordSigned, resend } from './emit.ts';
 import type { ConsensusMessage, PreparedProof, Vote } from './messages.ts';
@@ -186,7 +186,6 @@ export function onStart(engine: Engine): void {
     }
   }
   makeCheckpoint(engine);
-  updateStable(engine);
   tryOpenView(engine);
   sendStatus(engine, false);
 }

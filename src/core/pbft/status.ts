@@ -1,4 +1,5 @@
 import { requestBlock } from './blocks.ts';
+import { announceOverdue, checkpointsFor } from './checkpoint.ts';
 import { emit, resend, sendAll, sendTo, sign } from './emit.ts';
 import type { ConsensusMessage, Status } from './messages.ts';
 import { adoptHead, requestSync } from './reconfiguration.ts';
@@ -53,8 +54,7 @@ function push(engine: Engine, signer: number, peer: Status): void {
   if (behind && engine.active) resend(engine, { peerId }, engine.newView);
   if (behind && !engine.active) resend(engine, { peerId }, engine.ownViewChange);
   if (peer.view === engine.view && engine.active) pushSlots(engine, peerId, peer);
-  for (const checkpoint of engine.ownCheckpoints)
-    if (checkpoint.content.height > peer.stableHeight) sendTo(engine, peerId, checkpoint);
+  for (const checkpoint of checkpointsFor(engine, peer.stableHeight)) sendTo(engine, peerId, checkpoint);
 }
 
 function isAhead(engine: Engine, peer: Status): boolean {
@@ -115,5 +115,6 @@ export function onResendTimer(engine: Engine, armedAt: string): void {
   if (engine.syncTarget !== null) requestSync(engine);
   else emit(engine, { type: 'sync', head: null, peerIds: otherPeerIds(engine) });
   resendOwn(engine);
+  announceOverdue(engine);
   sendStatus(engine, false);
 }

@@ -1,3 +1,4 @@
+import { isCheckpointOverdue } from './checkpoint.ts';
 import { ENGINE_LIMITS } from './config.ts';
 import type { TimerName } from './effect.ts';
 import { cancelTimer, sendAll, setTimer, sign } from './emit.ts';
@@ -64,6 +65,7 @@ export function hasUnfinished(engine: Engine): boolean {
     engine.syncAhead ||
     engine.syncTarget !== null ||
     hasOpenSlot(engine) ||
+    isCheckpointOverdue(engine) ||
     engine.ownCheckpoints.some(({ content }) => content.height > engine.stableHeight)
   );
 }
