@@ -78,3 +78,13 @@ export async function build() {
     tool('typescript/bin/tsc', ['-p', 'tsconfig.json']);
   });
 }
+
+/**
+ * Runs vitest as a person sees it.
+ * @param resultsVariable environment variable that names a file for the results as JSON, as .ci/run asks for
+ */
+export function vitest(resultsVariable, args) {
+  const file = process.env[resultsVariable];
+  const reporters = file ? ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`] : [];
+  tool('vitest/vitest.mjs', [...args, ...reporters]);
+}
