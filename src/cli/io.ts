@@ -25,9 +25,9 @@ export function colorsOf(io: Io) {
   return createColors(io.interactive && !io.environment.NO_COLOR);
 }
 
-/** Terminal escapes and other control characters of foreign text never reach the terminal (SCENARIOS 88). */
+/** Terminal escapes, and marks that turn the direction of writing, never reach the terminal from foreign text (SCENARIOS 88). */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '�');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '�');
 }
 
 export function formatTable(head: readonly string[], rows: readonly (readonly unknown[])[]): string {
@@ -59,14 +59,16 @@ export interface View {
 
 export function show(io: Io, format: string, value: unknown, view: View): void {
   if (format === 'json') {
-    io.out(JSON.stringify(value, null, 2));
+    // JSON.stringify escapes all control characters but these; \u009b opens a terminal escape as well as ESC does
+    const escaped = (control: string) => `\\u00${control.charCodeAt(0).toString(16)}`;
+    io.out(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escaped));
     return;
   }
-  if (view.text !== undefined) io.out(view.text);
+  if (view.text !== undefined) io.out(printable(view.text));
   if (view.pairs !== undefined) {
     const width = Math.max(...view.pairs.map(([label]) => label.length));
     for (const [label, content] of view.pairs)
-      io.out(`${label.padEnd(width)}  ${printable(String(content ?? ''))}`);
+      io.out(`${printable(label).padEnd(width)}  ${printable(String(content ?? ''))}`);
   }
   if (view.head !== undefined) io.out(formatTable(view.head, view.rows ?? []));
 }

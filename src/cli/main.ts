@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { describeFailure } from './failure.ts';
-import { colorsOf, processIo } from './io.ts';
+import { colorsOf, printable, processIo } from './io.ts';
 import { runCommand } from './program.ts';
 
 const io = processIo();
@@ -10,7 +10,8 @@ try {
   const { exitCode, lines } = describeFailure(error);
   const colors = colorsOf(io);
   const [message, ...hints] = lines;
-  if (message !== undefined) io.err(`${colors.red('error:')} ${message}`);
-  for (const hint of hints) io.err(hint);
+  // messages of a node name phases, members and files of others
+  if (message !== undefined) io.err(`${colors.red('error:')} ${printable(message)}`);
+  for (const hint of hints) io.err(printable(hint));
   process.exitCode = exitCode;
 }

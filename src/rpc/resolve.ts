@@ -60,10 +60,9 @@ export function resolveProject<T extends Named>(name: string, projects: readonly
 export function resolvePhase<T extends NamedPhase>(name: string, phases: readonly T[]): T {
   const show = (item: T) =>
     `${item.project.label ?? item.project.id.slice(0, 12)}/${item.label} (${item.id.slice(0, 12)})`;
-  const direct = candidates(name, phases);
-  if (direct.length > 0) return one(name, 'phase', direct, show);
-  // Labels may hold slashes themselves, so every way of cutting the name is tried.
-  const found = new Set<T>();
+  // Labels may hold slashes themselves, so every way of cutting the name is tried. All ways count: whoever adds this member
+  // to a phase chooses its label, and "permit/intake" must not hide the phase "intake" of the project "permit".
+  const found = new Set<T>(candidates(name, phases));
   for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) {
     const projectName = name.slice(0, at);
     const inside = phases.filter(

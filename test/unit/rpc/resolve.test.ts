@@ -71,4 +71,13 @@ describe('names', () => {
     ]);
     expect(failureOf(() => resolvePhase('permits/review', phases)).data.reason).toBe('unknown_phase');
   });
+
+  it('a phase that someone labelled like project/phase never hides the phase of that project', () => {
+    const hostile = [phase('5555', 'permits/intake', 2), ...phases];
+    expect(failureOf(() => resolvePhase('permits/intake', hostile)).data.matches).toEqual([
+      'building/permits/intake (555500000000)',
+      'permits/intake (111100000000)',
+    ]);
+    expect(resolvePhase('5555', hostile)).toBe(hostile[0]);
+  });
 });
