@@ -110,9 +110,12 @@ describe(`importing an event log (seed ${SEED})`, () => {
     const first = new Program(words, { cwd });
     const progress = () => /^records: ([1-9]\d*) of 600/m.exec(first.stderr);
     await until('the first records', () => progress() ?? (first.alive ? null : undefined), 60_000);
-    const { code, stdout } = await first.stop('SIGINT');
-    expect(code).not.toBe(0);
+    const { code, stdout, stderr } = await first.stop('SIGINT');
+    expect(code, stdout).toBe(1);
     expect(stdout).toBe('');
+    expect(stderr).toMatch(
+      /the import was interrupted; nothing is half written\nThe same command again goes on/,
+    );
 
     const report = await load('large.csv');
     expect(report).toMatchObject({ events: 600, inLedger: 600, phases: 5 });

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { stopSignal } from '../devnet/stop.ts';
 import { importEventLog } from '../import/import.ts';
 import { type PlanOptions, planEventLog } from '../import/plan.ts';
 import { readEventLog } from '../import/read-csv.ts';
@@ -14,7 +15,8 @@ async function eventLog(io: Io, file: string, options: PlanOptions, command: Com
     `${file}: ${log.rows.length} events → ${plan.members.length} members, ${plan.projects.length} projects, ` +
       `${plan.projects.reduce((sum, project) => sum + project.phases.length, 0)} phases`,
   );
-  const report = await importEventLog(session, io, plan, log.sha256);
+  const stop = stopSignal();
+  const report = await importEventLog(session, io, plan, log.sha256, stop.signal).finally(stop.release);
   session.show(report, {
     pairs: [
       ['events in the file', report.events],

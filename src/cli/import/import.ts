@@ -66,17 +66,32 @@ async function ensureProject(
   }
 }
 
-/** Runs `work` over all items, a bounded number at a time; the first failure ends it. */
+/**
+ * Runs `work` over all items, a bounded number at a time; the first failure ends it. Once `signal` fires what is under way
+ * is finished and nothing is begun: a record that the manager still writes after this process has gone would be missing
+ * for the import that goes on, which would write it again.
+ */
 async function eachOf<T>(
   items: readonly T[],
   atOnce: number,
+  signal: AbortSignal,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const queue = items.values();
   const lane = async () => {
-    for (const item of queue) await work(item);
+    for (const item of queue) {
+      if (signal.aborted) return;
+      await work(item);
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
+  if (signal.aborted) {
+    throw new CommandFailure(
+      EXIT.error,
+      'the import was interrupted; nothing is half written',
+      'The same command again goes on where it was.',
+    );
+  }
 }
 
 interface RecordsPage {
@@ -99,9 +114,14 @@ async function linesOf(session: Session, phase: string, sha256: string): Promise
   return lines;
 }
 
-async function allLines(session: Session, ids: PhaseIds, sha256: string): Promise<Set<number>> {
+async function allLines(
+  session: Session,
+  ids: PhaseIds,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<Set<number>> {
   const all = new Set<number>();
-  await eachOf([...ids.values()], CALLS_MAX, async phase => {
+  await eachOf([...ids.values()], CALLS_MAX, signal, async phase => {
     for (const line of await linesOf(session, phase, sha256)) all.add(line);
   });
   return all;
@@ -133,22 +153,23 @@ export async function importEventLog(
   io: Io,
   plan: Plan,
   sha256: string,
+  signal: AbortSignal,
 ): Promise<ImportReport> {
   await hostMembers(session, plan);
   const { projects } = await session.call<{ projects: ProjectAnswer[] }>('manager_projectList');
   const known = new Map(projects.map(project => [project.label, project]));
   const ids: PhaseIds = new Map();
   const setUp = new Progress(io, 'projects', plan.projects.length);
-  await eachOf(plan.projects, PROJECTS_MAX, async planned => {
+  await eachOf(plan.projects, PROJECTS_MAX, signal, async planned => {
     await ensureProject(session, planned, known.get(planned.label) ?? null, ids);
     setUp.add(1);
   });
   setUp.end();
-  const present = await allLines(session, ids, sha256);
+  const present = await allLines(session, ids, sha256, signal);
   const missing = plan.records.filter(record => !present.has(record.line));
   const writing = new Progress(io, 'records', plan.records.length);
   writing.add(plan.records.length - missing.length);
-  await eachOf(callsOf(missing), CALLS_MAX, async call => {
+  await eachOf(callsOf(missing), CALLS_MAX, signal, async call => {
     const { project, phase, member } = call[0]!;
     const records = call.map(({ line, type, data }) => ({
       type,
@@ -158,7 +179,7 @@ export async function importEventLog(
     writing.add(call.length);
   });
   writing.end();
-  const inLedger = (await allLines(session, ids, sha256)).size;
+  const inLedger = (await allLines(session, ids, sha256, signal)).size;
   if (inLedger !== plan.records.length) {
     const detail = `the file has ${plan.records.length} events, the ledger ${inLedger}`;
     throw new CommandFailure(
