@@ -65,8 +65,7 @@ export function hasUnfinished(engine: Engine): boolean {
     engine.syncAhead ||
     engine.syncTarget !== null ||
     hasOpenSlot(engine) ||
-    isCheckpointOverdue(engine) ||
-    engine.ownCheckpoints.some(({ content }) => content.height > engine.stableHeight)
+    isCheckpointOverdue(engine)
   );
 }
 
