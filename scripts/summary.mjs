@@ -1,20 +1,23 @@
-// Sums the result files of vitest's JSON reporter that are named as arguments into one line, the last of .ci/run.
-// A suite that could not even be loaded, and a file that is not there, count as one failure each.
+// summary.mjs FILE STATUS [FILE STATUS…]: sums result files of vitest's JSON reporter, each with the exit status of what wrote
+// it, into one line, the last of .ci/run. A suite that could not be loaded counts as a failure, and so does a bad status that
+// no failed test explains: lint, types, a build, an unhandled error.
 import { existsSync, readFileSync } from 'node:fs';
 
-let passed = 0;
-let failed = 0;
-for (const path of process.argv.slice(2)) {
-  if (!existsSync(path)) {
-    failed += 1;
-    continue;
-  }
+function counts(path) {
   const results = JSON.parse(readFileSync(path, 'utf8'));
   const unloaded = results.testResults.filter(
     suite => suite.status === 'failed' && suite.assertionResults.every(test => test.status !== 'failed'),
   );
-  passed += results.numPassedTests;
-  failed += results.numFailedTests + unloaded.length;
+  return { passes: results.numPassedTests, failures: results.numFailedTests + unloaded.length };
+}
+
+let passed = 0;
+let failed = 0;
+for (let at = 2; at < process.argv.length; at += 2) {
+  const [path, status] = process.argv.slice(at, at + 2);
+  const { passes, failures } = existsSync(path) ? counts(path) : { passes: 0, failures: 0 };
+  passed += passes;
+  failed += failures === 0 && status !== '0' ? 1 : failures;
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
