@@ -88,11 +88,11 @@ describe('calls', () => {
     await new Promise(resolve => gone.close(resolve));
     const dead = createClient({ url: `http://127.0.0.1:${port}` });
     for (const attempt of [
-      dead.call<unknown>('node_status'),
-      dead.upload({ phase: 'x', name: 'x', body: Buffer.from('x') }),
-      dead.subscribe('subscription_heads').next(),
+      (): Promise<unknown> => dead.call('node_status'),
+      () => dead.upload({ phase: 'x', name: 'x', body: Buffer.from('x') }),
+      () => dead.subscribe('subscription_heads').next(),
     ]) {
-      const error = (await (attempt as Promise<unknown>).catch(thrown => thrown)) as OperatingError;
+      const error = (await attempt().catch(thrown => thrown)) as OperatingError;
       expect(error).toMatchObject({ name: 'OperatingError', code: 'cannot_connect' });
       expect(error.message).toContain(`http://127.0.0.1:${port}`);
       expect(error.hint).toContain('phaseline status');
