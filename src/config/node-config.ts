@@ -13,6 +13,7 @@ export function dataPaths(dir: string) {
     genesis: join(dir, 'genesis.json'),
     keystore: join(dir, 'keys', 'keystore.json'),
     passphrase: join(dir, 'keys', 'passphrase'),
+    firstStart: join(dir, 'keys', 'first-start'),
     hostedKeys: join(dir, 'keys', 'hosted'),
     database: join(dir, 'db'),
     wal: join(dir, 'db', 'consensus.wal'),

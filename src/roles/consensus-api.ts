@@ -5,6 +5,7 @@ import { quorumSize } from '../core/quorum/quorum.ts';
 import { OUTCOMES } from '../core/types/outcome.ts';
 import type { StoredBlock } from '../ports/chain-store.ts';
 import type { ChainStatus, ConsensusNodeApi, HeadView, NodeStatus, TransactionStatus } from '../rpc/api.ts';
+import { OBSERVER_HINT } from '../services/consensus/status.ts';
 import type { ConsensusNode } from './consensus-node.ts';
 
 /** Calls that may wait for a transaction at the same time; one more is answered at once. */
@@ -87,14 +88,16 @@ function nodeStatus(node: ConsensusNode, version: string, startedMs: number): No
 
 function notReadyReasons({ chain, consensus, sync }: ConsensusNode): string[] {
   const reasons: string[] = [];
+  const { active, observes } = consensus.status();
+  if (observes !== null) reasons.push(`this node observes and does not vote: ${observes}. ${OBSERVER_HINT}`);
   const needed = quorumSize(chain.validatorSet().validators.length);
-  const present = chain.connectedValidators().length + 1;
+  const present = chain.connectedValidators().length + (observes === null ? 1 : 0);
   if (present < needed) reasons.push(`${present} of ${needed} validators needed for a quorum are connected`);
   const target = sync.targetHeight;
   if (target !== null && target > chain.headHeight()) {
     reasons.push(`catching up: height ${chain.headHeight()} of ${target}`);
   }
-  if (!consensus.status().active) reasons.push('a view change is under way');
+  if (!active) reasons.push('a view change is under way');
   return reasons;
 }
 

@@ -10,13 +10,14 @@ import type { KeyValueStore } from '../ports/kv.ts';
 import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Signer } from '../ports/signer.ts';
+import type { FirstStart } from '../ports/signing-state.ts';
 import type { PeerId, Transport } from '../ports/transport.ts';
 import type { WriteAheadLog } from '../ports/wal.ts';
 import { ChainReader } from '../services/consensus/chain-reader.ts';
 import type { Committed } from '../services/consensus/committer.ts';
 import { Consensus } from '../services/consensus/consensus.ts';
 import type { ConsensusLimits } from '../services/consensus/limits.ts';
-import { seatFinder } from '../services/consensus/seat.ts';
+import { SigningLog } from '../services/consensus/signing-log.ts';
 import { LightServer } from '../services/light-server/light-server.ts';
 import { POOL_LIMITS, type PoolLimits } from '../services/pool/limits.ts';
 import { Pool } from '../services/pool/pool.ts';
@@ -24,7 +25,9 @@ import { rememberingSuite } from '../services/pool/verified.ts';
 import type { SyncLimits } from '../services/sync/limits.ts';
 import { Sync } from '../services/sync/sync.ts';
 import { FileWal } from '../store/file-wal.ts';
+import { FileFirstStart } from '../store/first-start.ts';
 import { KvChainStore } from '../store/kv-chain-store.ts';
+import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
 import { sequence } from './node-role.ts';
@@ -39,6 +42,7 @@ export interface ConsensusParts {
   readonly kv: KeyValueStore;
   readonly wal: WriteAheadLog;
   readonly transport: Transport;
+  readonly firstStart: FirstStart;
 }
 
 export interface ConsensusNodeOptions {
@@ -64,6 +68,8 @@ export interface ConsensusNodeConfig extends ConsensusNodeOptions {
   readonly statePath: string;
   /** File of the consensus log. */
   readonly walPath: string;
+  /** File that is there until the consensus key may sign for the first time. */
+  readonly firstStartPath: string;
   /** Ed25519 seed, 32 bytes. */
   readonly transportSeed: Uint8Array;
   /** Multiaddrs. */
@@ -82,6 +88,7 @@ export class ConsensusNode implements Service {
   readonly consensus: Consensus;
   readonly transport: Transport;
   private readonly light: LightServer;
+  private readonly signing: SigningLog;
   private running: Service | null = null;
   private registered = false;
 
@@ -90,7 +97,7 @@ export class ConsensusNode implements Service {
     private readonly parts: ConsensusParts,
   ) {
     const { clock, logger, limits, signer, onFatal } = options;
-    const { kv, wal, transport } = parts;
+    const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
     const suite = rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
     const store: ChainStore = new KvChainStore(kv, {
@@ -104,12 +111,14 @@ export class ConsensusNode implements Service {
     this.chain = chain;
     const pool = new Pool({ chain, suite, transport, clock, logger, ...pick('limits', limits?.pool) });
     this.pool = pool;
+    const records = new KvSigningRecords(kv);
+    const signing = new SigningLog({ wal, records, firstStart, signer, peerId: transport.peerId });
+    this.signing = signing;
     this.consensus = new Consensus({
       chain,
-      wal,
+      signing,
       pool,
       transport,
-      signer,
       clock,
       logger,
       onFatal,
@@ -126,7 +135,7 @@ export class ConsensusNode implements Service {
       submit: signed => pool.submit(signed),
       isPending: id => pool.get(id) !== null,
       vouch: bytes => {
-        const seat = seatFinder(signer, transport.peerId)(chain.validatorSet());
+        const seat = signing.findSeat(chain.validatorSet());
         return seat === null ? null : { signer: seat.index, signature: seat.sign(bytes) };
       },
     });
@@ -135,10 +144,11 @@ export class ConsensusNode implements Service {
   async start(): Promise<void> {
     this.register();
     const { kv } = this.parts;
-    const { transport, consensus, pool, sync, light } = this;
+    const { transport, consensus, pool, sync, light, signing, chain } = this;
     const running = sequence([
       { start: () => kv.open(), stop: () => kv.close() },
       { start: () => this.applyGenesis(), stop: async () => {} },
+      { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
       { start: () => transport.start(), stop: () => transport.stop() },
       { start: async () => {}, stop: async () => pool.stop() },
       { start: () => consensus.start(), stop: () => consensus.stop() },
@@ -216,7 +226,12 @@ function pick<Name extends string, T>(name: Name, value: T | undefined): { [Key 
 
 /** A node on disk and libp2p. */
 export async function createConsensusNode(config: ConsensusNodeConfig): Promise<ConsensusNode> {
-  const { statePath, walPath, transportSeed, listen, logger, clock } = config;
+  const { statePath, walPath, firstStartPath, transportSeed, listen, logger, clock } = config;
   const transport = await createLibp2pTransport({ privateKeySeed: transportSeed, listen, logger, clock });
-  return new ConsensusNode(config, { kv: new LevelStore(statePath), wal: new FileWal(walPath), transport });
+  return new ConsensusNode(config, {
+    kv: new LevelStore(statePath),
+    wal: new FileWal(walPath),
+    transport,
+    firstStart: new FileFirstStart(firstStartPath),
+  });
 }

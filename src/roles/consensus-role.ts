@@ -20,6 +20,7 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
     listen: config.network.listen,
     statePath: paths.state,
     walPath: paths.wal,
+    firstStartPath: paths.firstStart,
     logger,
     clock: systemClock,
     onFatal: fail,

@@ -10,6 +10,7 @@ import { createKeystore, type KeyBundle, openKeystore } from '../crypto/keystore
 import { systemRandom } from '../crypto/random.ts';
 import { generateSigningKey, p256PublicKey } from '../crypto/signer.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
+import { FileFirstStart } from '../store/first-start.ts';
 import { peerIdOf } from '../transport/identity.ts';
 
 /** What others may know of a node: a genesis file is made of these. */
@@ -80,8 +81,12 @@ export async function createDataDirectory(
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const keys = newKeys(config.role);
   await createKeystore(paths.keystore, passphrase, keys);
+  const identity = await publicIdentity(config.role, config.name, config.displayName ?? config.name, keys);
+  if (identity.role === 'consensus') {
+    await new FileFirstStart(paths.firstStart).mark(identity.validator.publicKey);
+  }
   await writeConfig(dir, config);
-  return publicIdentity(config.role, config.name, config.displayName ?? config.name, keys);
+  return identity;
 }
 
 export async function writeConfig(dir: string, config: NodeConfig): Promise<void> {

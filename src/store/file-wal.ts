@@ -1,11 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assert, assertDefined } from '../core/base/assert.ts';
-import { concatBytes } from '../core/base/bytes.ts';
+import { concatBytes, toHex } from '../core/base/bytes.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import type { WriteAheadLog } from '../ports/wal.ts';
+import type { WalContent, WriteAheadLog } from '../ports/wal.ts';
 import { type DiskFile, type FileOperations, nodeFileOperations } from './file-operations.ts';
-import { encodeWalRecord, scanWal, WAL_MAGIC, WAL_RECORD_BYTES_MAX } from './wal-record.ts';
+import {
+  encodeWalHead,
+  encodeWalRecord,
+  scanWal,
+  WAL_IDENTITY_BYTES,
+  WAL_RECORD_BYTES_MAX,
+} from './wal-record.ts';
 
 interface Job {
   readonly kind: 'append' | 'rewrite';
@@ -20,6 +27,7 @@ interface Job {
  */
 export class FileWal implements WriteAheadLog {
   private file: DiskFile | null = null;
+  private identity: Uint8Array = new Uint8Array(WAL_IDENTITY_BYTES);
   private endBytes = 0;
   private jobs: Job[] = [];
   private running: Promise<void> | null = null;
@@ -30,20 +38,30 @@ export class FileWal implements WriteAheadLog {
     private readonly disk: FileOperations = nodeFileOperations,
   ) {}
 
-  async open(): Promise<readonly Uint8Array[]> {
+  async open(): Promise<WalContent | null> {
     assert(this.file === null, 'the log is opened once');
     try {
       await mkdir(dirname(this.path), { recursive: true });
       await this.disk.remove(this.nextPath());
       this.file = await this.disk.openExisting(this.path);
-      if (this.file !== null) return await this.recover(this.file);
-      await this.replace([]);
-      return [];
+      return this.file === null ? null : await this.recover(this.file);
     } catch (error) {
       await this.file?.close();
       this.file = null;
       throw error instanceof OperatingError ? error : this.diskFailure('open', error);
     }
+  }
+
+  async create(): Promise<string> {
+    assert(this.running === null && this.failure === null, 'a log is created before anything is written');
+    this.identity = new Uint8Array(randomBytes(WAL_IDENTITY_BYTES));
+    try {
+      await this.replace([]);
+    } catch (error) {
+      this.failure = this.diskFailure('create', error);
+      throw this.failure;
+    }
+    return toHex(this.identity);
   }
 
   append(records: readonly Uint8Array[]): Promise<void> {
@@ -61,22 +79,23 @@ export class FileWal implements WriteAheadLog {
     await file?.close();
   }
 
-  private async recover(file: DiskFile): Promise<readonly Uint8Array[]> {
+  private async recover(file: DiskFile): Promise<WalContent> {
     const bytes = await file.readAll();
     const scan = scanWal(bytes);
-    if (scan.corruptAt !== null) {
+    if (scan.corruptAt !== null || scan.identity === null) {
       throw new OperatingError(
         'wal_corrupt',
         `the write-ahead log ${this.path} is damaged at byte ${scan.corruptAt}`,
         'Do not delete it: a validator that lost its log must get a new key before it votes again.',
       );
     }
+    this.identity = scan.identity;
     this.endBytes = scan.validBytes;
     if (scan.validBytes < bytes.length) {
       await file.truncate(scan.validBytes);
       await file.sync();
     }
-    return scan.records;
+    return { identity: toHex(scan.identity), records: scan.records };
   }
 
   private enqueue(kind: Job['kind'], records: readonly Uint8Array[]): Promise<void> {
@@ -127,7 +146,7 @@ export class FileWal implements WriteAheadLog {
 
   /** A crash at any point leaves the old file or the new one, whole. */
   private async replace(records: readonly Uint8Array[]): Promise<void> {
-    const bytes = concatBytes(WAL_MAGIC, ...records.map(encodeWalRecord));
+    const bytes = concatBytes(encodeWalHead(this.identity), ...records.map(encodeWalRecord));
     const next = await this.disk.create(this.nextPath());
     try {
       await next.write(bytes, 0);

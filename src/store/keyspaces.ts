@@ -16,6 +16,8 @@ export const LEAF_HASHES_PER_PAGE = 64;
 export const keys = {
   /** Height of the last committed block. */
   head: 'meta/head',
+  /** The consensus key and the log that belong to this database. */
+  signing: 'meta/signing',
   block: (height: number) => `block/${ordered(height)}`,
   /** Encoded `SignedTransaction`. */
   transaction: (id: TransactionId) => `tx/${id}`,

@@ -2,7 +2,26 @@ import { concatBytes, equalBytes } from '../core/base/bytes.ts';
 import { checksum } from './checksum.ts';
 
 /** The first bytes of every log file: name and version of the format. */
-export const WAL_MAGIC = new Uint8Array([0x50, 0x48, 0x57, 0x41, 0x4c, 0x00, 0x00, 0x01]);
+const WAL_MAGIC = new Uint8Array([0x50, 0x48, 0x57, 0x41, 0x4c, 0x00, 0x00, 0x02]);
+
+export const WAL_IDENTITY_BYTES = 16;
+const CHECKSUM_BYTES = 4;
+/** Magic, identity, checksum of the two. */
+export const WAL_HEAD_BYTES = WAL_MAGIC.length + WAL_IDENTITY_BYTES + CHECKSUM_BYTES;
+
+/** @param identity `WAL_IDENTITY_BYTES` bytes that no other log has */
+export function encodeWalHead(identity: Uint8Array): Uint8Array {
+  const sum = new Uint8Array(CHECKSUM_BYTES);
+  new DataView(sum.buffer).setUint32(0, checksum(WAL_MAGIC, identity));
+  return concatBytes(WAL_MAGIC, identity, sum);
+}
+
+/** Null when the bytes are no head of a log. */
+function readWalHead(file: Uint8Array): Uint8Array | null {
+  const head = file.subarray(0, WAL_HEAD_BYTES);
+  const identity = new Uint8Array(head.subarray(WAL_MAGIC.length, WAL_MAGIC.length + WAL_IDENTITY_BYTES));
+  return equalBytes(head, encodeWalHead(identity)) ? identity : null;
+}
 
 /** Largest record, in bytes; a longer length in a file is damage. */
 export const WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024;
@@ -21,6 +40,8 @@ export function encodeWalRecord(payload: Uint8Array): Uint8Array {
 }
 
 export interface WalScan {
+  /** Null when the head is damaged. */
+  readonly identity: Uint8Array | null;
   readonly records: readonly Uint8Array[];
   /** Bytes from the start that are whole records; what follows is a torn tail. */
   readonly validBytes: number;
@@ -64,18 +85,18 @@ function reachesZeroTail(file: Uint8Array, offset: number, end: number): boolean
 
 /** Reads a whole log file. The file is created by renaming a complete one, so its first bytes are never torn. */
 export function scanWal(file: Uint8Array): WalScan {
-  const magic = file.subarray(0, WAL_MAGIC.length);
-  if (!equalBytes(magic, WAL_MAGIC)) return { records: [], validBytes: 0, corruptAt: 0 };
+  const identity = readWalHead(file);
+  if (identity === null) return { identity, records: [], validBytes: 0, corruptAt: 0 };
   const records: Uint8Array[] = [];
-  let offset = WAL_MAGIC.length;
+  let offset = WAL_HEAD_BYTES;
   while (offset < file.length) {
     const step = readRecord(file, offset);
     if ('fault' in step) {
       const torn = step.fault === 'torn' || reachesZeroTail(file, offset, step.end);
-      return { records, validBytes: offset, corruptAt: torn ? null : offset };
+      return { identity, records, validBytes: offset, corruptAt: torn ? null : offset };
     }
     records.push(step.payload);
     offset = step.end;
   }
-  return { records, validBytes: offset, corruptAt: null };
+  return { identity, records, validBytes: offset, corruptAt: null };
 }

@@ -30,6 +30,8 @@ export class Committer {
   constructor(
     private readonly chain: ChainReader,
     private readonly executor: Executor,
+    /** Sees each verified certificate before its block is written; throws to stop this node. */
+    private readonly inspect: (certificate: Certificate) => Promise<void>,
   ) {}
 
   /** @returns a function that ends the subscription */
@@ -51,6 +53,7 @@ export class Committer {
       if (overlay === null) {
         throw new OperatingError('not_executed', `block ${block.header.height} was decided but not executed`);
       }
+      await this.inspect(certificate);
       await this.write(overlay, certificate);
     });
   }
@@ -62,6 +65,7 @@ export class Committer {
       if (header.height <= this.chain.headHeight()) return null;
       const fault = this.checkLink(block);
       if (fault !== null) return fault;
+      await this.inspect(block.certificate);
       const entries = this.checkBodies(block);
       if (isReject(entries)) return entries;
       const hash = headerHash(this.chain.suite.sha256, header);

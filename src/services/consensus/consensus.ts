@@ -6,9 +6,7 @@ import type { Block, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
-import type { Signer } from '../../ports/signer.ts';
 import type { Transport } from '../../ports/transport.ts';
-import type { WriteAheadLog } from '../../ports/wal.ts';
 import type { SyncBlock } from '../../wire/sync.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Sync, SyncTarget } from '../sync/sync.ts';
@@ -21,20 +19,26 @@ import { Executions } from './executions.ts';
 import { Executor, type Overlay } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
 import { ConsensusNetwork } from './network.ts';
+import { Observer } from './observer.ts';
 import { PrimaryWatch } from './primary-watch.ts';
-import { seatFinder } from './seat.ts';
-import { type ConsensusCounters, type ConsensusStatus, consensusStatus, newCounters } from './status.ts';
+import type { SigningLog } from './signing-log.ts';
+import {
+  type ConsensusCounters,
+  type ConsensusStatus,
+  consensusStatus,
+  newCounters,
+  OBSERVER_HINT,
+} from './status.ts';
 import { Supervisor } from './supervisor.ts';
 import { EngineTimers } from './timers.ts';
 import { WalWriter } from './wal-writer.ts';
 
 export interface ConsensusConfig {
   readonly chain: ChainReader;
-  readonly wal: WriteAheadLog;
+  /** The log, opened and closed by who made it, and the right to sign with this node's consensus key. */
+  readonly signing: SigningLog;
   readonly pool: Pool;
   readonly transport: Transport;
-  /** The consensus key of this node. It votes when the current set has this key under this node's peer id. */
-  readonly signer: Signer;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<ConsensusLimits>;
@@ -58,6 +62,7 @@ export class Consensus implements SyncTarget {
   private readonly timers: EngineTimers;
   private readonly supervisor: Supervisor;
   private readonly primaryWatch: PrimaryWatch;
+  private readonly observer: Observer;
   private readonly effects = this.handlers();
   private engine: Engine | null = null;
   private sync: Sync | null = null;
@@ -71,12 +76,14 @@ export class Consensus implements SyncTarget {
   readonly evidence: EvidenceBox;
 
   constructor(private readonly config: ConsensusConfig) {
-    const { chain, pool, clock, transport, logger, wal } = config;
+    const { chain, pool, clock, transport, logger, signing } = config;
     this.limits = { ...CONSENSUS_LIMITS, ...config.limits };
     const fail = (error: unknown) => this.fail(error);
     this.evidence = new EvidenceBox(logger, this.limits.evidenceMax);
     this.executor = new Executor(chain);
-    this.committer = new Committer(chain, this.executor);
+    this.committer = new Committer(chain, this.executor, certificate =>
+      signing.inspect(certificate, chain.validatorSet()),
+    );
     this.executions = new Executions({
       chain,
       pool,
@@ -102,14 +109,15 @@ export class Consensus implements SyncTarget {
       reign: () => (this.stopped ? null : (this.engine?.reign ?? null)),
       verified: message => {
         this.counters.messagesIn += 1;
+        if (this.engine?.seat === null) this.observer.heard();
         this.give({ type: 'message', message });
       },
       otherSet: (validatorSetId, peerId) => this.give({ type: 'otherSet', validatorSetId, peerId }),
       connected: peerId => this.give({ type: 'connected', peerId }),
       block: hash => (this.engine === null ? null : blockInFlight(this.engine, hash)),
     });
-    const durable = (effect: EffectOf<'persist'>) => this.durable(effect);
-    this.writer = new WalWriter(wal, durable, fail);
+    this.writer = new WalWriter(signing, effect => this.durable(effect), fail);
+    this.observer = new Observer(clock, this.limits.observerDelayMs, () => this.sync?.explore());
     this.timers = new EngineTimers(clock, (name, generation) =>
       this.give({ type: 'timer', name, generation }),
     );
@@ -140,13 +148,12 @@ export class Consensus implements SyncTarget {
     this.committer.onCommitted(committed => this.committed(committed));
   }
 
-  /** After genesis was applied and the transport started. Opens the log and resumes where it ends. */
+  /** After genesis was applied, the log opened and the transport started. Resumes where the log ends. */
   async start(): Promise<void> {
-    const { chain, wal, logger } = this.config;
-    const records = await wal.open();
+    const { chain, signing, logger } = this.config;
+    const records = signing.take();
     const engine = this.restore(records);
     if (isReject(engine)) {
-      await wal.close();
       throw new OperatingError(
         'bad_consensus_log',
         `the consensus log does not fit this chain: ${engine.detail}`,
@@ -158,14 +165,17 @@ export class Consensus implements SyncTarget {
       { height: chain.headHeight(), records: records.length, view: engine.view },
       'consensus starts',
     );
+    if (signing.observes !== null) {
+      logger.warn({ reason: signing.observes, hint: OBSERVER_HINT }, 'this node observes and does not vote');
+    }
     this.give({ type: 'start' });
     if (this.config.pool.size > 0) this.pending();
     this.supervisor.start();
   }
 
   private restore(records: readonly Uint8Array[]): Engine | Reject {
-    const { chain, signer, transport } = this.config;
-    const findSeat = seatFinder(signer, transport.peerId);
+    const { chain, signing } = this.config;
+    const { findSeat } = signing;
     return createEngine(
       { suite: chain.suite, chainId: chain.chainId(), findSeat },
       chain.engineStart(),
@@ -174,16 +184,20 @@ export class Consensus implements SyncTarget {
   }
 
   async stop(): Promise<void> {
+    this.end();
+    await this.writer.idle();
+    await this.committer.idle();
+  }
+
+  private end(): void {
     this.stopped = true;
     this.supervisor.stop();
     this.primaryWatch.stop();
+    this.observer.stop();
     this.timers.stop();
     this.builder.cancel();
     this.executions.stop();
     this.abort.abort();
-    await this.writer.idle();
-    await this.committer.idle();
-    await this.config.wal.close();
   }
 
   /** Called after each committed block, in order; the returned function ends it. */
@@ -192,7 +206,8 @@ export class Consensus implements SyncTarget {
   }
 
   status(): ConsensusStatus {
-    return consensusStatus(this.engine, this.config.chain.validatorSet(), this.executor.size);
+    const { chain, signing } = this.config;
+    return consensusStatus(this.engine, chain.validatorSet(), this.executor.size, signing.observes);
   }
 
   // What block synchronisation asks.
@@ -279,7 +294,7 @@ export class Consensus implements SyncTarget {
 
   /** Once a view: the complaint lasts until the view ends. */
   private complain(reason: string): void {
-    if (this.engine === null || !this.engine.active || this.status().isPrimary) return;
+    if (!this.engine?.active || this.engine.seat === null || this.status().isPrimary) return;
     const { view } = this.engine;
     if (view === this.complainedView) return;
     this.complainedView = view;
@@ -312,6 +327,7 @@ export class Consensus implements SyncTarget {
       log: effect => this.writer.add(effect),
       send: effect => {
         this.counters.messagesOut += 1;
+        this.config.signing.leaves(effect.message);
         this.network.send(effect.to, effect.message);
       },
       timer: effect =>
@@ -366,12 +382,7 @@ export class Consensus implements SyncTarget {
   /** Stops voting at once; what the process does next is the role's decision. */
   private fail(error: unknown): void {
     if (this.stopped) return;
-    this.stopped = true;
-    this.supervisor.stop();
-    this.primaryWatch.stop();
-    this.timers.stop();
-    this.executions.stop();
-    this.abort.abort();
+    this.end();
     const { code, message } = error as { code?: string; message?: string };
     this.config.logger.error({ code, error: message }, 'consensus stopped');
     this.config.onFatal(error);

@@ -9,6 +9,8 @@ export interface ConsensusLimits {
   readonly bodiesRetryMs: number;
   /** How long the primary may be disconnected before this node asks for another. */
   readonly primaryGraceMs: number;
+  /** An observer asks for new blocks this long after it heard that others are at work. */
+  readonly observerDelayMs: number;
   /** Ids that one reminder about long waiting transactions names. */
   readonly reminderIdsMax: number;
   /** Pieces of evidence kept for the operator. */
@@ -20,6 +22,7 @@ export const CONSENSUS_LIMITS: ConsensusLimits = {
   blockFetchTimeoutMs: 3000,
   bodiesRetryMs: 250,
   primaryGraceMs: 300,
+  observerDelayMs: 250,
   reminderIdsMax: 1024,
   evidenceMax: 64,
 };

@@ -11,7 +11,11 @@ export interface ConsensusStatus {
   /** Null when this node only observes. */
   readonly seat: number | null;
   readonly blocksInFlight: number;
+  /** Why this node's key must not sign; null when it may. */
+  readonly observes: string | null;
 }
+
+export const OBSERVER_HINT = 'It votes again with a new consensus key, which comes by governance.';
 
 export interface ConsensusCounters {
   blocks: number;
@@ -31,6 +35,7 @@ export function consensusStatus(
   engine: Engine | null,
   set: ValidatorSet,
   blocksInFlight: number,
+  observes: string | null,
 ): ConsensusStatus {
   const view = engine?.view ?? 0;
   const primary = primaryIndex(set.validators.length, view);
@@ -42,5 +47,6 @@ export function consensusStatus(
     isPrimary: seat === primary,
     seat,
     blocksInFlight,
+    observes,
   };
 }

@@ -14,7 +14,7 @@ export class WalWriter {
   private failed = false;
 
   constructor(
-    private readonly wal: WriteAheadLog,
+    private readonly wal: Pick<WriteAheadLog, 'append' | 'rewrite'>,
     private readonly durable: (effect: Persist) => void,
     private readonly fail: (error: unknown) => void,
   ) {}

@@ -2,6 +2,7 @@ import type { TransactionId } from '../../../src/core/base/ids.ts';
 import type { Genesis, Parameters } from '../../../src/core/types/state.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
+import type { FirstStart } from '../../../src/ports/signing-state.ts';
 import type { Transport } from '../../../src/ports/transport.ts';
 import type { WriteAheadLog } from '../../../src/ports/wal.ts';
 import { ConsensusNode, type ConsensusNodeOptions } from '../../../src/roles/consensus-node.ts';
@@ -9,6 +10,19 @@ import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
 import { createActor, hashOf, TestLedger, testGenesis, testSigner } from '../../support/ledger-kit.ts';
 import { MemoryNetwork, realClock } from '../../support/memory-transport.ts';
+
+/** The mark of new keys, in memory. */
+export class MemoryFirstStart implements FirstStart {
+  constructor(private marked = true) {}
+
+  async isMarked(): Promise<boolean> {
+    return this.marked;
+  }
+
+  async consume(): Promise<void> {
+    this.marked = false;
+  }
+}
 
 export interface Disk {
   readonly kv: KeyValueStore;
@@ -38,6 +52,7 @@ export class Cluster {
   readonly fatal: unknown[] = [];
   /** A test may put another disk in while the node is down. */
   readonly disks: Disk[];
+  readonly firstStarts: FirstStart[] = NAMES.map(() => new MemoryFirstStart());
   private readonly waiting = new Set<() => void>();
   private made = 0;
 
@@ -147,7 +162,7 @@ export class Cluster {
         },
         ...(limits === undefined ? {} : { limits }),
       },
-      { ...this.disks[index]!, transport },
+      { ...this.disks[index]!, transport, firstStart: this.firstStarts[index]! },
     );
     node.consensus.onCommitted(changed);
     transport.onEvents({ connected: changed, disconnected: changed });

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { FileWal } from '../../../src/store/file-wal.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
-import { encodeWalRecord, scanWal, WAL_MAGIC } from '../../../src/store/wal-record.ts';
-import { walContract } from '../../contracts/wal.ts';
+import { encodeWalRecord, scanWal, WAL_HEAD_BYTES } from '../../../src/store/wal-record.ts';
+import { openOrCreate, walContract } from '../../contracts/wal.ts';
 import { FailingDisk } from './failing-disk.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -36,10 +36,10 @@ const RECORDS = [
 async function sampleFile(): Promise<{ path: string; bytes: Uint8Array; ends: number[] }> {
   const path = newPath();
   const wal = new FileWal(path);
-  await wal.open();
+  await openOrCreate(wal);
   await wal.append(RECORDS);
   await wal.close();
-  const ends = [WAL_MAGIC.length];
+  const ends = [WAL_HEAD_BYTES];
   for (const record of RECORDS) ends.push(ends.at(-1)! + encodeWalRecord(record).length);
   return { path, bytes: new Uint8Array(readFileSync(path)), ends };
 }
@@ -48,19 +48,23 @@ describe('FileWal', () => {
   it('[10] [66] replays the whole records when the file is cut at any byte, and goes on from there', async () => {
     const { path, bytes, ends } = await sampleFile();
     expect(bytes.length).toBe(ends.at(-1));
-    for (let cut = WAL_MAGIC.length; cut <= bytes.length; cut += 1) {
+    for (let cut = WAL_HEAD_BYTES; cut <= bytes.length; cut += 1) {
       const whole = ends.filter(end => end <= cut).length - 1;
       const scan = scanWal(bytes.subarray(0, cut));
-      expect(scan).toEqual({ records: RECORDS.slice(0, whole), validBytes: ends[whole], corruptAt: null });
+      expect(scan).toMatchObject({
+        records: RECORDS.slice(0, whole),
+        validBytes: ends[whole],
+        corruptAt: null,
+      });
     }
-    for (const cut of ends.map(end => end - 1).filter(end => end >= WAL_MAGIC.length)) {
+    for (const cut of ends.map(end => end - 1).filter(end => end >= WAL_HEAD_BYTES)) {
       writeFileSync(path, bytes.subarray(0, cut));
       const wal = new FileWal(path);
-      const found = await wal.open();
+      const found = await openOrCreate(wal);
       await wal.append([utf8('next')]);
       await wal.close();
       const again = new FileWal(path);
-      expect(await again.open()).toEqual([...found, utf8('next')]);
+      expect(await openOrCreate(again)).toEqual([...found, utf8('next')]);
       await again.close();
     }
   });
@@ -106,7 +110,7 @@ describe('FileWal', () => {
   it('shares one write and one flush between appends that wait', async () => {
     const disk = new FailingDisk(Number.POSITIVE_INFINITY);
     const wal = new FileWal(newPath(), disk);
-    await wal.open();
+    await openOrCreate(wal);
     const before = disk.steps.length;
     await Promise.all(Array.from({ length: 50 }, (_, index) => wal.append([utf8(`${index}`)])));
     expect(disk.steps.slice(before)).toEqual(['write', 'sync']);
@@ -119,7 +123,7 @@ describe('FileWal', () => {
         await call;
         acknowledged.push(...names);
       };
-      await wal.open();
+      await openOrCreate(wal);
       await settled(['a'], wal.append([utf8('a')]));
       await settled(['b', 'c'], wal.append([utf8('b'), utf8('c')]));
       await wal.rewrite(['a', 'b', 'c'].map(utf8));
@@ -142,7 +146,7 @@ describe('FileWal', () => {
       }
       await wal.close();
       const again = new FileWal(path);
-      const found = (await again.open()).map(record => Buffer.from(record).toString());
+      const found = (await openOrCreate(again)).map(record => Buffer.from(record).toString());
       expect(found.slice(0, acknowledged.length)).toEqual(acknowledged);
       expect(['a', 'b', 'c', 'd'].slice(0, found.length)).toEqual(found);
       await again.close();
@@ -151,7 +155,7 @@ describe('FileWal', () => {
 
   it('[67] rejects every call that waited for the failed flush, and every later one', async () => {
     const wal = new FileWal(newPath(), new FailingDisk(6, 'recovers'));
-    await wal.open();
+    await openOrCreate(wal);
     const calls = await Promise.allSettled([
       wal.append([utf8('b')]),
       wal.rewrite([]),
