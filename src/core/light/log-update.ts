@@ -2,7 +2,14 @@ import type { Hash, LogId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { mapKeyOf, mapValueOf, scopeDigest } from '../codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../codec/transaction.ts';
-import { appendLeaves, type Frontier, frontierRoot, leafHash, verifyConsistency } from '../merkle/log.ts';
+import {
+  appendLeaves,
+  type Frontier,
+  frontierRoot,
+  leafHash,
+  sameFrontier,
+  verifyConsistency,
+} from '../merkle/log.ts';
 import { type MapProof, verifyMapProof } from '../merkle/map.ts';
 import type { Header } from '../types/chain.ts';
 import { KINDS } from '../types/operation.ts';
@@ -113,14 +120,6 @@ export function readLogItem(
   if (isReject(transaction)) return transaction;
   const fault = checkItem(header, logId, leaf, transaction);
   return fault ?? { leaf, leafHash: leafHash(sha256, item.leaf), transaction };
-}
-
-function sameFrontier(a: Frontier, b: Frontier): boolean {
-  return (
-    a.size === b.size &&
-    a.hashes.length === b.hashes.length &&
-    a.hashes.every((hash, index) => hash === b.hashes[index])
-  );
 }
 
 /** The update goes on exactly where the verifier stands. */

@@ -77,6 +77,14 @@ export function treeRoot(sha256: Sha256, leaves: readonly Hash[]): Hash {
   return frontierRoot(sha256, appendLeaves(sha256, EMPTY_FRONTIER, leaves));
 }
 
+export function sameFrontier(a: Frontier, b: Frontier): boolean {
+  return (
+    a.size === b.size &&
+    a.hashes.length === b.hashes.length &&
+    a.hashes.every((hash, index) => hash === b.hashes[index])
+  );
+}
+
 export function writeFrontier(writer: Writer, frontier: Frontier): void {
   writer.u64(frontier.size).list(frontier.hashes, (out, hash) => out.hash(hash));
 }
@@ -169,10 +177,13 @@ export function verifyInclusion(sha256: Sha256, claim: InclusionClaim): boolean 
   return last === 0 && hash === claim.root;
 }
 
-/** RFC 9162 section 2.1.4.1: shows that the tree of `second` leaves begins with the tree of `first`. */
-export function consistencyProof(
-  sha256: Sha256,
-  leafHashAt: LeafHashAt,
+/**
+ * RFC 9162 section 2.1.4.1: shows that the tree of `second` leaves begins with the tree of `first`.
+ *
+ * @param rootOf root over the leaves [from, to) of a subtree
+ */
+export function consistencyPath(
+  rootOf: (from: number, to: number) => Hash,
   first: number,
   second: number,
 ): Hash[] {
@@ -184,16 +195,25 @@ export function consistencyProof(
   while (first !== to) {
     const middle = from + splitPoint(to - from);
     if (first <= middle) {
-      path.push(rangeRoot(sha256, leafHashAt, middle, to));
+      path.push(rootOf(middle, to));
       to = middle;
     } else {
-      path.push(rangeRoot(sha256, leafHashAt, from, middle));
+      path.push(rootOf(from, middle));
       from = middle;
     }
   }
   // A first tree that is a subtree of the second one is known to the verifier and is left out.
-  if (from !== 0) path.push(rangeRoot(sha256, leafHashAt, from, to));
+  if (from !== 0) path.push(rootOf(from, to));
   return path.reverse();
+}
+
+export function consistencyProof(
+  sha256: Sha256,
+  leafHashAt: LeafHashAt,
+  first: number,
+  second: number,
+): Hash[] {
+  return consistencyPath((from, to) => rangeRoot(sha256, leafHashAt, from, to), first, second);
 }
 
 export interface ConsistencyClaim {
