@@ -46,9 +46,15 @@ export interface LogPart {
   readonly ended: boolean;
 }
 
+/**
+ * What a source says of one log: that it is not for the asker; that the asker has all of it and its state, as the map proof
+ * shows; that the asker has all up to its removal; that this answer is full; or a part.
+ */
 export type LogAnswer =
   | { readonly logId: LogId; readonly kind: 'refused'; readonly code: string }
-  | { readonly logId: LogId; readonly kind: 'unchanged' }
+  | { readonly logId: LogId; readonly kind: 'unchanged'; readonly mapProof: MapProof }
+  | { readonly logId: LogId; readonly kind: 'ended' }
+  | { readonly logId: LogId; readonly kind: 'later' }
   | { readonly logId: LogId; readonly kind: 'part'; readonly part: LogPart };
 
 export interface LogsAnswer {
@@ -116,7 +122,11 @@ function scopeOf(wire: phaseline.LightScope.$Properties): ScopeRef | Reject {
 function logToWire(answer: LogAnswer): phaseline.LightLog.$Properties {
   const logId = hashBytes(answer.logId);
   if (answer.kind === 'refused') return { logId, refusal: answer.code };
-  if (answer.kind === 'unchanged') return { logId, unchanged: true };
+  if (answer.kind === 'later') return { logId, later: true };
+  if (answer.kind === 'ended') return { logId, unchanged: true };
+  if (answer.kind === 'unchanged') {
+    return { logId, unchanged: true, mapProof: encodeMapProof(answer.mapProof) };
+  }
   const { entry, mapProof, state, from, frontier, items, consistency, ended } = answer.part;
   return {
     logId,
@@ -166,7 +176,12 @@ function logOf(wire: phaseline.LightLog.$Properties): LogAnswer | Reject {
   const logId = hashOf(wire.logId) as LogId | null;
   if (logId === null) return undecodable('a log id');
   if (wire.refusal) return { logId, kind: 'refused', code: wire.refusal };
-  if (wire.unchanged) return { logId, kind: 'unchanged' };
+  if (wire.later) return { logId, kind: 'later' };
+  if (wire.unchanged && isEmpty(wire.mapProof)) return { logId, kind: 'ended' };
+  if (wire.unchanged) {
+    const mapProof = decodeMapProof(ownBytes(wire.mapProof));
+    return isReject(mapProof) ? mapProof : { logId, kind: 'unchanged', mapProof };
+  }
   const part = partOf(wire);
   return isReject(part) ? part : { logId, kind: 'part', part };
 }

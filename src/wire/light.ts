@@ -1,6 +1,8 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
 import { type Hash, isMemberId, type LogId, type MemberId, type TransactionId } from '../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
+import { LIMITS } from '../core/types/limits.ts';
+import type { Span } from '../core/types/span.ts';
 import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
 import { phaseline } from './generated/messages.js';
 
@@ -8,6 +10,8 @@ export const LIGHT_WIRE_LIMITS = {
   addressesPerPeer: 16,
   addressBytes: 256,
   logsPerQuery: 1024,
+  /** One more than the removals that a phase can have. */
+  spansPerLog: LIMITS.formerPerPhase + 1,
   membersPerQuery: 256,
   transactionsPerSubmit: 256,
   idsPerQuery: 256,
@@ -20,10 +24,11 @@ export type LightFrame =
 
 export interface LogQuery {
   readonly logId: LogId;
-  readonly from: number;
+  /** What the asker holds: ascending, with gaps between. */
+  readonly held: readonly Span[];
   /** Digest of the state that the asker has; null when it has none. */
   readonly digest: Hash | null;
-  /** The asker holds its removal. */
+  /** The last leaf that the asker holds is its removal. */
   readonly ended: boolean;
 }
 
@@ -101,13 +106,23 @@ export const lightFrameCodec = wireCodec<phaseline.LightFrame.$Properties, Light
   },
 );
 
+function spanOf(wire: phaseline.LightSpan.$Properties): Span | Reject {
+  const from = fromLong(wire.from);
+  const to = fromLong(wire.to);
+  return from === null || to === null || from >= to ? undecodable('an empty span') : { from, to };
+}
+
 function logQueryOf(wire: phaseline.LightLogQuery.$Properties): LogQuery | Reject {
   const logId = hashOf(wire.logId);
   const digest = hashOf(wire.digest);
-  const from = fromLong(wire.from);
   const badDigest = digest === null && (wire.digest?.length ?? 0) > 0;
-  if (logId === null || from === null || badDigest) return undecodable('a log query');
-  return { logId: logId as LogId, from, digest, ended: wire.ended ?? false };
+  if (logId === null || badDigest) return undecodable('a log query');
+  const held = listOf(wire.held, LIGHT_WIRE_LIMITS.spansPerLog, spanOf);
+  if (isReject(held)) return held;
+  if (held.some((span, index) => index > 0 && held[index - 1]!.to >= span.from)) {
+    return undecodable('spans that touch or are out of order');
+  }
+  return { logId: logId as LogId, held, digest, ended: wire.ended ?? false };
 }
 
 function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest | Reject {
@@ -132,9 +147,9 @@ function requestToWire(request: LightRequest): phaseline.LightRequest.$Propertie
     case 'fresh':
       return { fresh: { nonce: request.nonce } };
     case 'logs': {
-      const logs = request.logs.map(({ logId, from, digest, ended }) => ({
+      const logs = request.logs.map(({ logId, held, digest, ended }) => ({
         logId: hashBytes(logId),
-        from: toLong(from),
+        held: held.map(span => ({ from: toLong(span.from), to: toLong(span.to) })),
         digest: digest === null ? new Uint8Array(0) : hashBytes(digest),
         ended,
       }));

@@ -212,6 +212,7 @@ export class LightNetwork {
       addresses: server.transport.addresses(),
     }));
     let nonce = 0;
+    const failures: unknown[] = [];
     const client = new LightClient({
       genesis: this.ledger.genesis,
       member: actor.id,
@@ -224,11 +225,12 @@ export class LightNetwork {
         return bytesOf(`nonce ${nonce}`, length);
       },
       logger: silentLogger,
+      fail: error => failures.push(error),
       sources,
       limits: { failedMs: 5, resendMs: 20, crossCheckMs: 10_000, connectMs: 200, ...options.limits },
     });
     client.register();
-    const joined = new TestClient(client, transport, kv);
+    const joined = new TestClient(client, transport, kv, failures);
     await transport.start();
     await client.start();
     this.running.push(joined);
@@ -248,6 +250,8 @@ export class TestClient {
     readonly light: LightClient,
     readonly transport: Transport,
     readonly kv: KeyValueStore,
+    /** What the client could not go on after. */
+    readonly failures: readonly unknown[],
   ) {
     light.onEvents({ updated: (logId, from, to) => this.updates.push({ logId, from, to }) });
   }

@@ -1,5 +1,6 @@
 import type { LogId, MemberId } from '../base/ids.ts';
 import { findMember, readLogScope, readPhase, readProject, readSystem } from '../ledger/read.ts';
+import type { Span } from '../types/span.ts';
 import type { PhaseState, StateView } from '../types/state.ts';
 
 /** Positions [from, to) of a log; `to` is null where reading goes on with the log. */
@@ -8,7 +9,7 @@ export interface ReadableRange {
   readonly to: number | null;
 }
 
-const WHOLE: readonly ReadableRange[] = [{ from: 0, to: null }];
+export const WHOLE: readonly ReadableRange[] = [{ from: 0, to: null }];
 
 /** Sorted by `from`, without overlaps or gaps of nothing between. */
 function merged(ranges: readonly ReadableRange[]): ReadableRange[] {
@@ -25,7 +26,8 @@ function merged(ranges: readonly ReadableRange[]): ReadableRange[] {
   return result;
 }
 
-function phaseRanges(phase: PhaseState, member: MemberId): readonly ReadableRange[] {
+/** What the state of a phase itself says of a member that is not revoked: sorted, with gaps between. */
+export function phaseRanges(phase: PhaseState, member: MemberId): readonly ReadableRange[] {
   if (phase.owner === member) return WHOLE;
   const current = phase.participants.filter(entry => entry.member === member);
   const former = phase.former.filter(entry => entry.member === member);
@@ -35,13 +37,8 @@ function phaseRanges(phase: PhaseState, member: MemberId): readonly ReadableRang
   ]);
 }
 
-/**
- * What a member may read of a log: everything of `system`; its own projects; its own phases; the phases it takes part in from
- * where its grant begins; those it was removed from up to and including the leaf of the removal. One that was added
- * again after a removal has several ranges [83]. A revoked member has none.
- */
-export function readableRanges(view: StateView, member: MemberId, logId: LogId): readonly ReadableRange[] {
-  if (findMember(readSystem(view), member)?.revoked !== false) return [];
+/** What an active member may read of a log; of one that is revoked this does not hold. */
+export function activeRanges(view: StateView, member: MemberId, logId: LogId): readonly ReadableRange[] {
   const ref = readLogScope(view, logId);
   if (ref === null) return [];
   if (ref.scope === 'system') return WHOLE;
@@ -50,7 +47,41 @@ export function readableRanges(view: StateView, member: MemberId, logId: LogId):
   return phase === null ? [] : phaseRanges(phase, member);
 }
 
-/** The last of the readable ranges: the one that goes on, or the one that a removal ended last. */
-export function readableRange(view: StateView, member: MemberId, logId: LogId): ReadableRange | null {
-  return readableRanges(view, member, logId).at(-1) ?? null;
+/**
+ * What a member may read of a log: everything of `system`; its own projects; its own phases; the phases it takes part in from
+ * where its grant begins; those it was removed from up to and including the leaf of the removal. One that was added
+ * again after a removal has several ranges [83]. A revoked member has none.
+ */
+export function readableRanges(view: StateView, member: MemberId, logId: LogId): readonly ReadableRange[] {
+  if (findMember(readSystem(view), member)?.revoked !== false) return [];
+  return activeRanges(view, member, logId);
+}
+
+/**
+ * The first positions, in one piece, that may be read and are not held.
+ *
+ * @param readable sorted, without overlaps
+ * @param held sorted, without overlaps
+ * @param size leaves of the log
+ * @returns null when everything readable is held
+ */
+export function firstMissing(
+  readable: readonly ReadableRange[],
+  held: readonly Span[],
+  size: number,
+): Span | null {
+  let next = 0;
+  for (const range of readable) {
+    const end = Math.min(range.to ?? size, size);
+    let from = range.from;
+    while (from < end) {
+      const span = held[next];
+      if (span === undefined) return { from, to: end };
+      if (span.from > from) return { from, to: Math.min(end, span.from) };
+      from = Math.max(from, span.to);
+      // A span may reach into the next range too.
+      if (from < end) next += 1;
+    }
+  }
+  return null;
 }

@@ -19,7 +19,8 @@ const refused = (reason: string): Answer => ({ answer: 'refused', reason, bytes:
 /** Serves the leaves from `from` on, or says why not; leaves before it that a former participant may have do not count. */
 async function probeLog({ light }: MemberNode, peer: string, phase: PhaseId, from: number): Promise<Answer> {
   const logId = logIdOf(nodeSuite.sha256, light.chainId, 'phase', phase);
-  const logs = [{ logId, from, digest: null, ended: false }];
+  const held = from > 0 ? [{ from: 0, to: from }] : [];
+  const logs = [{ logId, held, digest: null, ended: false }];
   const query = { kind: 'logs' as const, knownHeight: 0, scopesFrom: Number.MAX_SAFE_INTEGER, logs };
   const answer = await light.askPeer(peer, query);
   if (isReject(answer)) return refused(`${answer.reject}: ${answer.detail}`);

@@ -85,6 +85,7 @@ export async function createMemberNode(
     ...{ genesis, member, kv, transport, clock, logger, sources },
     suite: nodeSuite,
     random: systemRandom,
+    fail,
   });
   const unsealers = [sealing, ...keys.retiredSealing].map(key => p256Unsealer(key));
   const records = new Records({

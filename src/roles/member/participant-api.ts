@@ -15,6 +15,8 @@ import { createProofApi } from './proof-api.ts';
 import { createHandoverApi, createRecordApi } from './record-api.ts';
 
 const { sha256 } = nodeSuite;
+const LAG_MS = 10_000;
+const LAGGING_LOGS_NAMED = 3;
 
 function headView({ light }: MemberNode): HeadView {
   const { header, hash } = light.trust();
@@ -33,7 +35,18 @@ function notReady(node: MemberNode, { config }: RoleInput): string[] {
     return [`none of ${sources.size} consensus nodes is connected${hint}`];
   }
   if (registered === null) return [`member "${member}" is not registered at the verified head`];
-  return [];
+  return lagging(node);
+}
+
+/** Everything that is known to be there should be held within a few round trips; a first fetch takes longer, and says so. */
+function lagging({ light }: MemberNode): string[] {
+  const lag = light.lag();
+  if (lag === null || lag.forMs < LAG_MS) return [];
+  const seconds = Math.floor(lag.forMs / 1000);
+  const logs = lag.logs.slice(0, LAGGING_LOGS_NAMED).map(({ scope, id }) => `${scope} ${id.slice(0, 12)}`);
+  const missing = logs.length === 0 ? '' : `; not complete: ${logs.join(', ')}`;
+  const head = light.head().height;
+  return [`the verified head stands at ${head} for ${seconds} s while ${lag.height} is known${missing}`];
 }
 
 function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {

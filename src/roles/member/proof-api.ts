@@ -25,17 +25,18 @@ function phaseLog({ light }: MemberNode, phase: PhaseId): LogId {
 const unknownPhase = (phase: PhaseId) =>
   reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
 
-/** Hashes of the leaves [0, held.to); a node whose grant starts later has no proofs over earlier leaves. */
+/** Hashes of the leaves [0, held.to); a node that may not read all of them has no proofs over the others. */
 function leafHashes(
   node: MemberNode,
   logId: LogId,
 ): ((position: number) => ReturnType<typeof leafHash>) | Reject {
   const held = node.light.held(logId);
   if (held === null) return reject('not_readable', 'nothing of this log is held', 'ignore');
-  if (held.from > 0) {
+  const last = assertDefined(held.ranges.at(-1), 'a held log has a range');
+  if (last.from > 0) {
     return reject(
       'not_readable',
-      `this node holds the log from position ${held.from} on, a proof needs all of it`,
+      `this node holds the log from position ${last.from} on, a proof needs all of it`,
       'ignore',
     );
   }

@@ -1,14 +1,14 @@
-import type { LogId, Suite } from '../../core/base/ids.ts';
+import type { Hash, LogId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { headerHash } from '../../core/codec/chain.ts';
 import type { ScopeRef } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { Dossier, DossierFile, DossierLog, Opening } from '../../core/light/dossier.ts';
 import { advanceTrust, genesisTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
-import { EMPTY_FRONTIER } from '../../core/merkle/log.ts';
+import { type Frontier, frontierRoot } from '../../core/merkle/log.ts';
 import type { CertifiedHeader, Header, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { LogPart, LogsAnswer } from '../../wire/light-answer.ts';
+import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
 import type { LightClient } from '../light-client/light-client.ts';
 
 /** Where the proofs of a dossier start: what a verifier makes from the genesis file. */
@@ -20,6 +20,13 @@ export interface DossierAnchor {
 /** The chain moves while a dossier is made: so often the answer may be of a head that is not held yet. */
 const TRIES_MAX = 50;
 const WAIT_MS = 100;
+
+/** What was held of a log when a source was asked for it. */
+interface Asked {
+  readonly logId: LogId;
+  readonly frontier: Frontier;
+  readonly known: { readonly digest: Hash; readonly state: Uint8Array } | null;
+}
 
 interface HeldPart {
   readonly ref: ScopeRef;
@@ -55,12 +62,16 @@ export class DossierCollector {
       if (isReject(setChanges)) return setChanges;
       const logs: DossierLog[] = [];
       for (const part of parts) {
-        const log = await this.dossierLog(part);
+        const log = this.dossierLog(part);
         if (isReject(log)) return log;
         logs.push(log);
       }
       const genesisHash = headerHash(this.suite.sha256, this.anchor.genesisHeader);
-      return { chainId: this.light.chainId, genesisHash, setChanges, head, logs, openings, files };
+      const { chainId } = this.light;
+      const inside = ({ logId, position }: { readonly logId: LogId; readonly position: number }) =>
+        logs.some(({ update }) => update.logId === logId && position >= update.from);
+      const shown = { openings: openings.filter(inside), files: files.filter(inside) };
+      return { chainId, genesisHash, setChanges, head, logs, ...shown };
     }
     return reject('not_ready', 'the chain moves faster than this node follows it; try again', 'ignore');
   }
@@ -69,20 +80,19 @@ export class DossierCollector {
   private async logsAtHead(
     refs: readonly ScopeRef[],
   ): Promise<{ head: CertifiedHeader; parts: HeldPart[] } | null | Reject> {
-    const asked = refs.map(ref => ({
-      ref,
-      logId: logIdOf(this.suite.sha256, this.light.chainId, ref.scope, ref.id),
-    }));
-    const answer = await this.ask(
-      asked.map(({ logId }) => ({ logId, from: this.light.held(logId)?.to ?? 0 })),
-    );
+    const asked = refs.map(ref => {
+      const logId = logIdOf(this.suite.sha256, this.light.chainId, ref.scope, ref.id);
+      return { ref, logId, frontier: this.light.frontierOf(logId), known: this.light.stateOf(logId) };
+    });
+    const answer = await this.ask(asked);
     if (isReject(answer)) return answer;
     const head = answer.certified;
     if (head === null) return reject('not_ready', 'there is no certified head yet', 'ignore');
     const parts: HeldPart[] = [];
-    for (const [index, { ref, logId }] of asked.entries()) {
-      const found = answer.logs[index];
-      if (found?.kind !== 'part' || found.logId !== logId) {
+    for (const [index, log] of asked.entries()) {
+      const { ref, logId } = log;
+      const part = this.partOf(log, answer.logs[index]);
+      if (part === null) {
         return reject(
           'not_readable',
           `the log of ${ref.scope} ${ref.id.slice(0, 12)} is not served`,
@@ -90,20 +100,35 @@ export class DossierCollector {
         );
       }
       const held = this.light.held(logId);
-      const behind = found.part.entry.size > (held?.to ?? 0) && held?.ended !== true;
-      if (behind || held === null || found.part.from !== held.to) return null;
-      parts.push({ ref, logId, part: found.part });
+      const behind = part.entry.size > (held?.to ?? 0) && held?.ended !== true;
+      if (behind || held === null || part.from !== held.to) return null;
+      parts.push({ ref, logId, part });
     }
     return { head, parts };
   }
 
-  private async ask(logs: readonly { logId: LogId; from: number }[]): Promise<LogsAnswer | Reject> {
-    const queries = logs.map(log => ({ ...log, digest: null, ended: false }));
+  /** What a source says of a log; where nothing has changed it sends a proof only, of what is held here. */
+  private partOf({ logId, frontier, known }: Asked, answer: LogAnswer | undefined): LogPart | null {
+    if (answer?.logId !== logId) return null;
+    if (answer.kind === 'part') return answer.part;
+    if (answer.kind !== 'unchanged' || known === null) return null;
+    const { digest, state } = known;
+    const entry = { size: frontier.size, root: frontierRoot(this.suite.sha256, frontier), digest };
+    const rest = { items: [], consistency: [], ended: false };
+    return { entry, mapProof: answer.mapProof, state, from: frontier.size, frontier, ...rest };
+  }
+
+  private async ask(asked: readonly Asked[]): Promise<LogsAnswer | Reject> {
+    // Without the states the answer has room for all logs, under one head.
+    const logs = asked.map(({ logId, known }) => {
+      const held = this.light.held(logId)?.ranges ?? [];
+      return { logId, held, digest: known?.digest ?? null, ended: false };
+    });
     const answer = await this.light.askAny({
       kind: 'logs',
       knownHeight: 0,
       scopesFrom: Number.MAX_SAFE_INTEGER,
-      logs: queries,
+      logs,
     });
     if (isReject(answer)) return answer;
     return answer.kind === 'logs' ? answer : reject('wrong_answer', answer.kind);
@@ -129,29 +154,20 @@ export class DossierCollector {
     return trust;
   }
 
-  private async dossierLog({ ref, logId, part }: HeldPart): Promise<DossierLog | Reject> {
-    const held = this.light.held(logId);
-    if (held === null) return reject('not_ready', `log ${logId} is not held`, 'ignore');
+  /** The last range that is held: of a member that was added again, its present stay. */
+  private dossierLog({ ref, logId, part }: HeldPart): DossierLog | Reject {
+    const range = this.light.rangesOf(logId).at(-1);
+    if (range === undefined) return reject('not_ready', `log ${logId} is not held`, 'ignore');
+    const { start } = range;
     const items = [];
-    for (let position = held.from; position < held.to; position += 1) {
+    // The part says where the log stood when it was asked for: it may have gone on since.
+    for (let position = start.size; position < part.from; position += 1) {
       const item = this.light.rawItem(logId, position);
       if (item === null) return reject('not_ready', `leaf ${position} of log ${logId} is not held`, 'ignore');
       items.push(item);
     }
-    const frontier = held.from === 0 ? EMPTY_FRONTIER : await this.frontierAt(logId, held.from);
-    if (isReject(frontier)) return frontier;
     const { entry, mapProof, state, consistency } = part;
-    const update = { logId, entry, mapProof, state, from: held.from, frontier, items };
-    return { ...ref, update, consistency: held.to === entry.size ? null : consistency };
-  }
-
-  /** A source sends the frontier where its answer starts at the first leaf that this member may read. */
-  private async frontierAt(logId: LogId, size: number) {
-    const answer = await this.ask([{ logId, from: 0 }]);
-    if (isReject(answer)) return answer;
-    const [found] = answer.logs;
-    if (found?.kind !== 'part' || found.part.from !== size)
-      return reject('not_readable', `log ${logId}`, 'ignore');
-    return found.part.frontier;
+    const update = { logId, entry, mapProof, state, from: start.size, frontier: start, items };
+    return { ...ref, update, consistency: part.from === entry.size ? null : consistency };
   }
 }

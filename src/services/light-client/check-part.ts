@@ -1,39 +1,63 @@
+import { phaseRanges, type ReadableRange, WHOLE } from '../../core/access/visibility.ts';
 import type { LogId, MemberId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { decodeOperation } from '../../core/codec/operation.ts';
-import { decodePhaseState, decodeProjectState, type ScopeRef, scopeDigest } from '../../core/codec/state.ts';
+import { decodePhaseState, decodeProjectState, type ScopeRef } from '../../core/codec/state.ts';
 import { checkLogEntry, readLogItem, type VerifiedItem } from '../../core/light/log-update.ts';
-import { appendLeaves, type Frontier, frontierRoot, verifyConsistency } from '../../core/merkle/log.ts';
+import {
+  appendLeaves,
+  type Frontier,
+  frontierRoot,
+  sameFrontier,
+  verifyConsistency,
+} from '../../core/merkle/log.ts';
 import type { Header } from '../../core/types/chain.ts';
 import { OUTCOMES } from '../../core/types/outcome.ts';
 import type { LogPart } from '../../wire/light-answer.ts';
-import type { HeldLog } from './held-log.ts';
+import { type HeldLog, type HeldRange, lastEnd } from './held-log.ts';
 
 /** What one verified part adds to a log. */
 export interface LogStep {
-  readonly from: number;
-  readonly to: number;
-  /** True when the items do not go on from what was held: a first part, or a new grant after a removal. */
-  readonly restarted: boolean;
-  readonly frontier: Frontier;
   readonly items: readonly VerifiedItem[];
-  /** Everything up to the header is held, or everything up to this member's removal. */
-  readonly complete: boolean;
+  /** All that is held then. */
+  readonly ranges: readonly HeldRange[];
+  /** The last leaf held is this member's removal, and the source says that nothing came after. */
   readonly ended: boolean;
 }
 
-interface Start {
-  readonly frontier: Frontier;
-  readonly restarted: boolean;
+/** Where the items go on: from what is held, or from a frontier that the source shows. */
+function startOf(ranges: readonly HeldRange[], part: LogPart): Frontier | Reject {
+  const before = ranges.find(range => range.end.size === part.from);
+  if (before !== undefined) return before.end;
+  if (ranges.some(range => range.start.size <= part.from && part.from < range.end.size)) {
+    return reject('wrong_start', `items from ${part.from}, which is held`);
+  }
+  if (part.frontier.size !== part.from) return reject('wrong_start', 'the frontier is of another size');
+  return part.frontier;
 }
 
-/** The part goes on exactly where the holder stands, or starts anew where there is nothing to go on from. */
-function startOf(held: HeldLog | null, part: LogPart): Start | Reject {
-  if (held !== null && part.from === held.to) return { frontier: held.frontier, restarted: false };
-  const mayRestart = held === null || (held.ended && part.from > held.to);
-  if (!mayRestart) return reject('wrong_start', `items from ${part.from}, held up to ${held?.to}`);
-  if (part.frontier.size !== part.from) return reject('wrong_start', 'the frontier is of another size');
-  return { frontier: part.frontier, restarted: true };
+/** The ranges with one more, joined with those that it touches. */
+function joined(ranges: readonly HeldRange[], added: HeldRange): HeldRange[] | Reject {
+  if (added.start.size === added.end.size) return [...ranges];
+  const before = ranges.filter(range => range.end.size <= added.start.size);
+  const after = ranges.slice(before.length);
+  const next = after[0];
+  let { start, end } = added;
+  if (next !== undefined && next.start.size < end.size) {
+    return reject('wrong_start', `items up to ${end.size}, held from ${next.start.size}`);
+  }
+  if (next !== undefined && next.start.size === end.size) {
+    // Both are tied to certified roots of one log, so that they can differ only if the log was forked.
+    if (!sameFrontier(next.start, end)) return reject('log_forked', `another history of ${end.size} leaves`);
+    end = next.end;
+    after.shift();
+  }
+  const last = before.at(-1);
+  if (last !== undefined && last.end.size === start.size) {
+    start = last.start;
+    before.pop();
+  }
+  return [...before, { start, end }, ...after];
 }
 
 /** A committed removal of this member from the phase whose log this is: what entitles a source to serve no further. */
@@ -45,44 +69,52 @@ function isRemovalOf(member: MemberId, item: VerifiedItem | undefined): boolean 
   );
 }
 
-function checkMembership(member: MemberId, ref: ScopeRef, state: Uint8Array, from: number): Reject | null {
-  if (ref.scope === 'system') return from === 0 ? null : reject('wrong_start', 'system');
+/**
+ * What a scope's state says that this member may read of its log.
+ *
+ * @param state of which the caller knows that it is the scope's
+ * @returns `not_readable` where the state does not let this member go on reading
+ */
+export function readableNow(
+  member: MemberId,
+  ref: ScopeRef,
+  state: Uint8Array,
+): readonly ReadableRange[] | Reject {
+  const ranges = readableIn(member, ref, state);
+  if (isReject(ranges) || ranges.at(-1)?.to === null) return ranges;
+  return reject('not_readable', `${ref.scope} ${ref.id} is not this member's`);
+}
+
+/** As `readableNow`, also of a phase that the member was removed from. */
+export function readableIn(
+  member: MemberId,
+  ref: ScopeRef,
+  state: Uint8Array,
+): readonly ReadableRange[] | Reject {
+  if (ref.scope === 'system') return WHOLE;
   if (ref.scope === 'project') {
     const project = decodeProjectState(state);
     if (isReject(project)) return project;
-    return project.owner === member && from === 0 ? null : reject('wrong_start', `project ${ref.id}`);
+    return project.owner === member ? WHOLE : [];
   }
   const phase = decodePhaseState(state);
-  if (isReject(phase)) return phase;
-  const own = phase.participants.find(entry => entry.member === member)?.startPosition;
-  const start = phase.owner === member ? 0 : own;
-  if (start !== undefined && from <= start) return null;
-  return reject('withheld', `phase ${ref.id} is readable from ${start}, held from ${from}`);
+  return isReject(phase) ? phase : phaseRanges(phase, member);
 }
 
-/**
- * The state is that of the header, and says itself that this member may read from where it holds.
- * @param state the state sent, or else the one held
- */
-export function checkState(
-  suite: Suite,
-  member: MemberId,
-  ref: ScopeRef,
-  part: LogPart,
-  state: Uint8Array | null,
-  from: number,
-): Reject | null {
-  if (state === null) return reject('state_withheld', `${ref.scope} ${ref.id}`);
-  if (scopeDigest(suite.sha256, state) !== part.entry.digest) {
-    return reject('wrong_state', `${ref.scope} ${ref.id} does not match its digest`);
+function readItems(suite: Suite, header: Header, logId: LogId, part: LogPart): VerifiedItem[] | Reject {
+  const items: VerifiedItem[] = [];
+  for (const [index, sent] of part.items.entries()) {
+    const item = readLogItem(suite.sha256, header, logId, part.from + index, sent);
+    if (isReject(item)) return item;
+    items.push(item);
   }
-  return checkMembership(member, ref, state, from);
+  return items;
 }
 
 /**
- * Verifies a part of a log under a certified header: the log's entry is in the header's map, and the items held with the new
- * ones are a prefix of that log (RFC 9162 consistency). So each round of a long log, and the shorter log of a removed
- * participant, is proven by itself [77] [78] [82].
+ * Verifies a part of a log under a certified header: the log's entry is in the header's map, and the items with all before
+ * them are a prefix of that log (RFC 9162 consistency). So each round of a long log, each range of a member that was
+ * added again, and the shorter log of a removed one, is proven by itself [77] [78] [82] [83].
  */
 export function checkLogPart(
   suite: Suite,
@@ -94,31 +126,25 @@ export function checkLogPart(
   const { logId, held, member } = log;
   const fault = checkLogEntry(sha256, header, logId, part.entry, part.mapProof);
   if (fault !== null) return fault;
-  const start = startOf(held, part);
+  const start = startOf(held?.ranges ?? [], part);
   if (isReject(start)) return start;
-  const items: VerifiedItem[] = [];
-  for (const [index, sent] of part.items.entries()) {
-    const item = readLogItem(sha256, header, logId, part.from + index, sent);
-    if (isReject(item)) return item;
-    items.push(item);
-  }
-  const frontier = appendLeaves(
-    sha256,
-    start.frontier,
-    items.map(item => item.leafHash),
-  );
+  const items = readItems(suite, header, logId, part);
+  if (isReject(items)) return items;
+  const hashes = items.map(item => item.leafHash);
+  const end = appendLeaves(sha256, start, hashes);
   const { size, root } = part.entry;
-  const claim = {
-    first: frontier.size,
-    firstRoot: frontierRoot(sha256, frontier),
-    second: size,
-    secondRoot: root,
-  };
-  if (frontier.size > size) return reject('invented', `${frontier.size - size} leaves too many`);
+  if (end.size > size) return reject('invented', `${end.size - size} leaves too many`);
+  const claim = { first: end.size, firstRoot: frontierRoot(sha256, end), second: size, secondRoot: root };
   if (!verifyConsistency(sha256, { ...claim, path: part.consistency })) {
     return reject('wrong_root', `the leaves of log ${logId} are not those of height ${header.height}`);
   }
-  const ended = part.ended && (items.length > 0 ? isRemovalOf(member, items.at(-1)) : (held?.ended ?? false));
-  const complete = part.ended ? ended : frontier.size === size;
-  return { from: part.from, to: frontier.size, restarted: start.restarted, frontier, items, complete, ended };
+  const ranges = joined(held?.ranges ?? [], { start, end });
+  if (isReject(ranges)) return ranges;
+  const top = lastEnd({ ranges }).size;
+  const isNewTop = items.length > 0 && end.size === top;
+  const atRemoval = isNewTop ? isRemovalOf(member, items.at(-1)) : (held?.ended ?? false);
+  if (part.ended && !atRemoval && top === size) {
+    return reject('withheld', 'access is said to have ended, and no leaf removes this member');
+  }
+  return { items, ranges, ended: part.ended && atRemoval };
 }

@@ -12,16 +12,24 @@ import { contentCodec, readOptional, writeOptional } from '../../core/codec/cont
 import type { ScopeKind, ScopeRef } from '../../core/codec/state.ts';
 import { SCOPE_KINDS } from '../../core/codec/transaction.ts';
 import type { Trust } from '../../core/light/trust.ts';
-import { type Frontier, readFrontier, writeFrontier } from '../../core/merkle/log.ts';
+import { EMPTY_FRONTIER, type Frontier, readFrontier, writeFrontier } from '../../core/merkle/log.ts';
+import { LIMITS } from '../../core/types/limits.ts';
+import type { Span } from '../../core/types/span.ts';
 
-/** What is held of one log: positions [from, to), verified, without a gap. */
+/** Positions [start.size, end.size) of a log without a gap, verified. */
+export interface HeldRange {
+  /** Of the leaves [0, start.size): what the first leaf was appended to. */
+  readonly start: Frontier;
+  /** Of the leaves [0, end.size). */
+  readonly end: Frontier;
+}
+
+/** What is held of one log. Several ranges, with gaps between, where the member was removed and added again [83]. */
 export interface HeldLog {
   readonly logId: LogId;
   readonly ref: ScopeRef;
-  readonly from: number;
-  readonly to: number;
-  /** Of the leaves [0, to). */
-  readonly frontier: Frontier;
+  /** Ascending; none while only the state has come. */
+  readonly ranges: readonly HeldRange[];
   /** Digest of the stored state; null without one. */
   readonly digest: Hash | null;
   /** Number of leaves that the stored state is the fold of. */
@@ -30,13 +38,26 @@ export interface HeldLog {
   readonly ended: boolean;
 }
 
+/** The range that goes on with the log, or that the last removal ended. */
+export function lastEnd(log: Pick<HeldLog, 'ranges'>): Frontier {
+  return log.ranges.at(-1)?.end ?? EMPTY_FRONTIER;
+}
+
+export function spansOf(log: Pick<HeldLog, 'ranges'>): Span[] {
+  return log.ranges.map(({ start, end }) => ({ from: start.size, to: end.size }));
+}
+
+const RANGES_MAX = LIMITS.formerPerPhase + 1;
 const scopeNames = Object.keys(SCOPE_KINDS) as ScopeKind[];
 
 export const { encode: encodeHeldLog, decode: decodeHeldLog } = contentCodec<HeldLog>(
   'held log',
   (writer, log) => {
-    writer.hash(log.logId).u8(SCOPE_KINDS[log.ref.scope]).hash(log.ref.id).u64(log.from).u64(log.to);
-    writeFrontier(writer, log.frontier);
+    writer.hash(log.logId).u8(SCOPE_KINDS[log.ref.scope]).hash(log.ref.id);
+    writer.list(log.ranges, (out, { start, end }) => {
+      writeFrontier(out, start);
+      writeFrontier(out, end);
+    });
     writeOptional(writer, log.digest, (out, digest) => out.raw(hashBytes(digest)));
     writer.u64(log.statePosition).bool(log.ended);
   },
@@ -47,9 +68,7 @@ export const { encode: encodeHeldLog, decode: decodeHeldLog } = contentCodec<Hel
     return {
       logId,
       ref: { scope, id: reader.hash() },
-      from: reader.u64(),
-      to: reader.u64(),
-      frontier: readFrontier(reader),
+      ranges: reader.list(RANGES_MAX, from => ({ start: readFrontier(from), end: readFrontier(from) })),
       digest: readOptional(reader, from => from.hash()),
       statePosition: reader.u64(),
       ended: reader.bool(),

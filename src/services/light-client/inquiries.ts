@@ -6,7 +6,7 @@ import { OperatingError } from '../../ports/lifecycle.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LightRequest } from '../../wire/light.ts';
 import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
-import type { Sources } from './sources.ts';
+import { SourceFailure, type Sources } from './sources.ts';
 
 /** Questions to the sources that change nothing of what is held. */
 export class Inquiries {
@@ -62,7 +62,7 @@ export class Inquiries {
     try {
       return await this.sources.ask(peer, request, this.signal);
     } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
+      if (!(error instanceof SourceFailure)) throw error;
       return null;
     }
   }

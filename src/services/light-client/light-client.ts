@@ -6,24 +6,25 @@ import { logIdOf } from '../../core/codec/transaction.ts';
 import { genesisBlock } from '../../core/ledger/genesis.ts';
 import type { LogItem as RawItem } from '../../core/light/log-update.ts';
 import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
-import { EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
+import type { Frontier } from '../../core/merkle/log.ts';
 import type { Genesis, PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { SignedTransaction } from '../../core/types/transaction.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { KeyValueStore } from '../../ports/kv.ts';
-import { OperatingError, type Service } from '../../ports/lifecycle.ts';
+import type { Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { RandomBytes } from '../../ports/random.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LightRequest, lightFrameCodec } from '../../wire/light.ts';
 import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
-import type { HeldRange, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
-import type { HeldLog } from './held-log.ts';
+import type { HeldSpans, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
+import { type HeldLog, type HeldRange, lastEnd, spansOf } from './held-log.ts';
 import { Inquiries } from './inquiries.ts';
+import { type Lag, LagWatch } from './lag-watch.ts';
 import { LightStore, type Published } from './light-store.ts';
 import { LIGHT_CLIENT_LIMITS, type LightClientLimits } from './limits.ts';
-import { type Lie, Sources } from './sources.ts';
+import { type Lie, SourceFailure, Sources } from './sources.ts';
 import { Submitter } from './submitter.ts';
 import { Syncer } from './syncer.ts';
 
@@ -39,6 +40,8 @@ export interface LightClientConfig {
   readonly logger: Logger;
   /** Consensus nodes. */
   readonly sources: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[];
+  /** This node itself can no longer do its work: its disk failed, or an invariant broke. No source is to blame. */
+  readonly fail: (error: unknown) => void;
   readonly limits?: Partial<LightClientLimits>;
 }
 
@@ -60,6 +63,7 @@ export class LightClient implements LedgerAccess, Service {
   private readonly sources: Sources;
   private readonly inquiries: Inquiries;
   private readonly submitter: Submitter;
+  private readonly lagWatch: LagWatch;
   private readonly listeners = new Set<LightEvents>();
   private readonly stopping = new AbortController();
   private readonly first: {
@@ -92,6 +96,12 @@ export class LightClient implements LedgerAccess, Service {
     const trust = genesisTrust(suite, header, system.validatorSet);
     assert(!isReject(trust), 'genesis is its own anchor');
     this.first = { trust, system, published: { height: 0, timeMs: header.timeMs } };
+    this.lagWatch = new LagWatch(
+      clock,
+      () => this.head().height,
+      () => Math.max(this.trust().header.height, this.sources.announced()),
+      () => this.syncer?.lagging() ?? [],
+    );
     this.submitter = new Submitter({
       suite,
       chainId: this.chainId,
@@ -100,6 +110,7 @@ export class LightClient implements LedgerAccess, Service {
       limits: this.limits,
       signal: this.stopping.signal,
       publishedHeight: () => this.head().height,
+      includes: (logIds, height) => this.syncer?.includes(logIds, height) ?? false,
       validatorSet: id => {
         const { set, proof } = this.syncer?.trust ?? trust;
         return [set, proof?.set].find(entry => entry?.id === id) ?? this.store.validatorSet(id);
@@ -129,28 +140,21 @@ export class LightClient implements LedgerAccess, Service {
       items: (log: HeldLog, from: number, items: readonly { leaf: LogItem['leaf'] }[]) => {
         for (const { leaf } of items) this.submitter.found(leaf.transactionId, leaf.outcome, leaf.height);
         if (items.length > 0)
-          for (const listener of this.listeners) listener.updated?.(log.logId, from, log.to);
+          for (const listener of this.listeners) listener.updated?.(log.logId, from, from + items.length);
       },
       published: (head: Published) => {
+        this.lagWatch.published();
         this.submitter.advanced();
         for (const listener of this.listeners) listener.head?.(head);
       },
     };
     const { chainId, store, limits } = this;
-    const config = {
-      suite,
-      chainId,
-      member,
-      store,
-      sources: this.sources,
-      limits,
-      events,
-      signal: this.stopping.signal,
-    };
+    const { signal } = this.stopping;
+    const config = { suite, chainId, member, store, sources: this.sources, limits, events, signal };
     this.syncer = new Syncer(config, trust, published, system, held);
     for (const source of sources) transport.keepConnected(source.peer, source.addresses);
     this.scheduleCrossCheck();
-    this.running = this.run(this.syncer);
+    this.running = this.run(this.syncer).catch(error => this.config.fail(error));
   }
 
   async stop(): Promise<void> {
@@ -177,6 +181,11 @@ export class LightClient implements LedgerAccess, Service {
     return this.syncer?.trust ?? this.first.trust;
   }
 
+  /** Null while the published head is the highest that is known. */
+  lag(): Lag | null {
+    return this.lagWatch.lag();
+  }
+
   system(): SystemState {
     return this.syncer?.system ?? this.first.system;
   }
@@ -201,14 +210,29 @@ export class LightClient implements LedgerAccess, Service {
     return logs.flatMap(log => this.store.phaseState(log) ?? []);
   }
 
-  held(logId: LogId): (HeldRange & { readonly ended: boolean }) | null {
+  held(logId: LogId): (HeldSpans & { readonly ended: boolean }) | null {
     const log = this.syncer?.logs.get(logId);
-    return log === undefined ? null : { from: log.from, to: log.to, ended: log.ended };
+    const ranges = log === undefined ? [] : spansOf(log);
+    const [first] = ranges;
+    if (log === undefined || first === undefined) return null;
+    return { from: first.from, to: lastEnd(log).size, ranges, ended: log.ended };
+  }
+
+  /** Each range that is held with what it starts from and leads to; the last goes on with the log. */
+  rangesOf(logId: LogId): readonly HeldRange[] {
+    return this.syncer?.logs.get(logId)?.ranges ?? [];
+  }
+
+  /** The encoded state that is held of a log's scope, with its digest; null without one. */
+  stateOf(logId: LogId): { readonly digest: Hash; readonly state: Uint8Array } | null {
+    const digest = this.syncer?.logs.get(logId)?.digest ?? null;
+    const state = this.store.state(logId);
+    return digest === null || state === null ? null : { digest, state };
   }
 
   /** Of the leaves [0, held.to): with it a log's root is known. Empty when nothing is held. */
   frontierOf(logId: LogId): Frontier {
-    return this.syncer?.logs.get(logId)?.frontier ?? EMPTY_FRONTIER;
+    return lastEnd({ ranges: this.rangesOf(logId) });
   }
 
   async items(logId: LogId, from: number, to: number): Promise<readonly LogItem[]> {
@@ -277,6 +301,7 @@ export class LightClient implements LedgerAccess, Service {
     if (isReject(frame)) return frame;
     if (frame.kind !== 'notice') return null;
     this.sources.noticed(from, frame.height);
+    this.lagWatch.look();
     if (frame.height > this.head().height) this.wake();
     return null;
   }
@@ -318,6 +343,7 @@ export class LightClient implements LedgerAccess, Service {
       if (this.crossCheckDue) await this.crossCheck(syncer);
       this.due = false;
       await this.round(syncer);
+      this.lagWatch.look();
       this.submitter.advanced();
     }
   }
@@ -329,11 +355,12 @@ export class LightClient implements LedgerAccess, Service {
       const peer = this.sources.usable().find(candidate => !tried.has(candidate));
       if (peer === undefined || this.stopping.signal.aborted) return;
       tried.add(peer);
-      const complete = await this.guarded(peer, async () => {
-        let end = await syncer.pass(peer);
-        while (end === 'partial' && !this.stopping.signal.aborted) end = await syncer.pass(peer);
+      let complete = false;
+      await this.guarded(peer, async () => {
+        const end = await syncer.pass(peer);
         if (isReject(end)) return end;
-        return end === 'complete' ? null : undefined;
+        complete = end === 'complete';
+        return end === 'behind' ? undefined : null;
       });
       if (complete) return;
     }
@@ -346,17 +373,14 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   /** @param ask answers null when all is well, undefined when the source is of no use now, or its fault */
-  private async guarded(peer: PeerId, ask: () => Promise<Reject | null | undefined>): Promise<boolean> {
+  private async guarded(peer: PeerId, ask: () => Promise<Reject | null | undefined>): Promise<void> {
     try {
       const fault = await ask();
-      if (fault === null) return true;
       if (fault?.peer === 'penalise') this.sources.lied(peer, fault);
-      else if (fault !== undefined) this.retryLater(peer);
-      return false;
+      else if (fault) this.retryLater(peer);
     } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
+      if (!(error instanceof SourceFailure)) throw error;
       this.retryLater(peer);
-      return false;
     }
   }
 

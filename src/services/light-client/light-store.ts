@@ -36,7 +36,8 @@ const { encode: encodePublished, decode: decodePublished } = contentCodec<Publis
   reader => ({ height: reader.u64(), timeMs: reader.u64() }),
 );
 
-const PREFIX = 'light/';
+/** With the version of what is stored: what another version has left is fetched again. */
+const PREFIX = 'light/2/';
 const digits = (position: number) => String(position).padStart(16, '0');
 
 const KEYS = {

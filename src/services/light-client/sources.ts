@@ -1,11 +1,16 @@
+import type { LogId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import { type LightRequest, lightRequestCodec } from '../../wire/light.ts';
 import { type LightAnswer, lightAnswerCodec } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
 import type { LightClientLimits } from './limits.ts';
+
+/** A source that cannot be reached or does not answer in time; any other failure is this node's own. */
+export class SourceFailure extends OperatingError {}
 
 /** Something that a source said and that verification refused. */
 export interface Lie {
@@ -20,6 +25,8 @@ export class Sources {
   readonly lies: Lie[] = [];
   private readonly heights = new Map<PeerId, number>();
   private readonly avoidUntilMs = new Map<PeerId, number>();
+  /** Until when a source is not asked for a log about which it lied. */
+  private readonly liedAboutUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly connected = new Set<PeerId>();
 
   constructor(
@@ -43,16 +50,30 @@ export class Sources {
     this.heights.delete(peer);
   }
 
+  /** The highest head that more sources announce than may be faulty; 0 when too few have announced any. */
+  announced(): number {
+    const faultyMax = Math.floor((this.peers.size - 1) / 3);
+    return [...this.heights.values()].sort((a, b) => b - a)[faultyMax] ?? 0;
+  }
+
   noticed(peer: PeerId, height: number): void {
     if (this.peers.has(peer)) this.heights.set(peer, height);
   }
 
-  /** Connected and not avoided; those that announced the highest head first. */
+  /**
+   * Connected and not avoided; those that announced the highest head first. Who lied about a log is asked, for the others,
+   * only where there is nobody else.
+   */
   usable(): readonly PeerId[] {
     const now = this.clock.monotonicMs();
     const usable = [...this.connected].filter(peer => (this.avoidUntilMs.get(peer) ?? 0) <= now);
+    const clean = usable.filter(peer => !this.liedNow(peer));
     const height = (peer: PeerId) => this.heights.get(peer) ?? 0;
-    return usable.sort((a, b) => height(b) - height(a));
+    return (clean.length > 0 ? clean : usable).sort((a, b) => height(b) - height(a));
+  }
+
+  hasLiedAbout(peer: PeerId, logId: LogId): boolean {
+    return (this.liedAboutUntilMs.get(peer)?.get(logId) ?? 0) > this.clock.monotonicMs();
   }
 
   failed(peer: PeerId): void {
@@ -61,23 +82,41 @@ export class Sources {
 
   /** Records why and asks others for a while [81]. */
   lied(peer: PeerId, fault: Reject): void {
-    this.logger.error(
-      { peer, code: fault.reject, detail: fault.detail },
-      'a source served what does not verify',
-    );
-    const { reject: code, detail } = fault;
-    this.lies.push({ peer, code, detail, timeMs: this.clock.nowMs() });
-    if (this.lies.length > this.limits.liesKept) this.lies.shift();
+    this.record(peer, fault);
     this.avoidUntilMs.set(peer, this.clock.monotonicMs() + this.limits.liarMs);
   }
 
-  /** @throws OperatingError when the peer cannot be reached or does not answer in time */
+  /** As `lied`, where the rest of what the source said does verify: it is refused for this log alone. */
+  liedAbout(peer: PeerId, logId: LogId, fault: Reject): void {
+    this.record(peer, fault);
+    const logs = this.liedAboutUntilMs.get(peer) ?? new Map<LogId, number>();
+    this.liedAboutUntilMs.set(peer, logs.set(logId, this.clock.monotonicMs() + this.limits.liarMs));
+  }
+
+  /** @throws SourceFailure when the peer cannot be reached or does not answer in time */
   async ask(peer: PeerId, request: LightRequest, signal: AbortSignal): Promise<LightAnswer | Reject> {
     const frame = lightRequestCodec.encode(request);
     const { requestTimeoutMs } = this.limits;
     const options = { timeoutMs: requestTimeoutMs, signal };
-    const bytes = await this.transport.request(peer, LIGHT_PROTOCOL.id, frame, options);
+    const bytes = await this.transport
+      .request(peer, LIGHT_PROTOCOL.id, frame, options)
+      .catch((error: unknown) => {
+        if (!(error instanceof OperatingError)) throw error;
+        throw new SourceFailure(error.code, error.message, error.hint, error);
+      });
     return isReject(bytes) ? { ...bytes, peer: 'ignore' } : lightAnswerCodec.decode(bytes);
+  }
+
+  private record(peer: PeerId, fault: Reject): void {
+    const { reject: code, detail } = fault;
+    this.logger.error({ peer, code, detail }, 'a source served what does not verify');
+    this.lies.push({ peer, code, detail, timeMs: this.clock.nowMs() });
+    if (this.lies.length > this.limits.liesKept) this.lies.shift();
+  }
+
+  private liedNow(peer: PeerId): boolean {
+    const now = this.clock.monotonicMs();
+    return [...(this.liedAboutUntilMs.get(peer)?.values() ?? [])].some(untilMs => untilMs > now);
   }
 
   private avoidIfNotLiar(peer: PeerId, untilMs: number): void {

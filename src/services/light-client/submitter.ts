@@ -1,5 +1,5 @@
 import { assert } from '../../core/base/assert.ts';
-import type { Hash, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { Hash, LogId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { bodyId, decodeBody, encodeSignedTransaction } from '../../core/codec/transaction.ts';
 import { checkReceipt } from '../../core/light/receipt.ts';
@@ -12,7 +12,7 @@ import { LIGHT_WIRE_LIMITS } from '../../wire/light.ts';
 import type { TransactionStatus } from '../../wire/light-answer.ts';
 import type { SubmitResult } from '../records/ports.ts';
 import type { LightClientLimits } from './limits.ts';
-import type { Sources } from './sources.ts';
+import { SourceFailure, type Sources } from './sources.ts';
 
 export interface SubmitterConfig {
   readonly suite: Suite;
@@ -23,6 +23,8 @@ export interface SubmitterConfig {
   readonly signal: AbortSignal;
   /** Height up to which everything is held. */
   readonly publishedHeight: () => number;
+  /** True when these logs are held up to this height, whatever lags of the others. */
+  readonly includes: (logIds: readonly LogId[], height: number) => boolean;
   readonly validatorSet: (id: number) => ValidatorSet | null;
 }
 
@@ -30,6 +32,7 @@ interface Pending {
   readonly id: TransactionId;
   readonly bytes: Uint8Array;
   readonly lastValidHeight: number;
+  readonly scopes: readonly LogId[];
   readonly done: Promise<SubmitResult>;
   readonly settle: (result: SubmitResult) => void;
   settled: boolean;
@@ -73,11 +76,15 @@ export class Submitter {
     if (pending !== undefined) pending.found ??= { id, end: 'block', outcome, height };
   }
 
-  /** The published head moved. */
+  /** The published head moved, or logs did beyond it: one that does not verify keeps no other phase from writing. */
   advanced(): void {
-    const height = this.config.publishedHeight();
+    const { publishedHeight, includes } = this.config;
+    const height = publishedHeight();
     for (const pending of this.pending.values()) {
-      if (pending.found !== null && pending.found.height <= height) this.settle(pending, pending.found);
+      const { found, scopes } = pending;
+      if (found !== null && (found.height <= height || includes(scopes, found.height))) {
+        this.settle(pending, found);
+      }
     }
     this.wake();
   }
@@ -98,8 +105,8 @@ export class Submitter {
       settle = resolve;
     });
     const bytes = encodeSignedTransaction(signed);
-    const { lastValidHeight } = body;
-    const pending = { id, bytes, lastValidHeight, done, settle, settled: false, found: null };
+    const { lastValidHeight, scopes } = body;
+    const pending = { id, bytes, lastValidHeight, scopes, done, settle, settled: false, found: null };
     this.pending.set(id, pending);
     return { pending, fresh: true };
   }
@@ -209,7 +216,7 @@ export class Submitter {
       const answer = await sources.ask(peer, request, signal);
       if (!isReject(answer) && answer.kind === 'verdicts') return answer.verdicts;
     } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
+      if (!(error instanceof SourceFailure)) throw error;
     }
     sources.failed(peer);
     return null;
@@ -224,7 +231,7 @@ export class Submitter {
         if (isReject(answer) || answer.kind !== 'statuses') return;
         for (const [index, status] of answer.statuses.entries()) this.take(peer, part[index], status);
       } catch (error) {
-        if (!(error instanceof OperatingError)) throw error;
+        if (!(error instanceof SourceFailure)) throw error;
         sources.failed(peer);
         return;
       }

@@ -1,28 +1,25 @@
-import type { ScopeValue } from '../../core/access/apply.ts';
-import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
-import { decodeSystemState, type ScopeRef, scopeDigest } from '../../core/codec/state.ts';
+import type { ScopeRef } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
-import { foldLeaf } from '../../core/ledger/fold.ts';
-import { createTransactionVerifier, type VerifyTransaction } from '../../core/ledger/signature.ts';
-import { checkAuthorship } from '../../core/light/authorship.ts';
+import { createTransactionVerifier } from '../../core/ledger/signature.ts';
 import type { VerifiedItem } from '../../core/light/log-update.ts';
 import { advanceTrust, type ForkReject, isForkReject, type Trust } from '../../core/light/trust.ts';
 import type { SystemState } from '../../core/types/state.ts';
-import type { KvOperation } from '../../ports/kv.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LogQuery } from '../../wire/light.ts';
-import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
-import { checkLogPart, checkState, type LogStep } from './check-part.ts';
-import type { HeldLog } from './held-log.ts';
+import type { LogsAnswer } from '../../wire/light-answer.ts';
+import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
-import { decodeScopeValue, encodeScopeValue } from './scope-value.ts';
 import type { Sources } from './sources.ts';
+import { REFUSED, Stager, type Staging, type Target } from './stager.ts';
 
-/** How a pass over all logs with one source ended; a Reject is a lie, or a refusal when its `peer` is `ignore`. */
-export type PassEnd = 'complete' | 'partial' | 'behind' | Reject;
+/**
+ * How a pass over all logs with one source ended: everything is held up to a head of the source; everything that this source
+ * may still be asked for; the source is behind. A Reject is a lie, or a refusal when its `peer` is `ignore`.
+ */
+export type PassEnd = 'complete' | 'without' | 'behind' | Reject;
 
 export interface SyncerEvents {
   /** Verified and on disk. */
@@ -47,34 +44,22 @@ interface Named {
   readonly teller: PeerId;
 }
 
-interface Target {
-  readonly logId: LogId;
-  readonly ref: ScopeRef;
-  readonly held: HeldLog | null;
-}
-
-interface Staged {
-  readonly log: HeldLog;
-  readonly from: number;
-  readonly items: readonly VerifiedItem[];
-}
-
-/** What one answer changes, before it is on disk. */
-interface Staging {
-  readonly operations: KvOperation[];
-  readonly logs: Staged[];
-  system: SystemState;
-  complete: boolean;
-  itemCount: number;
+/** What one question has brought. */
+interface Asked {
+  /** Logs that are complete at the answer's height. */
+  readonly complete: readonly LogId[];
+  readonly progress: boolean;
 }
 
 /** Brings the held logs up to the head of a source, verifying everything, one atomic write an answer. */
 export class Syncer {
   readonly logs = new Map<LogId, HeldLog>();
   readonly forks: ForkReject[] = [];
+  /** Height up to which each log is complete; of this run only. */
+  private readonly completeAt = new Map<LogId, Published>();
   private readonly named = new Map<LogId, Named>();
   private readonly scopesTold = new Map<PeerId, number>();
-  private readonly verify: VerifyTransaction;
+  private readonly stager: Stager;
   private readonly systemLogId: LogId;
 
   constructor(
@@ -84,42 +69,59 @@ export class Syncer {
     public system: SystemState,
     held: readonly HeldLog[],
   ) {
-    const { suite, chainId, limits } = config;
+    const { suite, member, store, chainId, limits } = config;
     this.systemLogId = logIdOf(suite.sha256, chainId, 'system', chainId);
-    this.verify = createTransactionVerifier(suite, limits.signaturesRemembered);
+    const verify = createTransactionVerifier(suite, limits.signaturesRemembered);
+    this.stager = new Stager({ suite, member, store, verify });
     for (const log of held) this.logs.set(log.logId, log);
   }
 
-  /** One request for each 1023 logs; `partial` asks to be called again at once. */
+  /**
+   * Asks until every log is complete at a head that is not older than the first answer's. Logs that take several answers may
+   * be complete at different heads; the lowest of them is published.
+   */
   async pass(peer: PeerId): Promise<PassEnd> {
-    const targets = this.targets();
-    const perRequest = LIGHT_WIRE_LIMITS.logsPerQuery - 1;
-    let complete = true;
-    let height: number | null = null;
-    for (let from = 0; from === 0 || from < targets.length; from += perRequest) {
+    const done = new Set<LogId>();
+    for (;;) {
+      const open = this.open(peer, done);
+      if (open.length === 0 && done.has(this.systemLogId)) break;
       // The system log comes first each time: authors are checked against the state of the same head.
-      const end = await this.ask(peer, [this.systemTarget(), ...targets.slice(from, from + perRequest)]);
-      if (typeof end === 'string' || isReject(end)) return end;
-      complete = complete && end.complete && (height === null || height === end.height);
-      height = end.height;
+      const targets = [this.systemTarget(), ...open.slice(0, LIGHT_WIRE_LIMITS.logsPerQuery - 1)];
+      const asked = await this.ask(peer, targets);
+      if (asked === 'behind' || isReject(asked)) return asked;
+      const before = done.size;
+      for (const logId of asked.complete) done.add(logId);
+      if (asked.progress || done.size > before) continue;
+      const fault = this.withheld(peer, targets, done);
+      if (fault !== null) return fault;
     }
-    if (!complete || this.named.size > 0 || height !== this.trust.header.height) return 'partial';
     await this.publish();
-    return 'complete';
+    const all = this.targets().every(({ logId }) => done.has(logId));
+    return all ? 'complete' : 'without';
+  }
+
+  /** True when these logs are held, complete at this height or above. */
+  includes(logIds: readonly LogId[], height: number): boolean {
+    return logIds.every(logId => (this.completeAt.get(logId)?.height ?? -1) >= height);
+  }
+
+  /** Logs that are not complete at the trusted head. */
+  lagging(): readonly ScopeRef[] {
+    const { height } = this.trust.header;
+    return this.targets().flatMap(({ logId, ref }) => (this.includes([logId], height) ? [] : [ref]));
   }
 
   /** Compares heads and scope lists with a source that is not the one in use. @returns its fault */
   async crossCheck(peer: PeerId): Promise<Reject | null> {
     const fault = await this.catchUp(peer);
     if (fault !== null) return fault;
-    const { sources, signal } = this.config;
-    const scopesFrom = this.scopesTold.get(peer) ?? 0;
-    const query = { kind: 'logs' as const, knownHeight: this.trust.header.height, scopesFrom, logs: [] };
-    const answer = await sources.ask(peer, query, signal);
-    if (isReject(answer)) return answer;
-    if (answer.kind !== 'logs') return reject('wrong_answer', answer.kind);
-    this.learnScopes(peer, answer);
-    return null;
+    // Only a source can tell that a removed member was added again.
+    const ended = this.open(peer, new Set()).filter(({ held }) => held?.ended === true);
+    const asked = await this.ask(peer, [
+      this.systemTarget(),
+      ...ended.slice(0, LIGHT_WIRE_LIMITS.logsPerQuery - 1),
+    ]);
+    return isReject(asked) ? asked : null;
   }
 
   /** True when a source has named a log of which nothing is held yet. */
@@ -132,6 +134,7 @@ export class Syncer {
     return { logId: this.systemLogId, ref: { scope: 'system', id: this.config.chainId }, held };
   }
 
+  /** All logs but that of the system. */
   private targets(): Target[] {
     const targets: Target[] = [];
     for (const held of this.logs.values()) {
@@ -141,15 +144,31 @@ export class Syncer {
     return targets;
   }
 
-  private async ask(
-    peer: PeerId,
-    targets: readonly Target[],
-  ): Promise<{ complete: boolean; height: number } | PassEnd> {
+  /** What is still to be asked of a source, those first that have waited longest. */
+  private open(peer: PeerId, done: ReadonlySet<LogId>): Target[] {
+    const height = ({ logId }: Target) => this.completeAt.get(logId)?.height ?? -1;
+    return this.targets()
+      .filter(({ logId }) => !done.has(logId) && !this.config.sources.hasLiedAbout(peer, logId))
+      .sort((a, b) => height(a) - height(b));
+  }
+
+  /** The source brings nothing new of what is open. @returns its fault where that is the system log */
+  private withheld(peer: PeerId, targets: readonly Target[], done: ReadonlySet<LogId>): Reject | null {
+    for (const { logId, ref } of targets) {
+      if (done.has(logId)) continue;
+      const fault = reject('withheld', `${ref.scope} ${ref.id} is not served to its end`);
+      if (ref.scope === 'system') return fault;
+      this.config.sources.liedAbout(peer, logId, fault);
+    }
+    return null;
+  }
+
+  private async ask(peer: PeerId, targets: readonly Target[]): Promise<Asked | 'behind' | Reject> {
     const { sources, signal } = this.config;
     const logs = targets.map(
       ({ logId, held }): LogQuery => ({
         logId,
-        from: held?.to ?? 0,
+        held: held === null ? [] : spansOf(held),
         digest: held?.digest ?? null,
         ended: held?.ended ?? false,
       }),
@@ -161,18 +180,22 @@ export class Syncer {
     if (isReject(answer)) return answer;
     if (answer.kind !== 'logs') return reject('wrong_answer', answer.kind);
     const ahead = await this.advance(peer, answer);
+    if (ahead === 'moved') return { complete: [], progress: true };
     if (ahead !== null) return ahead;
     const named = this.learnScopes(peer, answer);
-    const staging = this.stage(peer, answer, targets);
+    const staging = this.stager.stage(this.trust.header, this.system, targets, answer.logs);
     if (isReject(staging)) return staging;
-    const progress = staging.itemCount > 0 || named > 0 || this.trust !== before;
-    if (!staging.complete && !progress) return reject('withheld', 'a log is not served to its end');
     await this.commit(staging);
-    return { complete: staging.complete, height: answer.height };
+    for (const { target, fault } of staging.faults) this.refuse(peer, target, fault);
+    const { height, timeMs } = this.trust.header;
+    for (const logId of staging.complete) this.completeAt.set(logId, { height, timeMs });
+    const { logs: changed, faults, complete } = staging;
+    const progress = changed.length + faults.length + named > 0 || this.trust !== before;
+    return { complete, progress };
   }
 
-  /** Null when the trusted head is the answer's. */
-  private async advance(peer: PeerId, answer: LogsAnswer): Promise<PassEnd | null> {
+  /** Null when the trusted head is the answer's; `moved` when it changed and is another. */
+  private async advance(peer: PeerId, answer: LogsAnswer): Promise<'behind' | 'moved' | Reject | null> {
     const { trust } = this;
     if (answer.height < trust.header.height) return 'behind';
     if (answer.height === trust.header.height) return null;
@@ -188,7 +211,8 @@ export class Syncer {
     if (next.reject !== 'set_change_withheld') return this.faulty(next);
     const fault = await this.catchUp(peer);
     if (fault !== null) return fault;
-    return this.trust.header.height === answer.height ? null : 'partial';
+    if (this.trust.header.height === answer.height) return null;
+    return this.trust === trust ? next : 'moved';
   }
 
   /** Head updates until the source has no more: set changes may need several. */
@@ -230,104 +254,16 @@ export class Syncer {
     return added;
   }
 
-  private stage(peer: PeerId, answer: LogsAnswer, targets: readonly Target[]): Staging | Reject {
-    const staging: Staging = {
-      operations: this.config.store.putTrust(this.trust),
-      logs: [],
-      system: this.system,
-      complete: true,
-      itemCount: 0,
-    };
-    if (answer.logs.length !== targets.length) return reject('wrong_answer', 'another number of logs');
-    for (const [index, target] of targets.entries()) {
-      const found = answer.logs[index]!;
-      if (found.logId !== target.logId) return reject('wrong_answer', 'another log');
-      const fault = this.stageLog(peer, target, found, staging);
-      if (fault !== null) return fault;
-    }
-    return staging;
-  }
-
-  private stageLog(peer: PeerId, target: Target, answer: LogAnswer, staging: Staging): Reject | null {
-    const { held, logId, ref } = target;
-    if (answer.kind === 'part') return this.stagePart(target, answer.part, staging);
-    if (held?.ended) return null;
-    if (answer.kind === 'unchanged') return reject('wrong_answer', `log ${logId} has not ended`);
+  private refuse(peer: PeerId, { logId, held }: Target, fault: Reject): void {
     const teller = this.named.get(logId)?.teller;
     // One source named the log and another refuses it: only the first can be caught.
-    if (held === null && teller !== undefined && teller !== peer) {
-      this.named.delete(logId);
-      return null;
-    }
-    return reject('own_log_refused', `${ref.scope} ${ref.id}: ${answer.code}`);
-  }
-
-  private stagePart(target: Target, part: LogPart, staging: Staging): Reject | null {
-    const { suite, member } = this.config;
-    const { logId, ref, held } = target;
-    const step = checkLogPart(suite, this.trust.header, { logId, member, held }, part);
-    if (isReject(step)) return step;
-    const from = step.restarted || held === null ? step.from : held.from;
-    const state = part.ended ? this.fold(target, step) : (part.state ?? this.config.store.state(logId));
-    if (isReject(state)) return state;
-    const stateFault = part.ended ? null : checkState(suite, member, ref, part, state, from);
-    if (stateFault !== null) return stateFault;
-    if (ref.scope === 'system') {
-      const system = decodeSystemState(assertDefined(state, 'a checked state is there'));
-      if (isReject(system)) return system;
-      staging.system = system;
-    }
-    for (const { leaf, transaction } of step.items) {
-      const fault = checkAuthorship(suite, staging.system, leaf, transaction, this.verify);
-      if (fault !== null) return fault;
-    }
-    this.stageStep(target, part, step, from, state, staging);
-    return null;
-  }
-
-  private stageStep(
-    { logId, ref, held }: Target,
-    part: LogPart,
-    step: LogStep,
-    from: number,
-    state: Uint8Array | null,
-    staging: Staging,
-  ): void {
-    const { store, suite } = this.config;
-    const { to, frontier, ended, items } = step;
-    const digest = state === null ? null : scopeDigest(suite.sha256, state);
-    const statePosition = part.ended ? to : part.entry.size;
-    const log: HeldLog = { logId, ref, from, to, frontier, digest, statePosition, ended };
-    staging.complete = staging.complete && step.complete;
-    if (held !== null && items.length === 0 && held.digest === digest && held.ended === ended) return;
-    staging.itemCount += items.length;
-    staging.operations.push(...store.putLog(log, state));
-    for (const [index, item] of items.entries()) {
-      const position = step.from + index;
-      staging.operations.push(...store.putItem(logId, position, item.leaf.transactionId, part.items[index]!));
-    }
-    staging.logs.push({ log, from: step.from, items });
-  }
-
-  /**
-   * A removed participant is not shown the current state; the one that removed it is the fold of its own leaves. Null when
-   * it holds no state and not the first leaf either.
-   */
-  private fold({ logId, ref, held }: Target, step: LogStep): Uint8Array | null | Reject {
-    assert(ref.scope !== 'system', 'the system log never ends');
-    const before = held === null || step.restarted ? null : this.config.store.state(logId);
-    const position = before === null ? 0 : assertDefined(held, 'a state is of a held log').statePosition;
-    if (before === null && step.from > 0) return null;
-    let value: ScopeValue | Reject = decodeScopeValue(ref, before);
-    for (const { leaf, transaction } of step.items) {
-      if (isReject(value)) return value;
-      if (leaf.position >= position) value = foldLeaf(value, leaf, transaction);
-    }
-    return isReject(value) ? value : encodeScopeValue(value);
+    if (fault.reject === REFUSED && held === null && teller !== peer) this.named.delete(logId);
+    else this.config.sources.liedAbout(peer, logId, fault);
   }
 
   private async commit(staging: Staging): Promise<void> {
-    await this.config.store.write(staging.operations);
+    const { store } = this.config;
+    await store.write([...store.putTrust(this.trust), ...staging.operations]);
     this.system = staging.system;
     for (const { log, from, items } of staging.logs) {
       this.logs.set(log.logId, log);
@@ -336,11 +272,18 @@ export class Syncer {
     }
   }
 
+  /** The lowest head at which a log is complete, once every log that was named is held. */
   private async publish(): Promise<void> {
-    const { height, timeMs } = this.trust.header;
-    if (height === this.published.height) return;
-    this.published = { height, timeMs };
-    await this.config.store.write([this.config.store.putPublished(this.published)]);
-    this.config.events.published(this.published);
+    if (this.named.size > 0) return;
+    let lowest: Published | undefined = this.completeAt.get(this.systemLogId);
+    for (const logId of this.logs.keys()) {
+      const at = this.completeAt.get(logId);
+      if (at === undefined) return;
+      if (lowest === undefined || at.height < lowest.height) lowest = at;
+    }
+    if (lowest === undefined || lowest.height <= this.published.height) return;
+    await this.config.store.write([this.config.store.putPublished(lowest)]);
+    this.published = lowest;
+    this.config.events.published(lowest);
   }
 }

@@ -9,11 +9,13 @@ export const LIGHT_PROTOCOL: ProtocolOptions = {
 };
 
 export interface LightServerLimits {
-  /** Items of one answer stop after this many bytes; at least one is sent. */
+  /** An answer is full after so many bytes of states, proofs and items; a log that is served at all gets its state and an item. */
   readonly answerBytesTarget: number;
   readonly itemsPerAnswer: number;
   readonly scopesPerAnswer: number;
   readonly setChangesPerAnswer: number;
+  /** Roots of subtrees that are kept, some 200 bytes each: those of about a million leaves. */
+  readonly subtreesKept: number;
   /** Shortest time between two notices of a new head. */
   readonly noticeIntervalMs: number;
 }
@@ -23,5 +25,6 @@ export const LIGHT_SERVER_LIMITS: LightServerLimits = {
   itemsPerAnswer: 4096,
   scopesPerAnswer: 1024,
   setChangesPerAnswer: 64,
+  subtreesKept: 65_536,
   noticeIntervalMs: 10,
 };

@@ -1,6 +1,6 @@
-import { type ReadableRange, readableRange } from '../../core/access/visibility.ts';
+import { activeRanges, firstMissing } from '../../core/access/visibility.ts';
 import { assert, assertDefined } from '../../core/base/assert.ts';
-import type { LogId, MemberId, Suite } from '../../core/base/ids.ts';
+import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { type LogRow, mapKeyOf, type ScopeRef } from '../../core/codec/state.ts';
 import {
@@ -10,13 +10,18 @@ import {
 } from '../../core/codec/transaction.ts';
 import { readLog, readMemberScope, readMemberScopeCount, readScopeBytes } from '../../core/ledger/read.ts';
 import type { LogItem } from '../../core/light/log-update.ts';
-import { appendLeaves, consistencyProof, EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
-import { mapProve } from '../../core/merkle/map.ts';
+import { EMPTY_FRONTIER } from '../../core/merkle/log.ts';
+import { type MapProof, mapProve } from '../../core/merkle/map.ts';
+import { Subtrees } from '../../core/merkle/subtrees.ts';
 import type { CertifiedHeader } from '../../core/types/chain.ts';
+import type { Span } from '../../core/types/span.ts';
 import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
 import type { LogQuery, LogsQuery } from '../../wire/light.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
 import type { LightServerLimits } from './limits.ts';
+import { SubtreeCache } from './subtree-cache.ts';
+
+const HASH_BYTES = 32;
 
 /** What is left of one answer. */
 interface Budget {
@@ -30,19 +35,34 @@ export function certifiedOf(stored: StoredBlock): CertifiedHeader | null {
     : { header: stored.block.header, certificate: stored.certificate };
 }
 
-/** Cuts logs out of the committed state for one member, all of one answer under one head. */
+/** About what a proof takes on the wire, with the log's id and the frame of its fields. */
+function bytesOf(proof: MapProof): number {
+  return 128 + HASH_BYTES * proof.siblings.length;
+}
+
+/** Cuts logs out of the committed state for one member, who is active there: all of one answer under one head. */
 export class LogReader {
+  private readonly subtrees: SubtreeCache;
+
   constructor(
     private readonly store: ChainStore,
     private readonly suite: Suite,
     private readonly limits: LightServerLimits,
-  ) {}
+  ) {
+    this.subtrees = new SubtreeCache(limits.subtreesKept);
+  }
 
   answer(member: MemberId, query: LogsQuery): LogsAnswer {
     const head = assertDefined(this.store.head(), 'the chain has its genesis block');
     const { height } = head.block.header;
     const budget = { bytes: this.limits.answerBytesTarget, items: this.limits.itemsPerAnswer };
-    const logs = query.logs.map(asked => this.log(head, member, asked, budget));
+    const logs: LogAnswer[] = [];
+    for (const asked of query.logs) {
+      const answer = this.log(head, member, asked, budget);
+      logs.push(answer);
+      // Every question opens with the system log; where it has nothing new the next log is the first to be served.
+      if (logs.length === 1 && answer.kind === 'unchanged') budget.bytes = this.limits.answerBytesTarget;
+    }
     return {
       height,
       certified: height > query.knownHeight ? certifiedOf(head) : null,
@@ -63,57 +83,71 @@ export class LogReader {
   private log(head: StoredBlock, member: MemberId, asked: LogQuery, budget: Budget): LogAnswer {
     const { logId } = asked;
     const { state } = this.store;
-    const range = readableRange(state, member, logId);
+    if (budget.bytes <= 0) return { logId, kind: 'later' };
+    const readable = activeRanges(state, member, logId);
+    const last = readable.at(-1);
     const row = readLog(state, logId);
     // A log that does not exist and one that is not the asker's look the same [82].
-    if (range === null || row === null) return { logId, kind: 'refused', code: 'not_readable' };
-    if (asked.ended && asked.from === range.to) return { logId, kind: 'unchanged' };
-    return { logId, kind: 'part', part: this.part(head, asked, row, range, budget) };
+    if (last === undefined || row === null) return { logId, kind: 'refused', code: 'not_readable' };
+    const missing = firstMissing(readable, asked.held, row.size);
+    const ended = last.to !== null;
+    if (missing === null && ended && asked.ended) return { logId, kind: 'ended' };
+    const mapProof = this.mapProof(head, logId);
+    if (missing === null && !ended && asked.digest === row.digest) {
+      budget.bytes -= bytesOf(mapProof);
+      return { logId, kind: 'unchanged', mapProof };
+    }
+    const end = last.to ?? row.size;
+    const span = missing ?? { from: end, to: end };
+    const part = this.part(asked, row, { span, ended, mapProof }, budget);
+    budget.bytes -= bytesOf(mapProof);
+    return { logId, kind: 'part', part };
+  }
+
+  private mapProof(head: StoredBlock, logId: LogId): MapProof {
+    const { sha256 } = this.suite;
+    const nodes = (hash: Hash) => this.store.state.mapNode(hash);
+    return mapProve(sha256, nodes, head.block.header.mapRoot, mapKeyOf(sha256, logId));
   }
 
   private part(
-    head: StoredBlock,
     asked: LogQuery,
     row: LogRow,
-    range: ReadableRange,
+    served: { readonly span: Span; readonly ended: boolean; readonly mapProof: MapProof },
     budget: Budget,
   ): LogPart {
-    const { state } = this.store;
-    const { sha256 } = this.suite;
-    const { logId } = asked;
-    const end = range.to ?? row.size;
-    const goesOn = asked.from >= range.from && asked.from <= end && asked.from > 0;
-    const from = goesOn ? asked.from : range.from;
-    const items = this.items(logId, from, end, budget);
-    const sendState = range.to === null && asked.digest !== row.digest;
-    const hashAt = (position: number) =>
-      assertDefined(state.leafHash(logId, position), 'a log has every leaf below its size');
+    const { logId, held } = asked;
+    const { span, ended, mapProof } = served;
+    const { from } = span;
+    // A removed participant is not shown the state, which has what came after it [82].
+    const sendState = !ended && asked.digest !== row.digest;
+    const state = sendState ? readScopeBytes(this.store.state, row) : null;
+    // The state first: without it the asker cannot tell what it may read.
+    budget.bytes -= state?.length ?? 0;
+    const items = this.items(logId, span, budget);
+    const tree = new Subtrees(
+      this.suite.sha256,
+      (first, end) => this.store.leafHashes(logId, first, end),
+      this.subtrees.of(logId),
+    );
+    // Whoever goes on from leaves that it holds has the frontier already.
+    const goesOn = from > 0 && held.some(entry => entry.to === from);
     return {
       entry: { size: row.size, root: row.root, digest: row.digest },
-      mapProof: mapProve(
-        sha256,
-        hash => state.mapNode(hash),
-        head.block.header.mapRoot,
-        mapKeyOf(sha256, logId),
-      ),
-      state: sendState ? readScopeBytes(state, row) : null,
+      mapProof,
+      state,
       from,
-      frontier: goesOn ? EMPTY_FRONTIER : this.frontier(logId, from),
+      frontier: goesOn ? EMPTY_FRONTIER : tree.frontier(from),
       items,
-      consistency: consistencyProof(sha256, hashAt, from + items.length, row.size),
-      ended: range.to !== null,
+      consistency: tree.consistencyProof(from + items.length, row.size),
+      ended,
     };
   }
 
-  /** Whoever goes on from leaves that it holds has the frontier already. */
-  private frontier(logId: LogId, size: number): Frontier {
-    return appendLeaves(this.suite.sha256, EMPTY_FRONTIER, this.store.leafHashes(logId, 0, size));
-  }
-
-  private items(logId: LogId, from: number, end: number, budget: Budget): LogItem[] {
+  private items(logId: LogId, span: Span, budget: Budget): LogItem[] {
     const items: LogItem[] = [];
-    for (const { leaf, transactionId } of this.store.leaves(logId, from, end, budget.items)) {
-      if (budget.bytes <= 0) break;
+    for (const { leaf, transactionId } of this.store.leaves(logId, span.from, span.to, budget.items)) {
+      if (budget.bytes <= 0 && items.length > 0) break;
       const wrapper = assertDefined(this.store.transaction(transactionId), 'a leaf has its transaction');
       const item = { leaf, transaction: scopedTransaction(wrapper, logId) };
       budget.bytes -= item.leaf.length + item.transaction.length;

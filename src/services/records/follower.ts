@@ -14,7 +14,7 @@ export interface PhaseVisitor {
 
 interface Progress {
   next: number;
-  /** Where this member's reading began; a new grant can move it back. */
+  /** Where this member's reading began, and what was held below `next`; a new grant can change both. */
   start: string;
   running: Promise<void>;
 }
@@ -51,16 +51,23 @@ export class PhaseFollower {
     const held = this.access.held(logId);
     if (phase === null || held === null) return;
     const own = phase.participants.find(entry => entry.member === this.member);
-    const start = `${held.from}/${own?.startPosition ?? ''}`;
-    if (start !== progress.start) progress.next = held.from;
-    progress.start = start;
-    while (progress.next < held.to) {
-      const to = Math.min(progress.next + CHUNK_ITEMS, held.to);
-      for (const item of await this.access.items(logId, progress.next, to)) {
-        if (item.leaf.outcome !== OUTCOMES.committed) continue;
-        for (const visitor of this.visitors) await visitor.visit(phase, item);
+    // What came in below shows there; a walk from the start again meets leaves that the visitors know.
+    const below = (next: number) => {
+      const ranges = held.ranges.filter(range => range.from < next);
+      return [own?.startPosition, ...ranges.map(({ from, to }) => `${from}-${Math.min(to, next)}`)].join();
+    };
+    if (below(progress.next) !== progress.start) progress.next = held.from;
+    for (const range of held.ranges) {
+      progress.next = Math.max(progress.next, range.from);
+      while (progress.next < range.to) {
+        const to = Math.min(progress.next + CHUNK_ITEMS, range.to);
+        for (const item of await this.access.items(logId, progress.next, to)) {
+          if (item.leaf.outcome !== OUTCOMES.committed) continue;
+          for (const visitor of this.visitors) await visitor.visit(phase, item);
+        }
+        progress.next = to;
       }
-      progress.next = to;
     }
+    progress.start = below(progress.next);
   }
 }

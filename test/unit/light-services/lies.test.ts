@@ -285,7 +285,7 @@ describe('light server', () => {
       );
     }
     const known = await stranger('peer-of-alice');
-    const query = { from: 0, digest: null, ended: false };
+    const query = { held: [], digest: null, ended: false };
     const logs = [
       net.ledger.logId('phase', other),
       net.ledger.logId('project', project),
@@ -313,7 +313,8 @@ describe('light server', () => {
     const removed = await stranger('peer-of-bob');
     const logId = net.ledger.logId('phase', phase);
     for (const from of [0, 2, end, end + 1, 2 ** 40]) {
-      const logs = [{ logId, from, digest: null, ended: false }];
+      const held = from > 0 ? [{ from: 0, to: from }] : [];
+      const logs = [{ logId, held, digest: null, ended: false }];
       const answer = await ask(removed, { kind: 'logs', knownHeight: 0, scopesFrom: 0, logs });
       const log = isReject(answer) || answer.kind !== 'logs' ? null : answer.logs[0];
       if (log?.kind !== 'part') throw new Error('a part is answered');

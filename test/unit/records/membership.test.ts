@@ -131,6 +131,20 @@ describe('a removed participant', () => {
     expect(page.records.map(view => view.content?.title)).toEqual(['first', 'own']);
   });
 
+  it('[83] reads a time between as soon as it is there, in a node that fetched what came after it first', async () => {
+    const { intake, world, alice } = await intakeOf();
+    for (const text of ['one', 'two', 'three']) await put(alice, intake, text);
+    const access = world.access('bob');
+    const size = world.ledger.leavesOf('phase', intake).length;
+    access.notYet = { from: size - 2, to: size - 1 };
+    const bob = world.records('bob', access);
+    const titles = async () =>
+      granted(await bob.listRecords(intake, 0, 10)).records.map(view => view.content?.title);
+    expect(await titles()).toEqual(['one', 'three']);
+    access.notYet = null;
+    expect(await titles()).toEqual(['one', 'two', 'three']);
+  });
+
   it('may grant no more of the past than it was given itself', async () => {
     const { intake, world, admin, alice } = await intakeOf();
     await put(alice, intake, 'early');

@@ -6,6 +6,7 @@ import { decodeLeaf } from '../../../src/core/codec/transaction.ts';
 import { checkAdmission } from '../../../src/core/ledger/admission.ts';
 import { findMember, readPhase, readProject, readSystem } from '../../../src/core/ledger/read.ts';
 import { CUSTODY, ROLES } from '../../../src/core/types/operation.ts';
+import type { Span } from '../../../src/core/types/span.ts';
 import type { Parameters, PhaseState, ProjectState } from '../../../src/core/types/state.ts';
 import type { SignedTransaction, Transaction } from '../../../src/core/types/transaction.ts';
 import { p256Unsealer } from '../../../src/crypto/hpke.ts';
@@ -14,7 +15,7 @@ import { generateSigningKey } from '../../../src/crypto/signer.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { Unsealer } from '../../../src/ports/sealing.ts';
 import type { RecordContent } from '../../../src/services/records/payload.ts';
-import type { HeldRange, LedgerAccess, LogItem, SubmitResult } from '../../../src/services/records/ports.ts';
+import type { HeldSpans, LedgerAccess, LogItem, SubmitResult } from '../../../src/services/records/ports.ts';
 import type { RecordInput } from '../../../src/services/records/records.ts';
 import type { Refusal } from '../../../src/services/records/refusal.ts';
 import { Records } from '../../../src/services/records/service.ts';
@@ -47,6 +48,8 @@ export class MemoryAccess implements LedgerAccess {
   beforeSubmit: () => Promise<void> = async () => undefined;
   /** Set to see what this member is not served, as one who obtained the bytes by another way. */
   leaked = false;
+  /** Positions that this node has still to fetch. */
+  notYet: Span | null = null;
 
   constructor(
     private readonly world: World,
@@ -86,16 +89,24 @@ export class MemoryAccess implements LedgerAccess {
     return this.world.phases.map(id => this.phase(id)).filter(state => state !== null);
   }
 
-  private ranges(logId: LogId): HeldRange[] {
+  private ranges(logId: LogId): Span[] {
     const size = this.ledger.state.leaves.get(logId)?.length ?? 0;
     if (this.leaked) return size === 0 ? [] : [{ from: 0, to: size }];
     const ranges = readableRanges(this.ledger.state, this.member, logId);
-    return ranges.map(range => ({ from: range.from, to: range.to ?? size }));
+    const whole = ranges.map(range => ({ from: range.from, to: range.to ?? size }));
+    const { notYet } = this;
+    if (notYet === null) return whole;
+    return whole
+      .flatMap(({ from, to }) => [
+        { from, to: Math.min(to, notYet.from) },
+        { from: Math.max(from, notYet.to), to },
+      ])
+      .filter(({ from, to }) => from < to);
   }
 
-  held(logId: LogId): HeldRange | null {
+  held(logId: LogId): HeldSpans | null {
     const ranges = this.ranges(logId);
-    return ranges.length === 0 ? null : { from: ranges[0]!.from, to: ranges.at(-1)!.to };
+    return ranges.length === 0 ? null : { from: ranges[0]!.from, to: ranges.at(-1)!.to, ranges };
   }
 
   private itemAt(logId: LogId, position: number): LogItem {
