@@ -134,7 +134,9 @@ async function readIdentity(file: string, io: Io): Promise<IdentityDocument> {
 async function createGenesis(files: readonly string[], options: GenesisOptions, io: Io): Promise<void> {
   const identities = await Promise.all(files.map(file => readIdentity(file, io)));
   const withoutRole = ({ role: _, ...rest }: { role: string }) => rest;
-  const members = identities.filter(identity => identity.role !== 'consensus');
+  const members = identities
+    .filter(identity => identity.role !== 'consensus')
+    .sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
   const document = {
     name: options.name,
     time: new Date().toISOString(),

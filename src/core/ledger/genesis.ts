@@ -1,5 +1,6 @@
 import { hasCardForm, newMember } from '../access/members.ts';
 import { hasPublicKeyForm, isStrictlyAscending } from '../access/rule.ts';
+import { toHex, utf8 } from '../base/bytes.ts';
 import { type BlockHash, isMemberId, type Sha256, type Suite, ZERO_HASH } from '../base/ids.ts';
 import { type Reject, reject } from '../base/reject.ts';
 import { headerHash, validatorSetHash } from '../codec/chain.ts';
@@ -18,43 +19,58 @@ import { EMPTY_FRONTIER, frontierRoot, treeRoot } from '../merkle/log.ts';
 import { mapUpdate } from '../merkle/map.ts';
 import type { Block, Header } from '../types/chain.ts';
 import { LIMITS, VERSIONS } from '../types/limits.ts';
-import type { Diff, Genesis, Parameters, SystemState } from '../types/state.ts';
+import type { Diff, Genesis, SystemState } from '../types/state.ts';
+import { checkParameters } from './parameters.ts';
 import { encodeChainId } from './read.ts';
 
-function checkParameters(parameters: Parameters): Reject | null {
-  for (const [name, value] of Object.entries(parameters) as [keyof Parameters, number][]) {
-    if (!Number.isSafeInteger(value) || value < 1) return reject('bad_genesis', `${name} is ${value}`);
-  }
-  if (parameters.blockTransactionsMax > LIMITS.blockEntries) {
-    return reject('bad_genesis', `blockTransactionsMax is above ${LIMITS.blockEntries}`);
-  }
-  if (parameters.transactionBytesMax > LIMITS.transactionBytes) {
-    return reject('bad_genesis', `transactionBytesMax is above ${LIMITS.transactionBytes}`);
-  }
-  const smallest = Math.min(parameters.blockBytesMax, parameters.memberBytesPerBlockMax);
-  if (parameters.transactionBytesMax > smallest) {
-    return reject('bad_genesis', 'a transaction of transactionBytesMax fits no block');
-  }
-  return null;
+function isText(text: string, bytesMax: number): boolean {
+  return text.length > 0 && utf8(text).length <= bytesMax;
 }
 
 function duplicateOf(values: readonly string[]): string | null {
   return values.find((value, index) => values.indexOf(value) !== index) ?? null;
 }
 
-function checkPeople(genesis: Genesis): Reject | null {
-  const { validators, members, administrators, administratorThreshold } = genesis;
+function checkForms({ name, timeMs, validators, members, administrators }: Genesis): Reject | null {
+  if (!isText(name, LIMITS.labelBytes)) return reject('bad_genesis', 'name is empty or too long');
+  if (!Number.isSafeInteger(timeMs) || timeMs < 0) return reject('bad_genesis', `time is ${timeMs}`);
   if (validators.length === 0) return reject('bad_genesis', 'no validator');
+  const counts = [
+    [validators.length, LIMITS.validatorsMax, 'validators'],
+    [members.length, LIMITS.membersMax, 'members'],
+    [administrators.length, LIMITS.administratorsMax, 'administrators'],
+  ] as const;
+  const over = counts.find(([count, max]) => count > max);
+  if (over !== undefined) return reject('bad_genesis', `${over[0]} ${over[2]}, at most ${over[1]}`);
   const badName = [...validators.map(entry => entry.name), ...members.map(card => card.id)].find(
     id => !isMemberId(id),
   );
   if (badName !== undefined) return reject('bad_genesis', `${badName} is not a short name`);
-  const badKey = validators.find(entry => !hasPublicKeyForm(entry.publicKey));
-  if (badKey !== undefined) return reject('bad_genesis', `key of validator ${badKey.name}`);
-  const badCard = members.find(card => !hasCardForm(card));
-  if (badCard !== undefined) return reject('bad_genesis', `card of member ${badCard.id}`);
+  const badValidator = validators.find(
+    ({ publicKey, peerId }) => !hasPublicKeyForm(publicKey) || !isText(peerId, LIMITS.peerIdBytes),
+  );
+  if (badValidator !== undefined) return reject('bad_genesis', `key or peer id of ${badValidator.name}`);
+  const badCard = members.find(
+    card =>
+      !hasCardForm(card) ||
+      !isText(card.name, LIMITS.memberNameBytes) ||
+      card.peerIds.length > LIMITS.peerIdsPerMember ||
+      card.peerIds.some(peerId => !isText(peerId, LIMITS.peerIdBytes)),
+  );
+  return badCard === undefined ? null : reject('bad_genesis', `card of member ${badCard.id}`);
+}
+
+function checkPeople({
+  validators,
+  members,
+  administrators,
+  administratorThreshold,
+}: Genesis): Reject | null {
   const peerIds = [...validators.map(entry => entry.peerId), ...members.flatMap(card => card.peerIds)];
-  const twice = duplicateOf(peerIds) ?? duplicateOf(validators.map(entry => entry.name));
+  const twice =
+    duplicateOf(peerIds) ??
+    duplicateOf(validators.map(entry => entry.name)) ??
+    duplicateOf(validators.map(entry => toHex(entry.publicKey)));
   if (twice !== null) return reject('bad_genesis', `${twice} is named twice`);
   if (!isStrictlyAscending(members.map(card => card.id))) {
     return reject('bad_genesis', 'members are not sorted by id, each once');
@@ -72,7 +88,11 @@ function checkPeople(genesis: Genesis): Reject | null {
 
 /** What the types do not say of a genesis; whoever reads one checks it before it makes a chain. */
 export function checkGenesis(genesis: Genesis): Reject | null {
-  return checkParameters(genesis.parameters) ?? checkPeople(genesis);
+  return (
+    checkForms(genesis) ??
+    checkParameters(genesis.parameters, genesis.validators.length) ??
+    checkPeople(genesis)
+  );
 }
 
 export function genesisSystem(genesis: Genesis): SystemState {

@@ -112,6 +112,7 @@ describe('genesis', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  const v1 = genesis.validators[0]!;
   const wrong: readonly [string, Partial<Genesis>][] = [
     ['no validator', { validators: [] }],
     ['members out of order', { members: [bob.card, alice.card, admin.card] }],
@@ -120,6 +121,10 @@ describe('genesis', () => {
     ['no administrator', { administrators: [], administratorThreshold: 0 }],
     ['a threshold too high', { administratorThreshold: 2 }],
     ['a parameter of 0', { parameters: { ...genesis.parameters, windowBlocks: 0 } }],
+    ['a window above what the engine can name', { parameters: { ...genesis.parameters, windowBlocks: 257 } }],
+    ['checkpoints too rare', { parameters: { ...genesis.parameters, checkpointIntervalBlocks: 17 } }],
+    ['a key of two validators', { validators: ['v1', 'v2'].map(name => ({ ...v1, name, peerId: name })) }],
+    ['a name that is too long', { name: 'x'.repeat(257) }],
     ['transactions that fit no block', { parameters: { ...genesis.parameters, blockBytesMax: 5 } }],
     ['a peer id twice', { members: [admin.card, createActor('alice', 0, ['peer-of-validator-v1']).card] }],
     ['a bad key', { members: [{ ...admin.card, signingKey: new Uint8Array(33) }] }],
