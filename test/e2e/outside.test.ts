@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'smol-toml';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Program, run, ask as runJson } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary.ts';
 import { until } from './support/until.ts';
@@ -36,8 +36,6 @@ describe('a network set up by hand, as docs/operating.md has it', () => {
   const cwd = temporaryDirectory();
   const programs = new Map<string, Program>();
   const peers: { peerId: string; addresses: string[] }[] = [];
-
-  afterAll(() => Promise.all([...programs.values()].map(program => program.stop('SIGKILL'))));
 
   const path = (...parts: string[]) => join(cwd, ...parts);
   const phaseline = async (...words: string[]) => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { type Client, createClient } from '../../../src/client/client.ts';
+import { atEnd } from './cleanup.ts';
 import { ask, type Outcome, Program, run } from './program.ts';
 import { until } from './until.ts';
 
@@ -37,7 +37,7 @@ export class Devnet {
   static async start(dir: string, cwd: string, words: readonly string[] = []): Promise<Devnet> {
     const program = new Program(['devnet', '--dir', dir, ...words], { cwd });
     const devnet = new Devnet(dir, cwd, program);
-    afterAll(() => devnet.end());
+    atEnd(() => devnet.end());
     const said = () => `${program.stdout}\n${program.stderr}`;
     try {
       await until(

@@ -1,15 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atEnd } from './cleanup.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
 const TIMEOUT_MS = 60_000;
 
-/** Programs that run; none outlives the test process. Nodes of a devnet stop by themselves when it is gone. */
+/** Programs that run; none outlives the test file. Nodes of a devnet stop by themselves when it is gone. */
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
+const endAll = () => {
   for (const child of running) child.kill('SIGKILL');
+};
+// Networks are stopped in order by what started them; here is what is left when that could not run.
+atEnd(endAll);
+process.once('exit', endAll);
+process.once('SIGTERM', () => {
+  endAll();
+  process.exit(1);
 });
 
 export interface Outcome {
