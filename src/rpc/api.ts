@@ -228,7 +228,12 @@ export interface FileStatus {
   readonly file: FileView;
   readonly record: TransactionId;
   readonly position: number;
-  readonly holders: readonly { readonly member: MemberId; readonly height: number }[];
+  /** Members that signed for the file; `reachable` says whether a node of theirs answered just now that it has it whole. */
+  readonly holders: readonly {
+    readonly member: MemberId;
+    readonly height: number;
+    readonly reachable: boolean;
+  }[];
   readonly copiesTarget: number;
   readonly copiesMinimum: number;
   /** What this node itself has. */
@@ -316,7 +321,7 @@ export interface IdentityApi {
   answer(nonce: Uint8Array): Uint8Array;
 }
 
-/** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Off unless the role mounts it. */
+/** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Mounted with `rpc.admin = true` only. */
 export interface AdminApi {
   /** The consensus nodes of the current set. */
   sources(): readonly Validator[];

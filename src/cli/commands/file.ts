@@ -9,8 +9,9 @@ export interface FileStatusAnswer {
   readonly record: string;
   readonly position: number;
   readonly copies: number;
+  readonly copiesReachable: number;
   readonly copiesTarget: number;
-  readonly holders: readonly { readonly member: string }[];
+  readonly holders: readonly { readonly member: string; readonly reachable: boolean }[];
   readonly local: string;
   readonly missing: readonly string[];
   readonly reason: string | null;
@@ -20,6 +21,11 @@ interface GetAnswer {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
+}
+
+/** A signed copy whose node is gone is still signed: both counts are told. */
+export function copiesText({ copies, copiesTarget, copiesReachable }: FileStatusAnswer): string {
+  return `${copies} of ${copiesTarget} copies, ${copiesReachable} reachable now`;
 }
 
 async function status(
@@ -38,8 +44,10 @@ async function status(
     rows: answer.files.map(entry => [
       entry.file.name,
       entry.file.bytes,
-      `${entry.copies} of ${entry.copiesTarget}`,
-      entry.holders.map(holder => holder.member).join(', '),
+      copiesText(entry),
+      entry.holders
+        .map(({ member, reachable }) => (reachable ? member : `${member} (not reached)`))
+        .join(', '),
       entry.reason === null ? entry.local : `${entry.local}: ${entry.reason}`,
       entry.file.cid,
     ]),

@@ -30,6 +30,8 @@ export interface PlacementInput {
   readonly participants: readonly MemberId[];
   /** Members whose receipts the log has, former participants among them. */
   readonly receipts: readonly MemberId[];
+  /** Members whose nodes have not been reached for too long: what they signed for counts as missing. */
+  readonly gone?: readonly MemberId[];
 }
 
 export interface Placement {
@@ -39,13 +41,13 @@ export interface Placement {
   readonly holders: readonly MemberId[];
   /** The n. */
   readonly wanted: number;
-  /** `short`: fewer copies than the policy's minimum. */
+  /** Of the holders that are not gone. `short`: fewer copies than the policy's minimum. */
   readonly condition: 'complete' | 'filling' | 'short';
 }
 
 /**
  * Participants that hold the file already stand before others, so that a change of the list copies no more than it must;
- * then the author, and the rest by rank.
+ * then the author, and the rest by rank; who is gone comes last.
  */
 export function placeFile(sha256: Sha256, input: PlacementInput): Placement {
   const { author, cid, policy, participants } = input;
@@ -53,15 +55,20 @@ export function placeFile(sha256: Sha256, input: PlacementInput): Placement {
   const ranked = rankHolders(sha256, cid, participants);
   const holders = ranked.filter(member => signed.has(member));
   const wanted = copiesWanted(policy, participants.length);
-  const unsigned = ranked.filter(member => !signed.has(member));
-  const others = [
-    ...unsigned.filter(member => member === author),
-    ...unsigned.filter(member => member !== author),
+  const gone = new Set(input.gone);
+  const here = holders.filter(member => !gone.has(member));
+  const others = ranked.filter(member => !signed.has(member) && !gone.has(member));
+  const candidates = [
+    ...here,
+    ...others.filter(member => member === author),
+    ...others.filter(member => member !== author),
+    ...holders.filter(member => gone.has(member)),
+    ...ranked.filter(member => gone.has(member) && !signed.has(member)),
   ];
-  const desired = [...holders, ...others].slice(0, wanted);
+  const desired = candidates.slice(0, wanted);
   const minimum = Math.min(policy.copiesMinimum, participants.length);
-  const enough = holders.length >= wanted;
-  const condition = enough ? 'complete' : holders.length < minimum ? 'short' : 'filling';
+  const enough = here.length >= wanted;
+  const condition = enough ? 'complete' : here.length < minimum ? 'short' : 'filling';
   return { desired, holders, wanted, condition };
 }
 

@@ -1,27 +1,38 @@
 import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { fileCipher } from '../../crypto/file-cipher.ts';
 import type { FileApi, FileStatus } from '../../rpc/api.ts';
+import type { Possession } from '../../services/files/file-service.ts';
+import type { FileEntry } from '../../services/files/ledger.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import type { MemberNode } from './member-node.ts';
 import { fileView } from './record-api.ts';
 
-/** The file as the newest readable record of the phase names it, with its content key. */
+/** The key opens, and the record says of the file what the log says of the one that this node would fetch. */
+function fits(file: RecordFile, { cid, keyCommitment, ciphertextBytes }: FileEntry): boolean {
+  const same = file.keyCommitment === keyCommitment && file.ciphertextBytes === ciphertextBytes;
+  return file.cid === cid && same && fileCipher.keyCommitment(file.key) === keyCommitment;
+}
+
+/** The file as the newest readable record of the phase names it, with its content key. A record with another key hides none. */
 async function findFile(node: MemberNode, phase: PhaseId, cid: string): Promise<RecordFile | Reject> {
   if ((await node.records.catchUp(phase)) === null) {
     return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
   }
+  const entry = node.files.status(phase, cid)?.entry;
+  const unknown = reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
+  if (entry === undefined) return unknown;
   let hidden: string | null = null;
   for (const { position } of node.phaseFiles.entries(phase, cid).toReversed()) {
     const page = await node.records.listRecords(phase, position, 1);
     if (isReject(page)) return page;
     for (const { content, unreadable } of page.records) {
-      const found = content?.files.find(file => file.cid === cid);
+      const found = content?.files.find(file => fits(file, entry));
       if (found !== undefined) return found;
       hidden ??= unreadable;
     }
   }
-  if (hidden !== null) return reject('key_missing', `file ${cid}: ${hidden}`, 'ignore');
-  return reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
+  return hidden === null ? unknown : reject('key_missing', `file ${cid}: ${hidden}`, 'ignore');
 }
 
 /** Bytes [offset, offset + bytes) of a verified stream. */
@@ -37,7 +48,12 @@ async function* cut(source: AsyncIterable<Uint8Array>, range: { offset: number; 
   }
 }
 
-async function status(node: MemberNode, phase: PhaseId, cid: string): Promise<FileStatus | Reject> {
+async function status(
+  node: MemberNode,
+  phase: PhaseId,
+  cid: string,
+  possessions: readonly Possession[],
+): Promise<FileStatus | Reject> {
   const found = node.files.status(phase, cid);
   if (found === null) return reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
   const file = await findFile(node, phase, cid);
@@ -48,11 +64,17 @@ async function status(node: MemberNode, phase: PhaseId, cid: string): Promise<Fi
     keyCommitment: entry.keyCommitment,
   };
   const heights = node.phaseFiles.holders(phase, cid);
+  const whole = new Set(possessions.flatMap(({ member, extent }) => (extent === 'whole' ? [member] : [])));
+  if (found.local === 'whole') whole.add(node.member);
   return {
     file: isReject(file) ? hidden : fileView(file),
     record: entry.record,
     position: entry.position,
-    holders: found.holders.map(member => ({ member, height: heights.get(member) ?? 0 })),
+    holders: found.holders.map(member => ({
+      member,
+      height: heights.get(member) ?? 0,
+      reachable: whole.has(member),
+    })),
     copiesTarget: found.wanted,
     copiesMinimum: found.minimum,
     local: found.local,
@@ -61,8 +83,27 @@ async function status(node: MemberNode, phase: PhaseId, cid: string): Promise<Fi
   };
 }
 
+async function statuses(
+  node: MemberNode,
+  phase: PhaseId,
+  cid: string | null,
+): Promise<readonly FileStatus[] | Reject> {
+  if ((await node.records.catchUp(phase)) === null) {
+    return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
+  }
+  const cids = cid === null ? [...new Set(node.phaseFiles.files(phase, 0).map(entry => entry.cid))] : [cid];
+  const survey = await node.files.survey(phase, cids);
+  const all: FileStatus[] = [];
+  for (const one of cids) {
+    const answer = await status(node, phase, one, survey.get(one) ?? []);
+    if (isReject(answer)) return answer;
+    all.push(answer);
+  }
+  return all;
+}
+
 export function createFileApi(node: MemberNode): FileApi {
-  const { files, phaseFiles } = node;
+  const { files } = node;
   return {
     readFile: async (phase, cid, range) => {
       const found = await findFile(node, phase, cid);
@@ -72,19 +113,7 @@ export function createFileApi(node: MemberNode): FileApi {
       const stream = files.getFile(found);
       return { file: fileView(found), stream: range === null ? stream : cut(stream, range) };
     },
-    fileStatus: async (phase, cid) => {
-      if ((await node.records.catchUp(phase)) === null) {
-        return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
-      }
-      const cids = cid === null ? new Set(phaseFiles.files(phase, 0).map(entry => entry.cid)) : [cid];
-      const all: FileStatus[] = [];
-      for (const one of cids) {
-        const answer = await status(node, phase, one);
-        if (isReject(answer)) return answer;
-        all.push(answer);
-      }
-      return all;
-    },
+    fileStatus: (phase, cid) => statuses(node, phase, cid),
     verifyFile: async (phase, cid) => {
       const found = await findFile(node, phase, cid);
       if (isReject(found)) return found;

@@ -1,5 +1,6 @@
 import { assertDefined } from '../../core/base/assert.ts';
-import type { MemberId } from '../../core/base/ids.ts';
+import type { LogId, MemberId } from '../../core/base/ids.ts';
+import { logIdOf } from '../../core/codec/transaction.ts';
 import type { Validator } from '../../core/types/chain.ts';
 import type { MemberCard } from '../../core/types/operation.ts';
 import { fileCipher } from '../../crypto/file-cipher.ts';
@@ -10,7 +11,7 @@ import { p256Signer } from '../../crypto/signer.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import type { Service } from '../../ports/lifecycle.ts';
 import type { Signer } from '../../ports/signer.ts';
-import type { Transport } from '../../ports/transport.ts';
+import type { PeerId, Transport } from '../../ports/transport.ts';
 import { FileService } from '../../services/files/file-service.ts';
 import { LightClient } from '../../services/light-client/light-client.ts';
 import { Records } from '../../services/records/service.ts';
@@ -34,6 +35,8 @@ export interface MemberNode {
   readonly records: Records;
   readonly phaseFiles: PhaseFiles;
   readonly files: FileService;
+  /** True for peers that this node links to by itself: its consensus nodes, and the nodes that share a phase with it. */
+  keeps(peer: PeerId): boolean;
   readonly service: Service;
 }
 
@@ -107,13 +110,22 @@ export async function createMemberNode(
   transport.setGate(
     peer => validators(light).some(entry => entry.peerId === peer) || phaseFiles.memberOfPeer(peer) !== null,
   );
+  const systemLog = logIdOf(sha256, light.chainId, 'system', light.chainId);
+  const changed = new Set<LogId>();
   const advance = coalesced(async () => {
-    await phaseFiles.advance();
+    const logs = [...changed];
+    changed.clear();
+    if (logs.length === 0) return;
+    await phaseFiles.advance(logs);
     await links.refresh();
   }, fail);
   light.onEvents({
     head: advance,
-    updated: () => transport.recheckGate(),
+    updated: logId => {
+      changed.add(logId);
+      // who may be linked to stands in the system log only
+      if (logId === systemLog) transport.recheckGate();
+    },
   });
   const service = sequence([
     { start: () => kv.open(), stop: () => kv.close() },
@@ -124,5 +136,6 @@ export async function createMemberNode(
     files,
     links,
   ]);
-  return { member, card, signer, transport, light, records, phaseFiles, files, service };
+  const keeps = (peer: PeerId) => peers.some(({ peerId }) => peerId === peer) || links.keeps(peer);
+  return { member, card, signer, transport, light, records, phaseFiles, files, keeps, service };
 }

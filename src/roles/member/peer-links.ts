@@ -38,6 +38,11 @@ export class PeerLinks implements Service {
     return this.refreshing;
   }
 
+  /** True for the nodes that this one wants to be linked to. */
+  keeps(peer: PeerId): boolean {
+    return this.companionPeers().has(peer);
+  }
+
   private async relink(): Promise<void> {
     if (this.stopped) return;
     const wanted = this.companionPeers();

@@ -1,15 +1,12 @@
-import type { LogId, MemberId, PhaseId, Sha256 } from '../../core/base/ids.ts';
+import type { LogId, MemberId, PhaseId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
-import {
-  decodeFileReceipt,
-  decodeHandoverItems,
-  decodeRecordMeta,
-  encodeFileReceipt,
-} from '../../core/codec/operation.ts';
-import { encodeLeaf, logIdOf } from '../../core/codec/transaction.ts';
+import { decodeFileReceipt, decodeRecordMeta, encodeFileReceipt } from '../../core/codec/operation.ts';
+import { bodyId, encodeLeaf, logIdOf } from '../../core/codec/transaction.ts';
 import { findMember, keyholders, memberOfPeer } from '../../core/ledger/index.ts';
+import { readHandover } from '../../core/light/record.ts';
 import { type FileReference, KINDS } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
+import type { Part } from '../../core/types/transaction.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import type { FileEntry, FileLedger, FilePhase, FileReceiptEntry } from '../../services/files/ledger.ts';
@@ -18,33 +15,42 @@ import type { LedgerAccess, LogItem } from '../../services/records/ports.ts';
 import type { Records } from '../../services/records/service.ts';
 
 interface PhaseIndex {
+  /** Every file that a record of the phase names, by position; `sorted` false while older history was added at the end. */
   readonly entries: FileEntry[];
+  sorted: boolean;
+  readonly entriesByRoot: Map<string, FileEntry[]>;
+  readonly positions: Set<number>;
   /** Receipts by root: member and the height of its first one. */
   readonly receipts: Map<string, Map<MemberId, number>>;
 }
 
-/** The scope index of a part in each kind that names files: a record's metadata, and what a handover brings. */
-function fileReferences(phaseLog: LogId, { transaction }: LogItem): readonly FileReference[] {
-  const { kind, scopes } = transaction.body;
-  if (kind === KINDS.recordPut) {
-    const part = transaction.signed.parts[0] ?? null;
-    const meta = part === null ? null : decodeRecordMeta(part.content);
-    return meta === null || isReject(meta) ? [] : meta.files;
-  }
-  if (kind !== KINDS.phaseHandover || scopes[1] !== phaseLog) return [];
-  const part = transaction.signed.parts[2] ?? null;
-  const items = part === null ? null : decodeHandoverItems(part.content);
-  if (items === null || isReject(items)) return [];
-  return items.flatMap(item => {
-    const meta = decodeRecordMeta(item.meta.content);
-    return isReject(meta) ? [] : meta.files;
-  });
+/** The files of one record, whichever leaf shows it. */
+interface NamedFiles {
+  readonly origin: TransactionId;
+  readonly files: readonly FileReference[];
+}
+
+function filesOf(origin: TransactionId, meta: Part | null): NamedFiles[] {
+  const decoded = meta === null ? null : decodeRecordMeta(meta.content);
+  return decoded === null || isReject(decoded) ? [] : [{ origin, files: decoded.files }];
+}
+
+/** In each kind that names files: a record's metadata, and what a handover brings. */
+function namedFiles(sha256: Sha256, phaseLog: LogId, item: LogItem): readonly NamedFiles[] {
+  const { id, body, signed } = item.transaction;
+  if (body.kind === KINDS.recordPut) return filesOf(id, signed.parts[0] ?? null);
+  if (body.kind !== KINDS.phaseHandover || body.scopes[1] !== phaseLog) return [];
+  const handover = readHandover(item);
+  if (isReject(handover)) return [];
+  return handover.items.flatMap(entry => filesOf(bodyId(sha256, entry.body), entry.meta));
 }
 
 /** Which files the member's phases name and who signed for them: what the file service asks of the verified ledger. */
 export class PhaseFiles implements FileLedger, PhaseVisitor {
   private readonly phaseIndexes = new Map<PhaseId, PhaseIndex>();
   private readonly phasesByRoot = new Map<string, Set<PhaseId>>();
+  /** Null for logs that are no phase's. */
+  private readonly phasesByLog = new Map<LogId, PhaseId | null>();
   private readonly listeners = new Set<(phases: readonly PhaseId[]) => void>();
   private readonly follower: PhaseFollower;
 
@@ -63,9 +69,13 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     for (const { id } of this.access.phases()) await this.follower.catchUp(id);
   }
 
-  /** After the verified head moved: every phase, because a member's revocation changes all that it is in. */
-  async advance(): Promise<void> {
-    const phases = this.access.phases().map(({ id }) => id);
+  /**
+   * After the verified head moved. What a phase's file rules follow from is in its own log, a member's revocation too.
+   * @param changed logs with new items; those that are no phase's are passed over
+   */
+  async advance(changed: Iterable<LogId>): Promise<void> {
+    const phases = [...changed].flatMap(logId => this.phaseOf(logId) ?? []);
+    if (phases.length === 0) return;
     for (const id of phases) await this.follower.catchUp(id);
     for (const listener of this.listeners) listener(phases);
   }
@@ -74,16 +84,27 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     const index = this.indexOf(phase.id);
     const { leaf, transaction } = item;
     if (transaction.body.kind === KINDS.fileReceipt) return this.visitReceipt(index, item);
-    const phaseLog = this.logOf(phase.id);
+    const { position, transactionId: record } = leaf;
     // A walk from the start again, when older history became readable, meets leaves that are known.
-    if (index.entries.some(entry => entry.position === leaf.position)) return;
-    for (const { cid, ciphertextBytes, keyCommitment } of fileReferences(phaseLog, item)) {
-      const { position, transactionId: record } = leaf;
-      const author = transaction.body.sender;
-      index.entries.push({ phase: phase.id, position, record, author, cid, ciphertextBytes, keyCommitment });
-      const phases = this.phasesByRoot.get(cid) ?? new Set();
-      this.phasesByRoot.set(cid, phases.add(phase.id));
+    if (index.positions.has(position)) return;
+    index.positions.add(position);
+    const author = transaction.body.sender;
+    for (const { origin, files } of namedFiles(this.sha256, this.logOf(phase.id), item)) {
+      for (const file of files)
+        this.add(index, { ...file, phase: phase.id, position, record, origin, author });
     }
+  }
+
+  private add(index: PhaseIndex, entry: FileEntry): void {
+    const { phase, cid, position } = entry;
+    if (position < (index.entries.at(-1)?.position ?? 0)) index.sorted = false;
+    index.entries.push(entry);
+    const ofRoot = index.entriesByRoot.get(cid) ?? [];
+    index.entriesByRoot.set(cid, ofRoot);
+    ofRoot.push(entry);
+    if (position < (ofRoot.at(-2)?.position ?? 0)) ofRoot.sort((a, b) => a.position - b.position);
+    const phases = this.phasesByRoot.get(cid) ?? new Set();
+    this.phasesByRoot.set(cid, phases.add(phase));
   }
 
   memberOfPeer(peer: PeerId): MemberId | null {
@@ -112,11 +133,22 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
   }
 
   files(phase: PhaseId, fromPosition: number): readonly FileEntry[] {
-    return this.indexOf(phase).entries.filter(entry => entry.position >= fromPosition);
+    const index = this.indexOf(phase);
+    const { entries } = index;
+    if (!index.sorted) entries.sort((a, b) => a.position - b.position);
+    index.sorted = true;
+    let low = 0;
+    let high = entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (entries[middle]!.position < fromPosition) low = middle + 1;
+      else high = middle;
+    }
+    return entries.slice(low);
   }
 
   entries(phase: PhaseId, cid: string): readonly FileEntry[] {
-    return this.indexOf(phase).entries.filter(entry => entry.cid === cid);
+    return this.phaseIndexes.get(phase)?.entriesByRoot.get(cid) ?? [];
   }
 
   phasesOf(cid: string): readonly PhaseId[] {
@@ -129,7 +161,7 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
 
   /** Members that signed for the whole file, with the height of their receipt. */
   holders(phase: PhaseId, cid: string): ReadonlyMap<MemberId, number> {
-    return this.indexOf(phase).receipts.get(cid) ?? new Map();
+    return this.phaseIndexes.get(phase)?.receipts.get(cid) ?? new Map();
   }
 
   onChange(listener: (phases: readonly PhaseId[]) => void): () => void {
@@ -171,10 +203,22 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
   private indexOf(phase: PhaseId): PhaseIndex {
     let index = this.phaseIndexes.get(phase);
     if (index === undefined) {
-      index = { entries: [], receipts: new Map() };
+      index = {
+        ...{ entries: [], sorted: true, entriesByRoot: new Map() },
+        ...{ positions: new Set(), receipts: new Map() },
+      };
       this.phaseIndexes.set(phase, index);
     }
     return index;
+  }
+
+  /** A log is a phase's or not for good; the phases are gone through once for each log that was not met before. */
+  private phaseOf(logId: LogId): PhaseId | null {
+    const known = this.phasesByLog.get(logId);
+    if (known !== undefined) return known;
+    this.phasesByLog.set(logId, null);
+    for (const { id } of this.access.phases()) this.phasesByLog.set(this.logOf(id), id);
+    return this.phasesByLog.get(logId) ?? null;
   }
 
   private logOf(phase: PhaseId): LogId {

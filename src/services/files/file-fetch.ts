@@ -163,6 +163,7 @@ export class FileFetch {
     // the children first: from here on a peer may ask for this block and for what it names
     await this.uncover(node);
     await this.config.blobs.put(block.cid, block.bytes);
+    await this.config.index.hold(this.address.root, [block.cid]);
   }
 
   /** A block with the right hash may still not fit its parent: then the author built a tree that is no file. */
@@ -187,6 +188,21 @@ export class FileFetch {
     this.unchecked.push(...distinct.reverse());
   }
 
+  /** Null also for what came with other files only: another right than this file's brought it here. */
+  private async readLocal(cid: string): Promise<DagNode | null> {
+    const { blobs, dag, index } = this.config;
+    if (await index.isForeign(this.address.root, cid)) return null;
+    const bytes = await blobs.get(cid);
+    return bytes === null ? null : dag.parseBlock(cid, bytes);
+  }
+
+  private async keepLocal(cid: string, node: DagNode): Promise<void> {
+    const { index } = this.config;
+    const { root } = this.address;
+    await this.uncover(node);
+    if (!index.holds(root, cid)) await index.hold(root, [cid]);
+  }
+
   /** Moves past the blocks that are on disk and sound. */
   private async takeLocal(): Promise<void> {
     const absent: Wanted[] = [];
@@ -195,10 +211,9 @@ export class FileFetch {
       if (next === undefined) break;
       this.inFlight += 1;
       try {
-        const bytes = await this.config.blobs.get(next.cid);
-        const node = bytes === null ? null : this.config.dag.parseBlock(next.cid, bytes);
+        const node = await this.readLocal(next.cid);
         if (node === null) absent.push(next);
-        else if (this.isSound(next, node)) await this.uncover(node);
+        else if (this.isSound(next, node)) await this.keepLocal(next.cid, node);
       } finally {
         this.inFlight -= 1;
       }

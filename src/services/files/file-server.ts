@@ -8,8 +8,8 @@ import {
   filesAnswerCodec,
   filesRequestCodec,
 } from '../../wire/files.ts';
-import { checkFetch } from './access.ts';
-import type { FileIndex } from './file-index.ts';
+import { checkFetch, entryOf } from './access.ts';
+import type { FileIndex, RootRecord } from './file-index.ts';
 import type { FileLedger } from './ledger.ts';
 import {
   FILES_ANSWER_BYTES_MAX,
@@ -48,25 +48,32 @@ export class FileServer {
     if (isReject(request)) return request;
     const refused = checkFetch(this.config.ledger, from, request.phase, request.root);
     if (refused !== null) return refused;
-    const answer = request.kind === 'have' ? this.holding(request.root) : await this.blocks(request);
+    const answer = request.kind === 'have' ? this.holding(request) : await this.blocks(request);
     return isReject(answer) ? answer : filesAnswerCodec.encode(answer);
   }
 
-  private holding(root: string): FilesAnswer {
-    const record = this.config.index.root(root);
+  /** Null also for a file that this node has by another phase's records only: in this one it has nothing. */
+  private servable({ phase, root }: FilesRequest): RootRecord | null {
+    const { index, ledger } = this.config;
+    const record = index.root(root);
+    return record !== null && entryOf(ledger, phase, root, record) !== null ? record : null;
+  }
+
+  private holding(request: FilesRequest): FilesAnswer {
+    const record = this.servable(request);
     return { kind: 'holding', extent: record === null ? 'none' : record.whole ? 'whole' : 'partial' };
   }
 
   private async blocks(request: FilesRequest & { readonly kind: 'get' }): Promise<FilesAnswer | Reject> {
     const { index, blobs } = this.config;
-    if (index.root(request.root) === null) return reject('not_held', request.root, 'ignore');
+    if (this.servable(request) === null) return reject('not_held', request.root, 'ignore');
     const blocks: FilesBlock[] = [];
     const absent: string[] = [];
     let bytesTotal = 0;
     for (const cid of request.cids) {
       // a block of another file would be a way into phases that the asker is not in
       if (!index.belongs(request.root, cid)) return reject('not_in_file', cid);
-      const bytes = await blobs.get(cid);
+      const bytes = index.holds(request.root, cid) ? await blobs.get(cid) : null;
       if (bytes === null) {
         absent.push(cid);
         continue;

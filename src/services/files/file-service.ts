@@ -9,15 +9,22 @@ import type { Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import type { Extent } from '../../wire/files.ts';
+import { entryOf } from './access.ts';
 import type { FetchFault } from './file-fetch.ts';
 import { FileIndex } from './file-index.ts';
 import { FileServer } from './file-server.ts';
+import { Holders } from './holders.ts';
 import type { FileEntry, FileLedger } from './ledger.ts';
 import { FILES_LIMITS, type FilesLimits } from './limits.ts';
-import { type FileSubject, LocalFiles, type PutResult, type Verification } from './local-files.ts';
-import { readPath, writePath } from './paths.ts';
+import {
+  type FileContent,
+  type FileSubject,
+  LocalFiles,
+  type PutResult,
+  type Verification,
+} from './local-files.ts';
 import { Receipts } from './receipts.ts';
-import { type FetchState, Replicator } from './replicator.ts';
+import { type FetchState, Replicator, WITHHELD } from './replicator.ts';
 import { Sources } from './sources.ts';
 
 export interface FileServiceConfig {
@@ -44,11 +51,22 @@ export interface FileStatus extends Placement {
   readonly minimum: number;
   /** Members that should hold the file and have not signed. */
   readonly missing: readonly MemberId[];
-  /** What this node has. */
+  /** What this node has for this phase. */
   readonly local: Extent;
+  /** True when it has the file by the records of another phase only: it neither serves it in this one nor signs for it. */
+  readonly withheld: boolean;
   /** This node's fetching; null when there is nothing to fetch. */
   readonly fetch: FetchState | null;
 }
+
+/** What a connected node says that it has. */
+export interface Possession {
+  readonly peer: PeerId;
+  readonly member: MemberId | null;
+  readonly extent: Extent | null;
+}
+
+const IDLE = { running: false, attempts: 0, nextAttemptMs: null };
 
 /** The off-chain files of a participant's node: an embedded content-addressed store that follows the phases' logs. */
 export class FileService implements Service {
@@ -56,6 +74,7 @@ export class FileService implements Service {
   private readonly local: LocalFiles;
   private readonly sources: Sources;
   private readonly receipts: Receipts;
+  private readonly holders: Holders;
   private readonly replicator: Replicator;
   private readonly server: FileServer;
 
@@ -67,7 +86,9 @@ export class FileService implements Service {
     this.local = new LocalFiles({ ...whole, unreferencedMs: limits.unreferencedMs });
     this.sources = new Sources(whole);
     this.receipts = new Receipts(whole);
-    this.replicator = new Replicator({ ...whole, sources: this.sources, receipts: this.receipts });
+    this.holders = new Holders(whole);
+    const { sources, receipts, holders } = this;
+    this.replicator = new Replicator({ ...whole, sources, receipts, holders });
     this.server = new FileServer(whole);
   }
 
@@ -75,8 +96,11 @@ export class FileService implements Service {
   register(): void {
     this.server.register();
     this.config.transport.onEvents({
-      connected: () => this.replicator.peerConnected(),
-      disconnected: () => {},
+      connected: peer => {
+        this.holders.seen(peer);
+        this.replicator.peerConnected();
+      },
+      disconnected: peer => this.holders.seen(peer),
     });
   }
 
@@ -91,12 +115,9 @@ export class FileService implements Service {
     await this.receipts.stop();
   }
 
-  /**
-   * Encrypts and stores a file under a fresh key; durable when it resolves. Nobody fetches it before a record names it.
-   * @param source a path of this machine, or the content
-   */
-  putFile(source: string | AsyncIterable<Uint8Array>): Promise<PutResult> {
-    return this.local.put(typeof source === 'string' ? readPath(source) : source);
+  /** Encrypts and stores a file under a fresh key; durable when it resolves. Nobody fetches it before a record names it. */
+  putFile(source: AsyncIterable<Uint8Array>): Promise<PutResult> {
+    return this.local.put(source);
   }
 
   /** After a record that was to name the file was refused. */
@@ -107,11 +128,6 @@ export class FileService implements Service {
   /** Authentic plaintext while it is read; only the end says that it was whole. Throws as `LocalFiles.get`. */
   getFile(subject: FileSubject): AsyncIterable<Uint8Array> {
     return this.local.get(subject);
-  }
-
-  /** All of the plaintext to a path, or nothing. @returns bytes written */
-  getFileTo(subject: FileSubject, path: string): Promise<number> {
-    return writePath(path, this.local.get(subject));
   }
 
   /** Reads and hashes every block of this node's copy again. */
@@ -127,40 +143,74 @@ export class FileService implements Service {
    * whole, otherwise why not.
    */
   async fetchFile(phase: PhaseId, cid: string): Promise<FetchFault> {
-    const entry = this.config.ledger.entries(phase, cid)[0];
-    if (entry === undefined) return { reason: 'no record of the phase names this file', permanent: true };
-    return this.replicator.fetchNow(entry);
+    const entries = this.config.ledger.entries(phase, cid);
+    let fault: FetchFault = { reason: 'no record of the phase names this file', permanent: true };
+    // records may differ in what they say of the file, and one that is wrong is not to hide the right one
+    for (const entry of distinct(entries)) {
+      fault = await this.replicator.fetchNow(entry);
+      if (fault === null) return null;
+    }
+    return fault;
   }
 
   /** Null when no record of the phase names the file. */
   status(phaseId: PhaseId, cid: string): FileStatus | null {
     const { ledger } = this.config;
     const phase = ledger.phase(phaseId);
-    const entry = ledger.entries(phaseId, cid)[0];
+    const entries = ledger.entries(phaseId, cid);
+    const record = this.index.root(cid);
+    const own = record === null ? null : entryOf(ledger, phaseId, cid, record);
+    const entry = own ?? entries[0];
     if (phase === null || entry === undefined) return null;
     const { policy, participants } = phase;
     const receipts = ledger.receipts(phaseId, cid);
-    const placement = placeFile(this.config.sha256, { ...entry, policy, participants, receipts });
-    const record = this.index.root(cid);
+    const gone = this.holders.gone(participants);
+    const placement = placeFile(this.config.sha256, { ...entry, policy, participants, receipts, gone });
+    const states = [entry, ...entries].flatMap(one => this.replicator.state(one) ?? []);
+    const withheld = record?.whole === true && own === null;
     return {
       ...placement,
       entry,
       copies: placement.holders.length,
       minimum: policy.copiesMinimum,
       missing: placement.desired.filter(member => !receipts.includes(member)),
-      local: record === null ? 'none' : record.whole ? 'whole' : 'partial',
-      fetch: this.replicator.state(entry),
+      local: record === null || own === null ? 'none' : record.whole ? 'whole' : 'partial',
+      withheld,
+      fetch: withheld ? { ...IDLE, reason: WITHHELD.reason } : (states[0] ?? null),
     };
   }
 
-  /** Asks the connected nodes of the phase what they have of the file at this moment; null from those that do not say. */
-  async survey(
-    phase: PhaseId,
-    cid: string,
-  ): Promise<readonly { readonly peer: PeerId; readonly extent: Extent | null }[]> {
-    const peers = this.sources.candidates({ phase, root: cid });
-    return Promise.all(
-      peers.map(async peer => ({ peer, extent: await this.sources.extent(peer, { phase, root: cid }) })),
-    );
+  /** True when this node's copy opens with the record's key to exactly this content; every byte is read for the answer. */
+  hasContent(subject: FileSubject, content: FileContent): Promise<boolean> {
+    return this.local.hasContent(subject, content);
   }
+
+  /**
+   * Asks the connected nodes of the phase what they have of the files at this moment. A peer that does not answer once is not
+   * asked for the rest. @returns by file, what each peer says; null from those that do not say
+   */
+  async survey(phase: PhaseId, cids: readonly string[]): Promise<ReadonlyMap<string, readonly Possession[]>> {
+    const found = new Map<string, Possession[]>(cids.map(cid => [cid, []]));
+    const peers = new Set(cids.slice(0, 1).flatMap(cid => this.sources.candidates({ phase, root: cid })));
+    await Promise.all([...peers].map(peer => this.ask(peer, phase, found)));
+    return found;
+  }
+
+  private async ask(peer: PeerId, phase: PhaseId, found: ReadonlyMap<string, Possession[]>): Promise<void> {
+    const member = this.config.ledger.memberOfPeer(peer);
+    let silent = false;
+    for (const [root, possessions] of found) {
+      const answer: Awaited<ReturnType<Sources['extent']>> = silent
+        ? 'silent'
+        : await this.sources.extent(peer, { phase, root });
+      silent = answer === 'silent';
+      possessions.push({ peer, member, extent: answer === 'silent' || answer === 'refused' ? null : answer });
+    }
+  }
+}
+
+/** One record for each thing that is said of the file. */
+function distinct(entries: readonly FileEntry[]): Iterable<FileEntry> {
+  const claims = entries.map(entry => [`${entry.keyCommitment}/${entry.ciphertextBytes}`, entry] as const);
+  return new Map(claims.toReversed()).values();
 }

@@ -9,6 +9,8 @@ export interface FileEntry {
   /** Position of the record in the phase's log, and its id. */
   readonly position: number;
   readonly record: TransactionId;
+  /** The record as it was first written: the same in every phase that it was handed over to. */
+  readonly origin: TransactionId;
   readonly author: MemberId;
   /** Root of the ciphertext's tree. */
   readonly cid: string;

@@ -12,6 +12,12 @@ export interface FilesLimits {
   readonly retryMsMax: number;
   /** How long a holder that sent wrong bytes is not asked again. */
   readonly penaltyMs: number;
+  /** A holder that no link has reached for so long counts as missing: another participant takes a copy. */
+  readonly holderGoneMs: number;
+  /** How often the placement is asked again for holders that are gone. */
+  readonly holderCheckMs: number;
+  /** How long a node may take to say what it has of a file. */
+  readonly surveyTimeoutMs: number;
   /** Receipts wait this long for others to share their transaction. */
   readonly receiptDelayMs: number;
   readonly receiptsPerTransaction: number;
@@ -29,6 +35,9 @@ export const FILES_LIMITS: FilesLimits = {
   retryMs: 2000,
   retryMsMax: 10 * 60_000,
   penaltyMs: 10 * 60_000,
+  holderGoneMs: 24 * 60 * 60_000,
+  holderCheckMs: 10 * 60_000,
+  surveyTimeoutMs: 3000,
   receiptDelayMs: 1000,
   receiptsPerTransaction: 256,
   unreferencedMs: 24 * 60 * 60_000,

@@ -26,6 +26,9 @@ export interface FileSubject {
   readonly ciphertextBytes: number;
 }
 
+/** What a reader says of a file's plaintext. */
+export type FileContent = Pick<PutResult, 'plaintextBytes' | 'plaintextHash'>;
+
 export interface Verification {
   /** True when every block is here and hashes to its CID. */
   readonly sound: boolean;
@@ -35,6 +38,13 @@ export interface Verification {
   readonly bad: readonly string[];
 }
 
+/** What `get` throws when the copy, or what is said of it, is at fault and not the machine. */
+const COPY_FAULTS: ReadonlySet<string> = new Set([
+  'key_mismatch',
+  'block_missing',
+  'file_malformed',
+  'file_corrupt',
+]);
 const BAD_BLOCKS_NAMED_MAX = 100;
 
 export interface LocalFilesConfig {
@@ -75,14 +85,16 @@ export class LocalFiles {
         stored.push(cid);
       });
       root = imported.cid;
-      const record = { ciphertextBytes: imported.bytes, sinceMs: clock.nowMs() };
+      const keyCommitment = cipher.keyCommitment(key);
+      const ciphertextBytes = imported.bytes;
+      const record = { phase: null, keyCommitment, ciphertextBytes, sinceMs: clock.nowMs() };
       await index.addWhole(dag, imported.cid, record);
       await finish();
       return {
         cid: imported.cid,
         key,
-        keyCommitment: cipher.keyCommitment(key),
-        ciphertextBytes: imported.bytes,
+        keyCommitment,
+        ciphertextBytes,
         plaintextBytes,
         plaintextHash: hash.digest('hex') as Hash,
       };
@@ -108,6 +120,23 @@ export class LocalFiles {
     }
     const ciphertext = ofLength(dag.exportFile(subject.cid), subject);
     yield* cipher.decrypt(subject.key, ciphertext);
+  }
+
+  /** True when this node's copy opens to exactly this content; false for every fault of the copy or of what is said of it. */
+  async hasContent(subject: FileSubject, { plaintextBytes, plaintextHash }: FileContent): Promise<boolean> {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    try {
+      for await (const chunk of this.get(subject)) {
+        bytes += chunk.length;
+        if (bytes > plaintextBytes) return false;
+        hash.update(chunk);
+      }
+    } catch (error) {
+      if (error instanceof OperatingError && COPY_FAULTS.has(error.code)) return false;
+      throw error;
+    }
+    return bytes === plaintextBytes && hash.digest('hex') === plaintextHash;
   }
 
   /** Reads and hashes every block again. */

@@ -1,12 +1,14 @@
-import type { PhaseId, Sha256 } from '../../core/base/ids.ts';
+import type { MemberId, PhaseId, Sha256 } from '../../core/base/ids.ts';
 import { placeFile } from '../../core/placement/placement.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
 import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
+import { entryOf } from './access.ts';
 import { type FetchFault, FileFetch } from './file-fetch.ts';
-import type { FileIndex } from './file-index.ts';
+import type { FileIndex, RootRecord } from './file-index.ts';
+import type { Holders } from './holders.ts';
 import type { FileEntry, FileLedger, FilePhase } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
 import type { Receipts } from './receipts.ts';
@@ -19,16 +21,17 @@ export interface ReplicatorConfig {
   readonly ledger: FileLedger;
   readonly sources: Sources;
   readonly receipts: Receipts;
+  readonly holders: Holders;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly sha256: Sha256;
   readonly limits: FilesLimits;
 }
 
-interface Task {
-  readonly phase: PhaseId;
-  readonly cid: string;
-  readonly ciphertextBytes: number;
+/** What a record says of a file, as far as fetching goes. */
+type Wanted = Pick<FileEntry, 'phase' | 'cid' | 'keyCommitment' | 'ciphertextBytes'>;
+
+interface Task extends Wanted {
   attempts: number;
   /** Why the last attempt failed; null before the first. */
   fault: FetchFault;
@@ -47,19 +50,22 @@ export interface FetchState {
   readonly nextAttemptMs: number | null;
 }
 
-/** Records of several phases may name one file, and only one of them may be right about its length. */
-function keyOf(of: {
-  readonly phase: PhaseId;
-  readonly cid: string;
-  readonly ciphertextBytes: number;
-}): string {
-  return `${of.phase}/${of.cid}/${of.ciphertextBytes}`;
+/** Records may name one file and differ in what they say of it; at most one of them is right. */
+function keyOf({ phase, cid, keyCommitment, ciphertextBytes }: Wanted): string {
+  return `${phase}/${cid}/${ciphertextBytes}/${keyCommitment}`;
 }
 
 interface Cursor {
-  position: number;
-  membershipVersion: number;
+  readonly position: number;
+  /** What the placement follows from, beside the records. */
+  readonly members: string;
 }
+
+/** A copy that came by the right of other records is not touched for this one. */
+export const WITHHELD: NonNullable<FetchFault> = {
+  reason: 'this node has the file by the records of another phase, and for that phase only',
+  permanent: true,
+};
 
 /**
  * Brings this node's store to what the phases' logs ask of it: fetches what the placement gives to this member, a few files at
@@ -73,6 +79,7 @@ export class Replicator implements Service {
   private readonly cursors = new Map<PhaseId, Cursor>();
   private readonly abort = new AbortController();
   private unsubscribe: () => void = () => {};
+  private checking: Timer | null = null;
   private started = false;
 
   constructor(private readonly config: ReplicatorConfig) {}
@@ -81,11 +88,13 @@ export class Replicator implements Service {
     this.started = true;
     this.unsubscribe = this.config.ledger.onChange(phases => this.scan(phases));
     this.scan(this.config.ledger.phases());
+    this.checkHolders();
   }
 
   async stop(): Promise<void> {
     this.started = false;
     this.unsubscribe();
+    this.checking?.cancel();
     this.abort.abort();
     for (const task of this.tasks.values()) {
       task.retry?.cancel();
@@ -133,27 +142,39 @@ export class Replicator implements Service {
     this.pump();
   }
 
-  /** New records only; all of them again when the list of participants, and with it the placement, has changed. */
-  private scanPhase(phase: FilePhase): void {
-    const known = this.cursors.get(phase.id);
-    const same = known?.membershipVersion === phase.membershipVersion;
-    let position = same ? known.position : 0;
-    for (const entry of this.config.ledger.files(phase.id, position)) {
-      position = entry.position + 1;
-      this.consider(phase, entry);
-    }
-    this.cursors.set(phase.id, { position, membershipVersion: phase.membershipVersion });
+  /** A holder falls silent without a record in any log. */
+  private checkHolders(): void {
+    const { clock, ledger, limits } = this.config;
+    this.checking = clock.setTimer(limits.holderCheckMs, () => {
+      this.scan(ledger.phases());
+      this.checkHolders();
+    });
   }
 
-  private consider(phase: FilePhase, entry: FileEntry): void {
+  /** New records only; all of them again when the participants that count, and with them the placement, have changed. */
+  private scanPhase(phase: FilePhase): void {
+    const gone = this.config.holders.gone(phase.participants);
+    const members = `${phase.membershipVersion}/${gone.join(' ')}`;
+    const known = this.cursors.get(phase.id);
+    let position = known?.members === members ? known.position : 0;
+    for (const entry of this.config.ledger.files(phase.id, position)) {
+      position = entry.position + 1;
+      this.consider(phase, entry, gone);
+    }
+    this.cursors.set(phase.id, { position, members });
+  }
+
+  private consider(phase: FilePhase, entry: FileEntry, gone: readonly MemberId[]): void {
     const { index, ledger, sha256 } = this.config;
     const receipts = ledger.receipts(phase.id, entry.cid);
-    if (index.root(entry.cid)?.whole) {
-      if (!receipts.includes(ledger.member)) this.config.receipts.add(phase.id, entry);
+    const record = index.root(entry.cid);
+    if (record?.whole) {
+      const due = this.isOf(entry, record) && !receipts.includes(ledger.member);
+      if (due) this.config.receipts.add(phase.id, entry);
       return;
     }
     const { policy, participants } = phase;
-    const placement = placeFile(sha256, { ...entry, policy, participants, receipts });
+    const placement = placeFile(sha256, { ...entry, policy, participants, receipts, gone });
     if (!placement.desired.includes(ledger.member)) return;
     const task = this.taskOf(entry);
     if (task.retry === null && !task.running) this.enqueue(task);
@@ -163,12 +184,18 @@ export class Replicator implements Service {
     return phase?.participants.includes(this.config.ledger.member) ?? false;
   }
 
+  /** True when the file that this node has is the one that a record of the phase asks for, and may be had for it. */
+  private isOf({ phase, cid, keyCommitment, ciphertextBytes }: Wanted, record: RootRecord): boolean {
+    const same = record.keyCommitment === keyCommitment && record.ciphertextBytes === ciphertextBytes;
+    return same && entryOf(this.config.ledger, phase, cid, record) !== null;
+  }
+
   private taskOf(entry: FileEntry): Task {
     const known = this.tasks.get(keyOf(entry));
     if (known !== undefined) return known;
-    const { phase, cid, ciphertextBytes } = entry;
+    const { phase, cid, keyCommitment, ciphertextBytes } = entry;
     const idle = { attempts: 0, fault: null, retry: null, retryAtMs: null, running: false };
-    const task: Task = { phase, cid, ciphertextBytes, ...idle, waiters: [] };
+    const task: Task = { phase, cid, keyCommitment, ciphertextBytes, ...idle, waiters: [] };
     this.tasks.set(keyOf(entry), task);
     return task;
   }
@@ -204,7 +231,7 @@ export class Replicator implements Service {
   }
 
   private async fetch(task: Task): Promise<FetchFault> {
-    const { index, clock, ledger, logger } = this.config;
+    const { index, ledger, logger } = this.config;
     const { cid, phase, ciphertextBytes } = task;
     if (!ledger.phase(phase)?.readers.includes(ledger.member)) {
       return { reason: 'this member is not in the phase any more', permanent: true };
@@ -212,16 +239,13 @@ export class Replicator implements Service {
     // a record may name anything as its file (SCENARIOS 88)
     if (!this.config.dag.isCid(cid)) return { reason: 'the record names no file CID', permanent: true };
     try {
-      const known = index.root(cid);
-      const record = known ?? { whole: false, ciphertextBytes, sinceMs: clock.nowMs() };
-      if (known === null) await index.setRoot(cid, record);
+      const record = await this.claim(task);
+      if (record === null) return WITHHELD;
       const run = new FileFetch(this.config, { phase, root: cid }, ciphertextBytes, this.abort.signal);
       const fault = await run.run();
-      // a record with a wrong length says nothing about the file
-      const whole = fault === null || (record.whole && record.ciphertextBytes !== ciphertextBytes);
-      if (whole !== record.whole && !this.abort.signal.aborted) {
-        await index.setRoot(cid, { ...record, whole, ...(whole ? { ciphertextBytes } : {}) });
-      }
+      const whole = fault === null;
+      if (whole !== record.whole && !this.abort.signal.aborted)
+        await index.setRoot(cid, { ...record, whole });
       return fault;
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
@@ -230,13 +254,31 @@ export class Replicator implements Service {
     }
   }
 
+  /**
+   * What is known of the task's file; null when this node has another claim to it. A claim stands from the root block on: what
+   * never brought one, a record with a wrong length say, keeps nobody else's file away.
+   */
+  private async claim(task: Task): Promise<RootRecord | null> {
+    const { index, clock } = this.config;
+    const { cid, phase, keyCommitment, ciphertextBytes } = task;
+    const known = index.root(cid);
+    if (known !== null && index.holds(cid, cid)) return this.isOf(task, known) ? known : null;
+    const sinceMs = known?.sinceMs ?? clock.nowMs();
+    const record = { whole: false, phase, keyCommitment, ciphertextBytes, sinceMs };
+    await index.setRoot(cid, record);
+    return record;
+  }
+
   private complete(task: Task): void {
-    const { ledger, logger, receipts } = this.config;
+    const { index, ledger, logger, receipts } = this.config;
     this.tasks.delete(keyOf(task));
+    const record = index.root(task.cid);
     logger.info({ cid: task.cid, phase: task.phase, bytes: task.ciphertextBytes }, 'a file is here whole');
     for (const phase of ledger.phasesOf(task.cid)) {
       if (!this.participates(ledger.phase(phase))) continue;
-      for (const entry of ledger.entries(phase, task.cid)) receipts.add(phase, entry);
+      for (const entry of ledger.entries(phase, task.cid)) {
+        if (record !== null && this.isOf(entry, record)) receipts.add(phase, entry);
+      }
     }
   }
 

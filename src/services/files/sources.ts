@@ -75,16 +75,16 @@ export class Sources {
     return honest ? answer : { fault: 'other_blocks', liar: true };
   }
 
-  /** What a peer has of a file at this moment; null when it does not say. */
-  async extent(peer: PeerId, address: FileAddress): Promise<Extent | null> {
+  /** What a peer says that it has of a file at this moment; `refused` without a word of it, `silent` without an answer. */
+  async extent(peer: PeerId, address: FileAddress): Promise<Extent | 'refused' | 'silent'> {
     const frame = filesRequestCodec.encode({ ...address, kind: 'have' });
     try {
-      const timeoutMs = this.config.limits.requestTimeoutMs;
+      const timeoutMs = this.config.limits.surveyTimeoutMs;
       const bytes = await this.config.transport.request(peer, FILES_PROTOCOL, frame, { timeoutMs });
       const answer = isReject(bytes) ? bytes : filesAnswerCodec.decode(bytes);
-      return isReject(answer) || answer.kind !== 'holding' ? null : answer.extent;
+      return isReject(answer) || answer.kind !== 'holding' ? 'refused' : answer.extent;
     } catch (error) {
-      if (error instanceof OperatingError) return null;
+      if (error instanceof OperatingError) return 'silent';
       throw error;
     }
   }

@@ -81,7 +81,8 @@ describe('faults while files are replicated', () => {
     await until(
       () => isWhole(bob, phase, second.cid) || bob.service.status(phase, second.cid)?.fetch?.attempts === 1,
     );
-    expect((await cem.service.survey(phase, file.cid)).map(answer => answer.peer)).toEqual(['peer-bob']);
+    const survey = await cem.service.survey(phase, [file.cid]);
+    expect(survey.get(file.cid)?.map(answer => answer.peer)).toEqual(['peer-bob']);
     expect(lies).toBeGreaterThanOrEqual(liesBefore);
     expect(Buffer.compare(await collect(cem.service.getFile(file)), patterned(4 * MIB))).toBe(0);
   });
@@ -122,7 +123,6 @@ describe('faults while files are replicated', () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const ann = await world.node('ann');
     const bob = await world.node('bob');
-    world.connect(ann, bob);
     const file = await put(ann, 2);
     const directory = dagPb.encode({ Data: new UnixFS({ type: 'directory' }).marshal(), Links: [] });
     const digest = create(0x12, fromHex(nodeSuite.sha256(directory))!);
@@ -139,6 +139,7 @@ describe('faults while files are replicated', () => {
       ciphertextBytes: 1,
     });
     const right = world.ledger.record(phase, 'ann', file);
+    world.connect(ann, bob);
     await until(() => isWhole(bob, phase, file.cid));
     await until(() => bob.service.status(phase, hostile.cid)?.fetch?.attempts === 1);
     expect(bob.service.status(phase, hostile.cid)?.fetch).toMatchObject({

@@ -7,6 +7,7 @@ import { utf8 } from '../../../src/core/base/bytes.ts';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
 import type { BlobStore } from '../../../src/ports/blob-store.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import { writeNewFile } from '../../../src/rpc/streams.ts';
 import type { FileSubject } from '../../../src/services/files/local-files.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { importFile } from '../../../src/store/unixfs.ts';
@@ -88,18 +89,19 @@ describe('the local store of files', () => {
     }
   });
 
-  it('reads from a path and writes to a path', async () => {
-    const { service, directory } = await world.node('ann');
-    const content = patterned(MIB + 1);
-    const from = join(directory, 'in.pdf');
-    const to = join(directory, 'out.pdf');
-    writeFileSync(from, content);
-    const put = await service.putFile(from);
-    expect(await service.getFileTo(put, to)).toBe(content.length);
-    expect(Buffer.compare(readFileSync(to), content)).toBe(0);
-    await expect(service.putFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'file_unreadable' });
-    const nowhere = join(directory, 'none', 'out');
-    await expect(service.getFileTo(put, nowhere)).rejects.toMatchObject({ code: 'file_unwritable' });
+  it('knows what its copy holds by reading it, whatever is said of it', async () => {
+    const node = await world.node('ann');
+    const { service } = node;
+    const put = await service.putFile(chunked(patterned(MIB + 1)));
+    const other = await service.putFile(chunked(patterned(MIB + 1, 2)));
+    expect(await service.hasContent(put, put)).toBe(true);
+    expect(await service.hasContent(put, { ...put, plaintextBytes: put.plaintextBytes + 1 })).toBe(false);
+    expect(await service.hasContent(put, { ...put, plaintextBytes: put.plaintextBytes - 1 })).toBe(false);
+    expect(await service.hasContent(other, put)).toBe(false);
+    expect(await service.hasContent({ ...put, key: other.key }, put)).toBe(false);
+    expect(await service.hasContent({ ...put, cid: other.cid }, put)).toBe(false);
+    await node.blobs.delete(put.cid);
+    expect(await service.hasContent(put, put)).toBe(false);
   });
 
   it('keeps nothing of a put that failed', async () => {
@@ -212,7 +214,9 @@ describe('the local store of files', () => {
       bad: [leaf],
     });
     const to = join(node.directory, 'out');
-    await expect(node.service.getFileTo(put, to)).rejects.toMatchObject({ code: 'block_missing' });
+    await expect(writeNewFile(to, node.service.getFile(put))).rejects.toMatchObject({
+      code: 'block_missing',
+    });
     expect(existsSync(to)).toBe(false);
   });
 
@@ -235,13 +239,13 @@ describe('the local store of files', () => {
       await putCiphertext(node, key, swapped),
       await putCiphertext(node, key, changed),
     ];
+    const before = readdirSync(node.directory).sort();
     for (const subject of subjects) {
-      const to = join(node.directory, 'out');
-      writeFileSync(to, 'what was there before');
-      await expect(node.service.getFileTo(subject, to)).rejects.toMatchObject({ code: 'file_corrupt' });
-      expect(readFileSync(to, 'utf8')).toBe('what was there before');
+      const stream = node.service.getFile(subject);
+      const writing = writeNewFile(join(node.directory, 'out'), stream);
+      await expect(writing).rejects.toMatchObject({ code: 'file_corrupt' });
     }
-    expect(readdirSync(node.directory).filter(name => name.includes('partial'))).toEqual([]);
+    expect(readdirSync(node.directory).sort()).toEqual(before);
     const sound = await putCiphertext(node, key, whole);
     expect(Buffer.compare(await collect(node.service.getFile(sound)), plaintext)).toBe(0);
   });

@@ -45,6 +45,23 @@ describe('placement', () => {
     expect(place(2, [], rest).desired).toEqual(rankHolders(sha256, 'cid', rest).slice(0, 2));
   });
 
+  it('counts on nobody who is gone while there are others, and on all when there are not', () => {
+    const gone = ['eve', 'ann'] as MemberId[];
+    const without = (copiesTarget: number, receipts: readonly MemberId[] = []) =>
+      placeFile(sha256, {
+        ...{ cid: 'cid', author: 'eve' as MemberId, policy: { copiesTarget, copiesMinimum: 2 } },
+        ...{ participants: names, receipts, gone },
+      });
+    const held = without(2, ['eve', 'ann'] as MemberId[]);
+    expect(held).toMatchObject({ wanted: 2, condition: 'short' });
+    expect([...held.holders].sort()).toEqual(['ann', 'eve']);
+    expect(held.desired.filter(member => gone.includes(member))).toEqual([]);
+    expect(without(2, ['eve', 'bob'] as MemberId[]).desired).toContain('bob');
+    expect(without(4, ['bob', 'cem'] as MemberId[]).desired).not.toContain('eve');
+    expect(without(5, ['ann'] as MemberId[]).desired.at(-1)).toBe('ann');
+    expect([...without(0).desired].sort()).toEqual(names);
+  });
+
   it('never moves a copy that is there, and asks no one new while enough have signed', () => {
     fc.assert(
       fc.property(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reject } from '../../../src/core/base/reject.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import type { PutResult } from '../../../src/services/files/local-files.ts';
 import { importFile } from '../../../src/store/unixfs.ts';
 import {
@@ -132,6 +133,69 @@ describe('replication of files', () => {
     await world.settled(phase, file.cid, 2);
   });
 
+  it('copies to another participant when a holder is not reached for too long, and goes on counting its receipt', async () => {
+    const names = ['ann', 'bob', 'cem'];
+    const phase = world.ledger.addPhase('p', names, 2);
+    const limits = { holderGoneMs: 60_000, holderCheckMs: 10_000 };
+    const nodes: FileNode[] = [];
+    for (const name of names) nodes.push(await world.node(name, { limits }));
+    world.connectAll(...nodes);
+    const file = await put(nodes[0]!, 1);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    const { desired } = nodes[0]!.service.status(phase, file.cid)!;
+    const lost = nodes.find(node => node.name !== 'ann' && desired.includes(node.name as never))!;
+    const spare = nodes.find(node => !desired.includes(node.name as never))!;
+    const stay = nodes.filter(node => node !== lost);
+    for (const node of stay) world.network.cut(node.transport.peerId, lost.transport.peerId);
+    await until(() => lost.transport.peers().every(peer => !peer.connected));
+    // away for a while is not gone
+    for (let waited = 0; waited < 50_000; waited += 10_000) world.clock.advance(10_000);
+    expect(spare.service.status(phase, file.cid)).toMatchObject({ copies: 2, condition: 'complete' });
+    expect(isWhole(spare, phase, file.cid)).toBe(false);
+    for (let waited = 0; waited < 30_000; waited += 10_000) world.clock.advance(10_000);
+    expect(nodes[0]!.service.status(phase, file.cid)).toMatchObject({
+      copies: 2,
+      condition: 'short',
+      missing: [spare.name],
+    });
+    await until(() => isWhole(spare, phase, file.cid));
+    await world.settled(phase, file.cid, 3);
+    expect(spare.service.status(phase, file.cid)).toMatchObject({
+      copies: 3,
+      condition: 'complete',
+      missing: [],
+    });
+    const survey = (await spare.service.survey(phase, [file.cid])).get(file.cid);
+    expect(survey).toEqual([{ peer: 'peer-ann', member: 'ann', extent: 'whole' }]);
+  });
+
+  it('asks a node that falls silent once, and the others for every file', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem'], 1);
+    const [ann, bob, cem] = [await world.node('ann'), await world.node('bob'), await world.node('cem')];
+    world.connectAll(ann, bob, cem);
+    const files: PutResult[] = [];
+    for (let seed = 1; seed <= 5; seed += 1) files.push(await put(ann, 0.01, seed));
+    for (const file of files) world.ledger.record(phase, 'ann', file);
+    await until(() => cem.transport.peers().filter(peer => peer.connected).length === 2);
+    const request = cem.transport.request.bind(cem.transport);
+    const asked: string[] = [];
+    cem.transport.request = async (peer, ...rest) => {
+      asked.push(peer);
+      if (peer === 'peer-bob') throw new OperatingError('timeout', 'no answer');
+      return request(peer, ...rest);
+    };
+    const cids = files.map(file => file.cid);
+    const survey = await cem.service.survey(phase, cids);
+    expect([...survey.keys()]).toEqual(cids);
+    for (const possessions of survey.values()) {
+      expect(possessions.find(({ member }) => member === 'ann')?.extent).toBe('whole');
+      expect(possessions.find(({ member }) => member === 'bob')?.extent).toBeNull();
+    }
+    expect(asked.filter(peer => peer === 'peer-bob')).toHaveLength(1);
+    expect(asked.filter(peer => peer === 'peer-ann')).toHaveLength(5);
+  });
+
   it('asks connected nodes what they have', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem'], 1);
     const [ann, bob, cem] = [await world.node('ann'), await world.node('bob'), await world.node('cem')];
@@ -140,9 +204,10 @@ describe('replication of files', () => {
     world.ledger.sign(phase, entry.author, [entry]);
     world.connect(ann, cem);
     world.connect(bob, cem);
-    await until(async () => (await cem.service.survey(phase, file.cid)).length === 2);
-    const survey = await cem.service.survey(phase, file.cid);
-    expect(survey.find(answer => answer.peer === 'peer-ann')?.extent).toBe('whole');
+    const survey = async () => (await cem.service.survey(phase, [file.cid])).get(file.cid) ?? [];
+    await until(async () => (await survey()).length === 2);
+    expect(await survey()).toContainEqual({ peer: 'peer-ann', member: 'ann', extent: 'whole' });
+    expect(await survey()).toContainEqual({ peer: 'peer-bob', member: 'bob', extent: 'none' });
   });
 
   it('says why a file is not here, waits longer each time, and tries at once when a peer comes', async () => {
@@ -233,8 +298,8 @@ describe('replication of files', () => {
     const ann = await world.node('ann');
     const bob = await world.node('bob');
     const file = await put(ann, 2);
-    world.ledger.record(first, 'ann', file);
-    world.ledger.record(second, 'ann', file);
+    const entry = world.ledger.record(first, 'ann', file);
+    world.ledger.record(second, 'ann', file, entry);
     world.connect(ann, bob);
     await world.settled(first, file.cid, 2);
     await world.settled(second, file.cid, 2);

@@ -87,17 +87,20 @@ export class FakeLedger {
     return id;
   }
 
-  /** A record that names the file is committed. */
+  /** A record that names the file is committed. @param from the record that is handed over, if it is not a new one */
   record(
     phase: PhaseId,
     author: string,
     put: Pick<PutResult, 'cid' | 'ciphertextBytes' | 'keyCommitment'>,
+    from: FileEntry | null = null,
   ): FileEntry {
     const { cid, ciphertextBytes, keyCommitment } = put;
     const position = this.records;
     this.records += 1;
     const record = hashOf(`record ${position}`) as TransactionId;
-    const entry = { phase, position, record, author: memberId(author), cid, ciphertextBytes, keyCommitment };
+    const origin = from?.origin ?? record;
+    const file = { cid, ciphertextBytes, keyCommitment };
+    const entry = { phase, position, record, origin, author: memberId(author), ...file };
     this.book(phase).files.push(entry);
     this.changed(phase);
     return entry;

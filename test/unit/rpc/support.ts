@@ -318,7 +318,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
         file,
         record: hashOf(100),
         position: 0,
-        holders: [{ member: alice.id, height: 1 }],
+        holders: [{ member: alice.id, height: 1, reachable: true }],
         copiesTarget: 2,
         copiesMinimum: 1,
         local: 'whole' as const,

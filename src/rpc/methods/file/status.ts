@@ -11,9 +11,10 @@ const fileStatusSchema = z.object({
   record: hashText,
   position: count,
   copies: count.meta({ description: 'members that signed a receipt for the whole file' }),
+  copiesReachable: count.meta({ description: 'those whose node says now that it has the whole file' }),
   copiesTarget: count,
   copiesMinimum: count,
-  holders: z.array(z.object({ member: z.string(), height: count })),
+  holders: z.array(z.object({ member: z.string(), height: count, reachable: z.boolean() })),
   local: z.enum(['none', 'partial', 'whole']),
   missing: z.array(z.string()),
   reason: z.string().nullable(),
@@ -25,6 +26,7 @@ function present(status: FileStatus) {
     record: status.record,
     position: status.position,
     copies: status.holders.length,
+    copiesReachable: status.holders.filter(holder => holder.reachable).length,
     copiesTarget: status.copiesTarget,
     copiesMinimum: status.copiesMinimum,
     holders: status.holders.map(holder => ({ ...holder })),
@@ -37,7 +39,8 @@ function present(status: FileStatus) {
 export const fileStatus = (api: FileApi & ProjectReadApi): RpcMethod =>
   defineMethod({
     name: 'file_status',
-    summary: 'Who holds the files of a phase: k of n copies, and what this node has of them.',
+    summary:
+      'Who holds the files of a phase: k of n copies, which of them answer now, and what this node has of them.',
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, cid: cidSchema.nullable().default(null) }),
     result: z.object({ files: z.array(fileStatusSchema) }),
