@@ -9,9 +9,16 @@ import type {
   RecordView as RpcRecordView,
 } from '../../rpc/api.ts';
 import type { NamedPhase } from '../../rpc/resolve.ts';
+import type { LightClient } from '../../services/light-client/light-client.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
+import type { LedgerAccess } from '../../services/records/ports.ts';
 import type { RecordView } from '../../services/records/reading.ts';
+import { KnownFiles } from './known-files.ts';
 import type { MemberNode } from './member-node.ts';
+
+export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
+  readonly light: Pick<LedgerAccess, 'phase' | 'head'> & Pick<LightClient, 'onEvents'>;
+}
 
 export function fileView(file: RecordFile): FileView {
   const { cid, name, mediaType, plaintextBytes: bytes, ciphertextBytes, keyCommitment } = file;
@@ -29,57 +36,67 @@ function recordView(view: RecordView): RpcRecordView {
   };
 }
 
-/** A file that is in the phase already keeps its copy and key: it is found among the records that open here. */
-async function knownFile(node: MemberNode, phase: PhaseId, hash: string): Promise<RecordFile | null> {
-  for (let from = 0, size = 1; from < size; ) {
-    const page = await node.records.listRecords(phase, from, 500);
-    if (isReject(page)) return null;
-    for (const { content } of page.records) {
-      const found = content?.files.find(file => file.plaintextHash === hash);
-      if (found !== undefined) return found;
-    }
-    if (page.next <= from) return null;
-    from = page.next;
-    size = page.size;
-  }
-  return null;
+interface StoredFiles {
+  readonly files: readonly RecordFile[];
+  /** CIDs of those that were not in the phase before. */
+  readonly fresh: readonly string[];
 }
 
-async function storeFiles(node: MemberNode, input: RecordInput, signal: AbortSignal): Promise<RecordFile[]> {
+async function discard(node: RecordNode, cids: readonly string[]): Promise<void> {
+  for (const cid of cids) await node.files.discardFile(cid);
+}
+
+/** Stores all files or none: one that breaks off takes those before it along. */
+async function storeFiles(
+  node: RecordNode,
+  known: KnownFiles,
+  input: RecordInput,
+  signal: AbortSignal,
+): Promise<StoredFiles> {
   const files: RecordFile[] = [];
-  for (const { name, mediaType, source } of input.files) {
+  const fresh: string[] = [];
+  try {
+    for (const { name, mediaType, source } of input.files) {
+      signal.throwIfAborted();
+      const put = await node.files.putFile(source);
+      fresh.push(put.cid);
+      const same = await known.find(input.phase, put);
+      if (same !== null) await discard(node, fresh.splice(-1));
+      files.push({ ...(same ?? put), name, mediaType });
+    }
     signal.throwIfAborted();
-    const put = await node.files.putFile(source);
-    const known = await knownFile(node, input.phase, put.plaintextHash);
-    if (known !== null && known.cid !== put.cid) await node.files.discardFile(put.cid);
-    files.push({ ...(known ?? put), name, mediaType });
+    return { files, fresh };
+  } catch (error) {
+    await discard(node, fresh);
+    throw error;
   }
-  return files;
 }
 
 async function putRecord(
-  node: MemberNode,
+  node: RecordNode,
+  known: KnownFiles,
   input: RecordInput,
   signal: AbortSignal,
 ): Promise<RecordReceipt | Reject> {
   const state = node.light.phase(input.phase);
-  const files = state === null ? [] : await storeFiles(node, input, signal);
+  const { files, fresh } =
+    state === null ? { files: [], fresh: [] } : await storeFiles(node, known, input, signal);
   const { phase, type, title, mediaType, data, references } = input;
+  // When this throws, the record may still be committed: files that no record comes to name are dropped at a later start.
   const done = await node.records.putRecord({ phase, type, title, mediaType, data, files, references });
   if (isReject(done)) {
-    for (const { cid } of files) {
-      if (node.phaseFiles.phasesOf(cid).length === 0) await node.files.discardFile(cid);
-    }
+    await discard(node, fresh);
     return done;
   }
   const { id, height, timeMs, position } = done;
   return { id, height, timeMs, position: position ?? 0, files: files.map(fileView) };
 }
 
-export function createRecordApi(node: MemberNode): RecordApi {
+export function createRecordApi(node: RecordNode): RecordApi {
   const { records, light } = node;
+  const known = new KnownFiles(node);
   return {
-    putRecord: (input, signal) => putRecord(node, input, signal),
+    putRecord: (input, signal) => putRecord(node, known, input, signal),
     records: async (phase, from, limit) => {
       const page = await records.listRecords(phase, from, limit);
       return isReject(page) ? page : { ...page, records: page.records.map(recordView) };

@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PhaseId } from '../../../src/core/base/ids.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import type { FileInput } from '../../../src/rpc/api.ts';
+import { granted, record, STEWARD, WRITER } from '../records/support.ts';
+import { blocksOf, input, type Member, Members } from './members.ts';
+import { chunked, patterned, until } from './world.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'phaseline-put-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const signal = new AbortController().signal;
+const bytes = patterned(100_000);
+let members: Members;
+let phase: PhaseId;
+let ann: Member;
+let eve: Member;
+
+beforeEach(async () => {
+  members = new Members(mkdtempSync(join(root, 'members-')), ['max', 'ann', 'eve']);
+  const { world } = members;
+  const owner = world.records('max');
+  phase = await world.phase(owner, await world.project(owner), { ann: STEWARD, eve: WRITER });
+  ann = await members.add('ann');
+  eve = await members.add('eve');
+  ann.transport.keepConnected(eve.transport.peerId, []);
+});
+afterEach(() => members.stop());
+
+const put = (member: Member, ...files: readonly FileInput[]) =>
+  member.api.putRecord(
+    {
+      phase,
+      type: 'file',
+      title: '',
+      mediaType: 'text/plain',
+      data: new Uint8Array(),
+      files,
+      references: [],
+    },
+    signal,
+  );
+
+async function putOne(member: Member, content: Uint8Array): Promise<string> {
+  const { files } = granted((await put(member, input('a.pdf', content))) as never) as {
+    files: { cid: string }[];
+  };
+  return files[0]!.cid;
+}
+
+/** Until both nodes have the file and signed for it. */
+async function settled(cid: string): Promise<void> {
+  await members.advance();
+  await until(async () => {
+    members.clock.advance(1000);
+    await members.advance();
+    return [ann, eve].every(({ files }) => {
+      const status = files.status(phase, cid);
+      return status?.local === 'whole' && status.copies === 2;
+    });
+  });
+}
+
+describe('the same file put twice', () => {
+  it('is stored once when the copy in the phase is whole, safe and really the same', async () => {
+    const cid = await putOne(ann, bytes);
+    await settled(cid);
+    const before = await blocksOf(eve);
+    expect(await putOne(eve, bytes)).toBe(cid);
+    expect(await blocksOf(eve)).toEqual(before);
+    expect(await putOne(eve, patterned(100_000, 2))).not.toBe(cid);
+  });
+
+  it('is stored again while the phase has too few copies', async () => {
+    const cid = await putOne(ann, bytes);
+    await members.advance();
+    expect(ann.files.status(phase, cid)?.condition).toBe('short');
+    expect(await putOne(ann, bytes)).not.toBe(cid);
+  });
+
+  it("is stored again when an author's claim about another file names its hash", async () => {
+    const wanted = await eve.files.putFile(chunked(bytes));
+    await eve.files.discardFile(wanted.cid);
+    const bait = await eve.files.putFile(chunked(patterned(100_000, 66)));
+    const { plaintextHash, plaintextBytes } = wanted;
+    const file = { ...bait, name: 'a.pdf', mediaType: 'application/pdf', plaintextHash, plaintextBytes };
+    granted(await eve.records.putRecord(record(phase, 'bait', { files: [file] })));
+    await settled(bait.cid);
+    const cid = await putOne(ann, bytes);
+    expect(cid).not.toBe(bait.cid);
+    expect(await ann.files.verifyFile(cid)).toMatchObject({ sound: true });
+  });
+
+  it('is stored again when the copy of this node is damaged', async () => {
+    const cid = await putOne(ann, bytes);
+    await settled(cid);
+    await ann.blobs.delete(cid);
+    expect(await putOne(ann, bytes)).not.toBe(cid);
+  });
+
+  it('reads each record of the phase once, however many files are put', async () => {
+    let read = 0;
+    const { access } = ann;
+    const items = access.items.bind(access);
+    // the ledger of the test finds a transaction by going through the log, which is not what is counted here
+    access.itemOf = async (logId, id) => {
+      const { from, to } = access.held(logId)!;
+      return (await items(logId, from, to)).find(item => item.transaction.id === id) ?? null;
+    };
+    access.items = async (logId, from, to) => {
+      const found = await items(logId, from, to);
+      read += found.filter(item => item.transaction.signed.parts.length === 2).length;
+      return found;
+    };
+    const cost = async (seed: number) => {
+      const before = read;
+      await putOne(ann, patterned(10, seed));
+      return read - before;
+    };
+    await cost(0);
+    const early = await cost(1);
+    for (let seed = 2; seed < 20; seed += 1) await cost(seed);
+    expect(await cost(20)).toBe(early);
+  });
+});
+
+describe('a put that fails', () => {
+  const broken = async function* () {
+    yield patterned(1000);
+    throw new OperatingError('upload_broken', 'the sender went away');
+  };
+
+  it('between two files leaves neither', async () => {
+    const kept = await putOne(ann, bytes);
+    const before = await blocksOf(ann);
+    const putting = put(ann, input('a', patterned(5000, 7)), input('b', broken()));
+    await expect(putting).rejects.toMatchObject({ code: 'upload_broken' });
+    expect(await blocksOf(ann)).toEqual(before);
+    const stopping = new AbortController();
+    const last = async function* () {
+      yield patterned(1000, 9);
+      stopping.abort(new Error('the caller is gone'));
+    };
+    const given = { phase, type: '', title: '', mediaType: 'text/plain', data: new Uint8Array() };
+    const files = [input('a', patterned(5000, 8)), input('b', last())];
+    const aborted = ann.api.putRecord({ ...given, files, references: [] }, stopping.signal);
+    await expect(aborted).rejects.toThrow('the caller is gone');
+    expect(await blocksOf(ann)).toEqual(before);
+    expect(await ann.files.verifyFile(kept)).toMatchObject({ sound: true });
+  });
+
+  it('because the record is refused leaves no new file, and keeps what was in the phase', async () => {
+    const known = await putOne(ann, bytes);
+    await settled(known);
+    const before = await blocksOf(ann);
+    granted(await members.world.records('max').removeParticipant(phase, ann.phaseFiles.member));
+    const done = await put(
+      ann,
+      input('a', bytes),
+      input('b', patterned(5000, 7)),
+      input('c', patterned(5000, 8)),
+    );
+    expect(done).toHaveProperty('reject');
+    expect(await blocksOf(ann)).toEqual(before);
+  });
+
+  it('without an answer keeps the file: the record may have been committed', async () => {
+    ann.access.beforeSubmit = async () => {
+      throw new OperatingError('no_source', 'no consensus node can be reached');
+    };
+    await expect(put(ann, input('a', bytes))).rejects.toMatchObject({ code: 'no_source' });
+    expect(await blocksOf(ann)).not.toEqual([]);
+  });
+});
