@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { link, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { failure, type RpcFailure } from './errors.ts';
+import { Readable } from 'node:stream';
+import { failure, RpcFailure } from './errors.ts';
 import { invalidParams } from './params.ts';
+
+const READ_BYTES = 64 * 1024;
+/** How file systems say that they have no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOSYS',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EMLINK',
+  'EXDEV',
+]);
 
 const FILE_HINT = 'Give the path of a file that the node can read.';
 
@@ -32,21 +43,69 @@ export function assertAbsolute(path: string): void {
 
 /**
  * A file of the node's own machine as a stream; the caller holds the session token of this node. The stream is to be
- * destroyed when it is not read to its end.
+ * destroyed when it is not read to its end. It fails with RpcFailure `conflict` when the file changes while it is read, and
+ * `unavailable` when the machine cannot read it.
  *
- * @throws RpcFailure `not_found` unless it is a readable regular file
+ * @throws RpcFailure `not_found` or `forbidden` unless it is a readable regular file
  */
 export async function openLocalFile(
   path: string,
 ): Promise<{ name: string; bytes: number; source: Readable }> {
   assertAbsolute(path);
-  const found = await stat(path).catch(() => null);
-  if (found === null)
-    throw failure('not_found', 'no_such_file', `there is no file ${path} on the node's machine`, FILE_HINT);
-  if (!found.isFile()) throw failure('not_found', 'not_a_file', `${path} is not a regular file`, FILE_HINT);
-  const file = await open(path, 'r').catch(() => null);
-  if (file === null) throw failure('forbidden', 'not_readable', `the node may not read ${path}`);
-  return { name: basename(path), bytes: found.size, source: createReadStream('', { fd: file }) };
+  const found = await stat(path).catch(error => {
+    throw unreadable(path, error);
+  });
+  if (!found.isFile()) throw notAFile(path);
+  // without waiting for a writer, should the name have become a pipe meanwhile
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(error => {
+    throw unreadable(path, error);
+  });
+  const before = await file.stat({ bigint: true });
+  if (!before.isFile()) {
+    await file.close();
+    throw notAFile(path);
+  }
+  const source = Readable.from(readUnchanged(path, file, before), { objectMode: false });
+  // closed also when not a byte was read: then the reader above never began
+  source.once('close', () => void file.close());
+  return { name: basename(path), bytes: Number(before.size), source };
+}
+
+function notAFile(path: string): RpcFailure {
+  return failure('not_found', 'not_a_file', `${path} is not a regular file`, FILE_HINT);
+}
+
+function unreadable(path: string, cause: unknown): RpcFailure {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return failure('not_found', 'no_such_file', `there is no file ${path} on the node's machine`, FILE_HINT);
+  if (code === 'EACCES' || code === 'EPERM')
+    return failure('forbidden', 'not_readable', `the node may not read ${path}`);
+  return failure('unavailable', 'read_failed', `the node cannot read ${path} (${code ?? cause})`);
+}
+
+async function* readUnchanged(path: string, file: FileHandle, before: BigIntStats): AsyncGenerator<Buffer> {
+  let bytes = 0n;
+  const changed = () =>
+    failure('conflict', 'file_changed', `${path} changed while it was read`, 'Put it again when it rests.');
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES));
+      if (bytesRead === 0) break;
+      bytes += BigInt(bytesRead);
+      if (bytes > before.size) throw changed();
+      yield buffer.subarray(0, bytesRead);
+    }
+    const { size, mtimeNs } = await file.stat({ bigint: true });
+    if (bytes !== before.size || size !== before.size || mtimeNs !== before.mtimeNs) throw changed();
+  } catch (error) {
+    throw error instanceof RpcFailure ? error : unreadable(path, error);
+  }
+}
+
+/** How a whole file gets its name; a test gives a file system that has no hard links. */
+export interface Naming {
+  link(from: string, to: string): Promise<void>;
 }
 
 /**
@@ -57,9 +116,10 @@ export async function openLocalFile(
 export async function writeNewFile(
   path: string,
   stream: AsyncIterable<Uint8Array>,
+  naming: Naming = { link },
 ): Promise<{ bytes: number; sha256: string }> {
   assertAbsolute(path);
-  if ((await stat(path).catch(() => null)) !== null) {
+  if ((await lstat(path).catch(() => null)) !== null) {
     throw fileExists(path);
   }
   const folder = await mkdtemp(join(dirname(path), '.phaseline-')).catch(() => null);
@@ -67,15 +127,47 @@ export async function writeNewFile(
     throw failure('not_found', 'no_such_directory', `the node cannot write to ${dirname(path)}`);
   try {
     const temporary = join(folder, 'part');
-    const written = await writeAll(temporary, stream);
+    const written = await writeAll(temporary, path, stream);
     // A link fails where a rename would replace a file that appeared meanwhile.
-    await link(temporary, path).catch(error => {
-      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? fileExists(path) : error;
+    await naming.link(temporary, path).catch(error => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') throw fileExists(path);
+      if (!NO_LINKS.has(code ?? '')) throw unwritable(path, error);
+      return renameToNew(temporary, path);
     });
+    await syncDirectory(dirname(path));
     return written;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Where there are no hard links: takes the name with an empty file, which fails if there is one, then puts the whole file in
+ * its place. Another process that removes the empty file in between and makes its own keeps its own.
+ */
+async function renameToNew(temporary: string, path: string): Promise<void> {
+  const reserved = await open(path, 'wx', 0o600).catch(error => {
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? fileExists(path) : unwritable(path, error);
+  });
+  try {
+    const [own, found] = [await reserved.stat(), await lstat(path).catch(() => null)];
+    const isOwn = found !== null && found.ino === own.ino && found.dev === own.dev && found.size === 0;
+    if (!isOwn) throw fileExists(path);
+    await rename(temporary, path).catch(async error => {
+      await rm(path, { force: true });
+      throw unwritable(path, error);
+    });
+  } finally {
+    await reserved.close();
+  }
+}
+
+/** The file is whole whatever comes of this, and not every file system can do it. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r').catch(() => null);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
 }
 
 function fileExists(path: string): RpcFailure {
@@ -87,20 +179,32 @@ function fileExists(path: string): RpcFailure {
   );
 }
 
+function unwritable(path: string, cause: unknown): RpcFailure {
+  const code = (cause as NodeJS.ErrnoException).code ?? cause;
+  const hint = 'Nothing was left there. Choose another place, or make room.';
+  return failure('unavailable', 'write_failed', `the node cannot write ${path} (${code})`, hint);
+}
+
+/** @param name what the caller calls the file, for errors */
 async function writeAll(
   path: string,
+  name: string,
   stream: AsyncIterable<Uint8Array>,
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const file = await open(path, 'wx', 0o600);
+  const onDisk = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(error => {
+      throw unwritable(name, error);
+    });
+  const file = await onDisk(open(path, 'wx', 0o600));
   try {
     for await (const chunk of stream) {
       hash.update(chunk);
       bytes += chunk.length;
-      await file.writeFile(chunk);
+      await onDisk(file.writeFile(chunk));
     }
-    await file.sync();
+    await onDisk(file.sync());
   } finally {
     await file.close();
   }

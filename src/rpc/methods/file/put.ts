@@ -27,6 +27,7 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
       'ambiguous_name',
       'forbidden',
       'refused',
+      'conflict',
       'unavailable',
       'expired',
       'limit_exceeded',

@@ -54,6 +54,7 @@ export const recordPut = (api: RecordApi & ProjectReadApi): RpcMethod =>
       'ambiguous_name',
       'forbidden',
       'refused',
+      'conflict',
       'unavailable',
       'expired',
       'limit_exceeded',
