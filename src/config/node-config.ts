@@ -51,6 +51,8 @@ const nodeConfigSchema = z.strictObject({
       portTries: z.number().int().min(0).max(1_000).default(0),
       allowedHosts: z.array(z.string()).max(64).default([]),
       allowedOrigins: z.array(z.string()).max(64).default([]),
+      /** Mounts the `admin_` methods, by which `doctor` asks other nodes for what they should refuse. */
+      admin: z.boolean().default(false),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

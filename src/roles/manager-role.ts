@@ -17,6 +17,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const { failed, fail } = failureSignal();
   const node = await createMemberNode(input, fail);
   const api = createParticipantApi(node, input);
+  const admin = input.config.rpc.admin ? createAdminApi(node) : null;
   const management: ManagerApi = {
     member: node.member,
     node: api,
@@ -29,7 +30,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const hosting = new Hosting(node, input.paths);
   const rpc = await createRpcServer(input, {
     methods: [
-      ...participantMethods({ ...api, ...createIdentityApi(node) }, createAdminApi(node)),
+      ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
       ...managerMethods(management, hosting),
     ],
     node: api,

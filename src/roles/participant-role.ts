@@ -10,8 +10,9 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
   const { failed, fail } = failureSignal();
   const node = await createMemberNode(input, fail);
   const api = createParticipantApi(node, input);
+  const admin = input.config.rpc.admin ? createAdminApi(node) : null;
   const rpc = await createRpcServer(input, {
-    methods: participantMethods({ ...api, ...createIdentityApi(node) }, createAdminApi(node)),
+    methods: participantMethods({ ...api, ...createIdentityApi(node) }, admin),
     node: api,
     files: api,
     checkSigned: null,

@@ -75,7 +75,10 @@ async function init(options: InitOptions, io: Io): Promise<void> {
     name: options.name,
     ...(options.displayName === undefined ? {} : { displayName: options.displayName }),
     network: { listen: [options.listen], peers: options.peer.map(peer => ({ ...peer })) },
-    rpc: { host: '127.0.0.1', port: options.rpcPort, portTries: 0, allowedHosts: [], allowedOrigins: [] },
+    rpc: {
+      ...{ host: '127.0.0.1', port: options.rpcPort, portTries: 0 },
+      ...{ allowedHosts: [], allowedOrigins: [], admin: false },
+    },
     log: { level: 'info' as const },
   };
   const { createDataDirectory } = await loadDataDirectory();

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { RpcError } from '../../client/rpc-error.ts';
+import { ERRORS } from '../../rpc/errors.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
@@ -22,6 +24,21 @@ interface Members {
   readonly members: readonly { readonly id: string; readonly peerIds: readonly string[] }[];
 }
 
+/** A node mounts `admin_` methods only when its configuration says so. */
+async function consensusNodes(session: Session): Promise<readonly { name: string; peerId: string }[]> {
+  try {
+    const answer = await session.call<{ validators: { name: string; peerId: string }[] }>('admin_sources');
+    return answer.validators;
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.code !== ERRORS.method_not_found.code) throw error;
+    throw new CommandFailure(
+      EXIT.error,
+      'this node does not probe others: the admin methods are off',
+      'Set "admin = true" under [rpc] in the config.toml of the member\u2019s node, start it again, then repeat.',
+    );
+  }
+}
+
 async function probeAll(session: Session, options: DoctorOptions): Promise<Probe[]> {
   const probes: Probe[] = [];
   const ask = async (way: string, peer: string, what: object) => {
@@ -32,10 +49,7 @@ async function probeAll(session: Session, options: DoctorOptions): Promise<Probe
     });
     probes.push({ way, answer, reason });
   };
-  const { validators } = await session.call<{ validators: { name: string; peerId: string }[] }>(
-    'admin_sources',
-  );
-  for (const { name, peerId } of validators) {
+  for (const { name, peerId } of await consensusNodes(session)) {
     await ask(`log from ${name}`, peerId, { kind: 'log', from: options.position });
   }
   if (options.cid === undefined) return probes;

@@ -142,7 +142,10 @@ export class DevNetwork {
       name: plan[index]!.name as MemberId,
       displayName: displayNameOf(plan[index]!.name),
       network: { listen: [addressOf(index)], peers },
-      rpc: { host: '127.0.0.1', port: ports[index]!, portTries: 20, allowedHosts: [], allowedOrigins: [] },
+      rpc: {
+        ...{ host: '127.0.0.1', port: ports[index]!, portTries: 20 },
+        ...{ allowedHosts: [], allowedOrigins: [], admin: true },
+      },
       log: { level: 'info' },
     });
     const validators: Validator[] = [];

@@ -3,10 +3,17 @@ import { isReject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
+import type { PeerId } from '../../ports/transport.ts';
 import type { AdminApi } from '../../rpc/api.ts';
 import { FILES_PROTOCOL } from '../../services/files/limits.ts';
+import type { LightClient } from '../../services/light-client/light-client.ts';
 import { filesAnswerCodec, filesRequestCodec } from '../../wire/files.ts';
 import type { MemberNode } from './member-node.ts';
+
+export interface AdminNode extends Pick<MemberNode, 'transport' | 'keeps'> {
+  readonly light: Pick<LightClient, 'chainId' | 'system' | 'askPeer' | 'addressesOf'>;
+  readonly phaseFiles: Pick<MemberNode['phaseFiles'], 'memberOfPeer'>;
+}
 
 const REQUEST_TIMEOUT_MS = 5_000;
 const CONNECT_TRIES = 20;
@@ -17,7 +24,7 @@ type Answer = Awaited<ReturnType<AdminApi['probe']>>;
 const refused = (reason: string): Answer => ({ answer: 'refused', reason, bytes: 0 });
 
 /** Serves the leaves from `from` on, or says why not; leaves before it that a former participant may have do not count. */
-async function probeLog({ light }: MemberNode, peer: string, phase: PhaseId, from: number): Promise<Answer> {
+async function probeLog({ light }: AdminNode, peer: string, phase: PhaseId, from: number): Promise<Answer> {
   const logId = logIdOf(nodeSuite.sha256, light.chainId, 'phase', phase);
   const held = from > 0 ? [{ from: 0, to: from }] : [];
   const logs = [{ logId, held, digest: null, ended: false }];
@@ -34,27 +41,53 @@ async function probeLog({ light }: MemberNode, peer: string, phase: PhaseId, fro
   return refused(`nothing from position ${from} on; served up to position ${first + items.length - 1} only`);
 }
 
-async function connect(
-  { transport, light, phaseFiles }: MemberNode,
-  peer: string,
-  addresses: readonly string[],
-) {
-  const isConnected = () => transport.peers().some(entry => entry.peer === peer && entry.connected);
-  if (isConnected()) return true;
+/** Links that probes made, with the number of probes that use each. */
+type ProbeLinks = Map<PeerId, number>;
+
+function isConnected({ transport }: AdminNode, peer: PeerId): boolean {
+  return transport.peers().some(entry => entry.peer === peer && entry.connected);
+}
+
+/** @returns false when the peer does not answer */
+async function connect(node: AdminNode, peer: PeerId, addresses: readonly string[]): Promise<boolean> {
+  const { transport, light, phaseFiles } = node;
   const member = phaseFiles.memberOfPeer(peer);
   const told = addresses.length > 0 || member === null ? [] : await light.addressesOf([member]);
-  transport.keepConnected(peer, [
+  const known = [
     ...addresses,
     ...told.filter(entry => entry.peer === peer).flatMap(entry => entry.addresses),
-  ]);
-  for (let tries = 0; tries < CONNECT_TRIES && !isConnected(); tries += 1) {
+  ];
+  // an empty list would take the addresses from a link that the node keeps by itself
+  if (known.length > 0) transport.keepConnected(peer, known);
+  for (let tries = 0; tries < CONNECT_TRIES && !isConnected(node, peer); tries += 1) {
     await new Promise(resolve => setTimeout(resolve, CONNECT_WAIT_MS));
   }
-  return isConnected();
+  return isConnected(node, peer);
+}
+
+/** Runs `work` while the peer is linked. A link that was made for it goes when no probe uses it any more. */
+async function whileConnected(
+  node: AdminNode,
+  links: ProbeLinks,
+  peer: PeerId,
+  addresses: readonly string[],
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  const unreachable: Answer = { answer: 'unreachable', reason: 'the peer does not answer', bytes: 0 };
+  if (isConnected(node, peer) && !links.has(peer)) return work();
+  links.set(peer, (links.get(peer) ?? 0) + 1);
+  try {
+    return (await connect(node, peer, addresses)) ? await work() : unreachable;
+  } finally {
+    const users = links.get(peer)! - 1;
+    if (users > 0) links.set(peer, users);
+    else links.delete(peer);
+    if (users === 0 && !node.keeps(peer)) node.transport.release(peer);
+  }
 }
 
 async function probeFile(
-  { transport }: MemberNode,
+  { transport }: AdminNode,
   peer: string,
   phase: PhaseId,
   cid: string,
@@ -69,16 +102,17 @@ async function probeFile(
 }
 
 /** Asks other nodes for what this member should not get, past all checks of its own node. */
-export function createAdminApi(node: MemberNode): AdminApi {
+export function createAdminApi(node: AdminNode): AdminApi {
+  const links: ProbeLinks = new Map();
+  const ask = (input: Parameters<AdminApi['probe']>[0]): Promise<Answer> =>
+    input.kind === 'log'
+      ? probeLog(node, input.peer, input.phase, input.from)
+      : probeFile(node, input.peer, input.phase, input.cid);
   return {
     sources: () => node.light.system().validatorSet.validators,
     probe: async input => {
-      const connected = await connect(node, input.peer, input.addresses);
-      if (!connected) return { answer: 'unreachable', reason: 'the peer does not answer', bytes: 0 };
       try {
-        return input.kind === 'log'
-          ? await probeLog(node, input.peer, input.phase, input.from)
-          : await probeFile(node, input.peer, input.phase, input.cid);
+        return await whileConnected(node, links, input.peer, input.addresses, () => ask(input));
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
         return { answer: 'unreachable', reason: error.message, bytes: 0 };
