@@ -5,7 +5,7 @@ import type { ScopeRef } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { Dossier, DossierFile, DossierLog, Opening } from '../../core/light/dossier.ts';
 import { advanceTrust, genesisTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
-import { type Frontier, frontierRoot } from '../../core/merkle/log.ts';
+import { EMPTY_FRONTIER, type Frontier, frontierRoot } from '../../core/merkle/log.ts';
 import type { CertifiedHeader, Header, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
@@ -99,9 +99,10 @@ export class DossierCollector {
           'ignore',
         );
       }
-      const held = this.light.held(logId);
-      const behind = part.entry.size > (held?.to ?? 0) && held?.ended !== true;
-      if (behind || held === null || part.from !== held.to) return null;
+      // The system log has no leaf while all members are those of genesis.
+      const { size } = this.light.frontierOf(logId);
+      const behind = part.entry.size > size && this.light.held(logId)?.ended !== true;
+      if (behind || part.from !== size) return null;
       parts.push({ ref, logId, part });
     }
     return { head, parts };
@@ -156,9 +157,7 @@ export class DossierCollector {
 
   /** The last range that is held: of a member that was added again, its present stay. */
   private dossierLog({ ref, logId, part }: HeldPart): DossierLog | Reject {
-    const range = this.light.rangesOf(logId).at(-1);
-    if (range === undefined) return reject('not_ready', `log ${logId} is not held`, 'ignore');
-    const { start } = range;
+    const start = this.light.rangesOf(logId).at(-1)?.start ?? EMPTY_FRONTIER;
     const items = [];
     // The part says where the log stood when it was asked for: it may have gone on since.
     for (let position = start.size; position < part.from; position += 1) {
