@@ -4,6 +4,7 @@ import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
 import { encodePhaseState } from '../../../src/core/codec/state.ts';
 import { readPhase, readSystem } from '../../../src/core/ledger/read.ts';
 import { GRANTS, KINDS, ROLES } from '../../../src/core/types/operation.ts';
+import { lightRequestCodec } from '../../../src/wire/light.ts';
 import { createActor, hashOf, TestLedger, testGenesis } from '../../support/ledger-kit.ts';
 import { LightNetwork, type TestClient } from '../../support/light-kit.ts';
 
@@ -120,6 +121,34 @@ describe('light client', () => {
     expect(await payloads(again, net, phase)).toEqual(['one', 'two', 'while away']);
     expect(again.updates.map(({ from, to }) => [from, to])).toEqual([[4, 5]]);
     expect(Math.max(...asked)).toBe(4);
+  });
+
+  it('is sent a map proof and nothing else of logs in which nothing changed', async () => {
+    net = setUp();
+    const { lie } = await net.serve(0);
+    const client = await net.join(owner);
+    await client.reached(net.ledger.height);
+    const kinds: string[][] = [];
+    lie.tell = answer => {
+      if (answer.kind === 'logs') kinds.push(answer.logs.map(log => log.kind).sort());
+      return null;
+    };
+    net.commit(net.actions.put(alice, phase, 'three'));
+    await client.reached(net.ledger.height);
+    expect(kinds).toEqual([['part', 'unchanged', 'unchanged', 'unchanged']]);
+    const logId = net.ledger.logId('phase', phase);
+    const span = (from: number, to: number) => ({ from, to });
+    const query = (held: { from: number; to: number }[]) =>
+      lightRequestCodec.decode(
+        lightRequestCodec.encode({
+          ...{ kind: 'logs', knownHeight: 0, scopesFrom: 0 },
+          logs: [{ logId, held, digest: null, ended: false }],
+        }),
+      );
+    expect(query([span(0, 2), span(3, 4)])).toMatchObject({ logs: [{ held: [span(0, 2), span(3, 4)] }] });
+    for (const held of [[span(2, 2)], [span(0, 2), span(2, 4)], [span(3, 4), span(0, 2)]]) {
+      expect(query(held)).toMatchObject({ reject: 'undecodable' });
+    }
   });
 
   it('[82] serves a removed participant up to its removal leaf and not beyond', async () => {
