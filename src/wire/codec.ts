@@ -1,11 +1,26 @@
 import Long from 'long';
+import $protobuf from 'protobufjs/minimal.js';
 import { equalBytes } from '../core/base/bytes.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
 
 /** The part of a generated protobufjs class that the mapping uses. */
 interface GeneratedType<Wire> {
   encode(message: Wire): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): Wire;
+  decode(reader: $protobuf.Reader): Wire;
+}
+
+/** Fields that a frame may hold whatever its size, and bytes for each further one. */
+export const WIRE_LIMITS = { fieldsFree: 32_768, bytesPerField: 32 } as const;
+
+/** protobufjs makes an object of every two bytes of empty fields before any list is counted (SCENARIOS 32, 93). */
+class BoundedReader extends $protobuf.Reader {
+  private fieldsLeft = WIRE_LIMITS.fieldsFree + this.len / WIRE_LIMITS.bytesPerField;
+
+  override tag(): number {
+    this.fieldsLeft -= 1;
+    if (this.fieldsLeft < 0) throw new RangeError('more fields than a frame of this size has');
+    return super.tag();
+  }
 }
 
 export interface WireCodec<T> {
@@ -14,8 +29,8 @@ export interface WireCodec<T> {
 }
 
 /**
- * Binds a generated type to a domain type. protobufjs decodes leniently (unknown, reordered or repeated fields, overlong
- * varints), so a frame is accepted only when encoding it again gives the same bytes.
+ * Binds a generated type to a domain type. protobufjs decodes leniently (unknown, reordered or repeated fields, several of
+ * one `oneof`, overlong varints), so a frame is accepted only when encoding its value again gives the same bytes.
  */
 export function wireCodec<Wire, T>(
   name: string,
@@ -28,13 +43,13 @@ export function wireCodec<Wire, T>(
     decode: bytes => {
       let wire: Wire;
       try {
-        wire = type.decode(bytes);
+        wire = type.decode(new BoundedReader(bytes));
       } catch {
         return reject('undecodable', `${name}: not a protobuf message`);
       }
       const value = fromWire(wire);
       if (isReject(value)) return value;
-      if (!equalBytes(type.encode(wire).finish(), bytes))
+      if (!equalBytes(type.encode(toWire(value)).finish(), bytes))
         return reject('undecodable', `${name}: not canonical`);
       return value;
     },

@@ -8,11 +8,14 @@ import { type Reject, reject } from '../base/reject.ts';
  * is allocated (SCENARIOS 32, 97).
  */
 export class Reader {
+  private readonly source: Uint8Array;
   private readonly view: DataView;
   private offset = 0;
   private fault: string | null = null;
 
-  constructor(private readonly source: Uint8Array) {
+  constructor(source: Uint8Array) {
+    // A plain view: `slice` of a Buffer would share memory instead of copying.
+    this.source = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
     this.view = new DataView(source.buffer, source.byteOffset, source.byteLength);
   }
 

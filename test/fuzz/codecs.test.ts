@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest';
+import { equalBytes } from '../../src/core/base/bytes.ts';
+import { isReject, type Reject } from '../../src/core/base/reject.ts';
+import * as chain from '../../src/core/codec/chain.ts';
+import * as genesis from '../../src/core/codec/genesis.ts';
+import * as operation from '../../src/core/codec/operation.ts';
+import { Reader } from '../../src/core/codec/reader.ts';
+import * as state from '../../src/core/codec/state.ts';
+import * as transaction from '../../src/core/codec/transaction.ts';
+import { Writer } from '../../src/core/codec/writer.ts';
+import { buildDossier, decodeDossier } from '../../src/core/light/dossier.ts';
+import { decodeFreshHead, encodeFreshHead } from '../../src/core/light/fresh-head.ts';
+import { decodeLogUpdate, encodeLogUpdate } from '../../src/core/light/log-update-codec.ts';
+import { decodeReceipt, encodeReceipt, makeReceipt } from '../../src/core/light/receipt.ts';
+import { encodeFrontier, type Frontier, readFrontier } from '../../src/core/merkle/log.ts';
+import { decodeMapProof, encodeMapProof } from '../../src/core/merkle/map.ts';
+import type { KindName } from '../../src/core/types/operation.ts';
+import { OUTCOMES } from '../../src/core/types/outcome.ts';
+import { nodeSuite } from '../../src/crypto/suite.ts';
+import { certify, sampleChain } from '../unit/light/test-chain.ts';
+import {
+  announce,
+  checkEdges,
+  checkMutants,
+  checkSubjects,
+  FUZZ_TIMEOUT,
+  type Subject,
+  subject,
+} from './kit.ts';
+import { contentsByKind, eventfulLedger, outcomesOf, storedUnder } from './samples-ledger.ts';
+
+announce('codecs.test');
+
+const { sha256 } = nodeSuite;
+const { ledger } = eventfulLedger();
+const light = sampleChain(2);
+const head = light.chain.head;
+const wrappers = [...ledger.wrappers.values()];
+const blocks = ledger.blocks.map(({ block }) => block);
+
+const chainSubjects: Subject[] = [
+  subject('header', chain.decodeHeader, chain.encodeHeader, [chain.encodeHeader(head.header)]),
+  subject('block', chain.decodeBlock, chain.encodeBlock, blocks.map(chain.encodeBlock)),
+  subject('validator set', chain.decodeValidatorSet, chain.encodeValidatorSet, [
+    chain.encodeValidatorSet(light.chain.keys.set),
+  ]),
+  subject('certificate', chain.decodeCertificate, chain.encodeCertificate, [
+    chain.encodeCertificate(head.certificate),
+  ]),
+  subject('genesis', genesis.decodeGenesis, genesis.encodeGenesis, [genesis.encodeGenesis(ledger.genesis)]),
+  subject(
+    'transaction body',
+    transaction.decodeBody,
+    transaction.encodeBody,
+    [...ledger.transactions.values()].map(({ signed }) => signed.body),
+  ),
+  subject(
+    'signed transaction',
+    transaction.decodeSignedTransaction,
+    transaction.encodeSignedTransaction,
+    wrappers,
+  ),
+  subject(
+    'transaction',
+    bytes => transaction.decodeTransaction(sha256, bytes),
+    ({ signed }) => transaction.encodeSignedTransaction(signed),
+    wrappers,
+  ),
+  subject(
+    'leaf',
+    transaction.decodeLeaf,
+    transaction.encodeLeaf,
+    light.a.items.map(({ leaf }) => leaf),
+  ),
+];
+
+const contents = contentsByKind(ledger);
+const part = (kind: KindName, index = 0) => contents.get(kind)?.map(parts => parts[index]!) ?? [];
+const operationSubjects: Subject[] = [
+  subject('register', operation.decodeMemberRegister, operation.encodeMemberRegister, part('memberRegister')),
+  subject('rotate', operation.decodeMemberRotate, operation.encodeMemberRotate, part('memberRotate')),
+  subject('revoke', operation.decodeMemberRevoke, operation.encodeMemberRevoke, part('memberRevoke')),
+  subject('create', operation.decodeProjectCreate, operation.encodeProjectCreate, part('projectCreate')),
+  subject('archive', operation.decodeProjectArchive, operation.encodeProjectArchive, part('projectArchive')),
+  subject('add, project', operation.decodePhaseAddProject, operation.encodePhaseAddProject, part('phaseAdd')),
+  subject('add, phase', operation.decodePhaseAddPhase, operation.encodePhaseAddPhase, part('phaseAdd', 1)),
+  subject('lifecycle', operation.decodePhaseLifecycle, operation.encodePhaseLifecycle, part('phaseOpen')),
+  subject(
+    'handover, source',
+    operation.decodePhaseHandoverSource,
+    operation.encodePhaseHandoverSource,
+    part('phaseHandover'),
+  ),
+  subject(
+    'handover, target',
+    operation.decodePhaseHandoverTarget,
+    operation.encodePhaseHandoverTarget,
+    part('phaseHandover', 1),
+  ),
+  subject(
+    'handover, items',
+    operation.decodeHandoverItems,
+    operation.encodeHandoverItems,
+    part('phaseHandover', 2),
+  ),
+  subject('add', operation.decodeParticipantAdd, operation.encodeParticipantAdd, part('participantAdd')),
+  subject(
+    'remove',
+    operation.decodeParticipantRemove,
+    operation.encodeParticipantRemove,
+    part('participantRemove'),
+  ),
+  subject('role', operation.decodeParticipantRole, operation.encodeParticipantRole, part('participantRole')),
+  subject('epoch', operation.decodeEpochRotate, operation.encodeEpochRotate, part('epochRotate')),
+  subject('record', operation.decodeRecordMeta, operation.encodeRecordMeta, part('recordPut')),
+  subject('receipt', operation.decodeFileReceipt, operation.encodeFileReceipt, part('fileReceipt')),
+];
+
+const scopeRef = state.encodeScopeRef({ scope: 'phase', id: ledger.chainId });
+const stateSubjects: Subject[] = [
+  subject('system', state.decodeSystemState, state.encodeSystemState, storedUnder(ledger, 'system')),
+  subject('project', state.decodeProjectState, state.encodeProjectState, storedUnder(ledger, 'project/')),
+  subject('phase', state.decodePhaseState, state.encodePhaseState, storedUnder(ledger, 'phase/')),
+  subject('log row', state.decodeLogRow, state.encodeLogRow, storedUnder(ledger, 'log/')),
+  subject('scope', state.decodeScopeRef, state.encodeScopeRef, [scopeRef]),
+  subject('count', state.decodeCount, state.encodeCount, [state.encodeCount(3)]),
+];
+
+function decodeFrontier(bytes: Uint8Array): Frontier | Reject {
+  const reader = new Reader(bytes);
+  return reader.finish(readFrontier(reader), 'frontier');
+}
+
+const update = light.chain.logUpdate(light.a, 1);
+const dossier = buildDossier(sha256, {
+  chainId: light.chain.chainId,
+  genesisHash: ledger.blocks[0]!.hash,
+  setChanges: [{ certified: head, nextSet: light.chain.keys.set }],
+  head,
+  logs: [light.system, light.a, light.b].map(log => light.chain.dossierLog(log)),
+  openings: [
+    {
+      logId: light.a.logId,
+      position: 1,
+      item: 0,
+      contentKey: new Uint8Array(32),
+      plaintext: new Uint8Array(5),
+    },
+  ],
+  files: [{ logId: light.a.logId, position: 1, item: null, cid: 'bafk', ciphertextBytes: 9 }],
+});
+const receipt = makeReceipt(sha256, light.chain.blocks.at(-1)!, head.certificate, 1);
+const statement = {
+  validatorSetId: 0,
+  signer: 1,
+  height: 3,
+  blockHash: ledger.blocks[0]!.hash,
+  signature: certify(head.header, light.chain.keys).signatures[0]!.signature,
+};
+const lightSubjects: Subject[] = [
+  subject('frontier', decodeFrontier, encodeFrontier, [encodeFrontier(update.frontier)]),
+  subject('map proof', decodeMapProof, encodeMapProof, [
+    encodeMapProof(update.mapProof),
+    encodeMapProof(light.chain.absence(ledger.logId('system'))),
+  ]),
+  subject('log update', decodeLogUpdate, encodeLogUpdate, [encodeLogUpdate(update)]),
+  subject('block receipt', decodeReceipt, encodeReceipt, [encodeReceipt(receipt)]),
+  subject('fresh head', decodeFreshHead, encodeFreshHead, [encodeFreshHead(statement)]),
+  // the checksum is no part of the value: only what it covers is compared
+  subject(
+    'dossier',
+    decodeDossier,
+    (value, bytes) => {
+      const whole = buildDossier(sha256, value).slice(0, -32);
+      return new Writer().raw(whole).raw(bytes.slice(-32)).finish();
+    },
+    [dossier],
+  ),
+];
+
+const groups: readonly (readonly [string, readonly Subject[]])[] = [
+  ['blocks and transactions', chainSubjects],
+  ['operations', operationSubjects],
+  ['states', stateSubjects],
+  ['proofs and dossiers', lightSubjects],
+];
+
+describe.each(groups)('decoders of %s', (_name, subjects) => {
+  it(
+    '[32] take their own encodings, and answer arbitrary bytes with a refusal or a value of these bytes',
+    {
+      ...FUZZ_TIMEOUT,
+    },
+    () => checkSubjects(subjects, 40),
+  );
+
+  it('[32] answer changed encodings with a refusal or a value of these bytes', { ...FUZZ_TIMEOUT }, () =>
+    checkMutants(subjects, 700),
+  );
+
+  it(
+    '[97] neither wrap nor allocate at lengths and heights of 2^31, 2^32 - 1, 2^53 and 2^64',
+    {
+      ...FUZZ_TIMEOUT,
+    },
+    () => checkEdges(subjects, 32),
+  );
+});
+
+describe('the samples', () => {
+  it('hold every kind of operation, all of them committed', () => {
+    expect(operationSubjects.flatMap(({ name, samples }) => (samples.length === 0 ? [name] : []))).toEqual(
+      [],
+    );
+    expect([...new Set(outcomesOf(ledger).values())]).toEqual([OUTCOMES.committed]);
+  });
+
+  it('share no memory with what is decoded, also when it is a Buffer', () => {
+    const buffer = Buffer.from(wrappers[0]!);
+    const value = transaction.decodeSignedTransaction(buffer);
+    buffer.fill(0);
+    if (isReject(value)) throw new Error(value.detail);
+    expect(transaction.encodeSignedTransaction(value)).toEqual(wrappers[0]);
+  });
+
+  it('tell a changed encoding apart from the one it was made of', () => {
+    const [bytes] = wrappers;
+    const value = transaction.decodeSignedTransaction(bytes!);
+    const changed = bytes!.slice();
+    changed[changed.length - 1] = changed.at(-1)! ^ 1;
+    const other = transaction.decodeSignedTransaction(changed);
+    expect(!isReject(value) && !isReject(other)).toBe(true);
+    if (isReject(other)) return;
+    expect(equalBytes(transaction.encodeSignedTransaction(other), bytes!)).toBe(false);
+  });
+});

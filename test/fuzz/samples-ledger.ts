@@ -1,0 +1,57 @@
+import type { Hash, PhaseId } from '../../src/core/base/ids.ts';
+import { kindName } from '../../src/core/codec/operation.ts';
+import { GRANTS, type KindName } from '../../src/core/types/operation.ts';
+import type { Actions } from '../support/ledger-actions.ts';
+import { createActor, hashOf, type TestLedger } from '../support/ledger-kit.ts';
+import {
+  admin,
+  alice,
+  bob,
+  carol,
+  dave,
+  INTAKE,
+  PROJECT,
+  REVIEW,
+  runningProject,
+} from '../unit/ledger/fixture.ts';
+
+/** A consortium in which every kind of operation has happened. */
+export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
+  const { ledger, act } = runningProject();
+  const erin = createActor('erin');
+  const last = hashOf('last') as PhaseId;
+  ledger.commit(act.register(admin, erin), act.put(bob, INTAKE, 'one'), act.put(bob, INTAKE, 'two'));
+  ledger.commit(act.receipt(carol, INTAKE, 2), act.addParticipant(alice, INTAKE, dave.id, GRANTS.none));
+  ledger.commit(act.addParticipant(alice, INTAKE, erin.id, GRANTS.all));
+  ledger.commit(act.changeRole(alice, INTAKE, dave.id, 3), act.rotate(dave, createActor('dave', 1)));
+  ledger.commit(act.removeParticipant(alice, INTAKE, erin.id));
+  ledger.commit(act.rotateEpoch(carol, INTAKE), act.revoke(admin, erin.id));
+  ledger.commit(act.addPhase(alice, PROJECT, last, { bob: 3 }, { inProject: { predecessors: [REVIEW] } }));
+  ledger.commit(act.close(alice, INTAKE), act.open(alice, REVIEW), act.open(alice, last));
+  ledger.commit(act.handover(alice, INTAKE, REVIEW, [2, 3]));
+  ledger.commit(act.close(alice, REVIEW));
+  const brought = ledger.leavesOf('phase', REVIEW).length - 2;
+  ledger.commit(act.handover(alice, REVIEW, last, [{ position: brought, item: 1 }]));
+  ledger.commit(act.close(alice, last));
+  ledger.commit(act.archive(alice, PROJECT));
+  return { ledger, act };
+}
+
+/** Encoded parts of every transaction, by its kind. */
+export function contentsByKind(ledger: TestLedger): Map<KindName, Uint8Array[][]> {
+  const found = new Map<KindName, Uint8Array[][]>();
+  for (const { body, signed } of ledger.transactions.values()) {
+    const name = kindName(body.kind)!;
+    found.set(name, [...(found.get(name) ?? []), signed.parts.map(part => part!.content)]);
+  }
+  return found;
+}
+
+/** The stored state under a prefix of its keys. */
+export function storedUnder(ledger: TestLedger, prefix: string): Uint8Array[] {
+  return [...ledger.state.values].filter(([key]) => key.startsWith(prefix)).map(([, value]) => value);
+}
+
+export function outcomesOf(ledger: TestLedger): Map<Hash, number> {
+  return new Map(ledger.blocks.flatMap(({ block }) => block.entries.map(({ id, outcome }) => [id, outcome])));
+}
