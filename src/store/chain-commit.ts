@@ -1,6 +1,6 @@
 import { assert } from '../core/base/assert.ts';
 import { concatBytes, hashBytes } from '../core/base/bytes.ts';
-import type { LogId, TransactionId } from '../core/base/ids.ts';
+import type { Hash, LogId } from '../core/base/ids.ts';
 import type { Diff, NewLeaf } from '../core/types/state.ts';
 import type { StoredBlock } from '../ports/chain-store.ts';
 import type { KvOperation } from '../ports/kv.ts';
@@ -26,24 +26,20 @@ export interface CommitWrites {
 
 const put = (key: string, value: Uint8Array): KvOperation => ({ type: 'put', key, value });
 
-/** @param isStored true for a body that is on disk already with these bytes */
+/** @param isStored true for a wrapper that is on disk already */
 export function blockWrites(
   stored: StoredBlock,
-  ids: readonly TransactionId[],
   transactions: readonly Uint8Array[],
-  isStored: (id: TransactionId, bytes: Uint8Array) => boolean,
+  isStored: (wrapperHash: Hash) => boolean,
 ): KvOperation[] {
   const { header, entries } = stored.block;
   const height = encodeHeight(header.height);
   const writes = [put(keys.block(header.height), encodeStoredBlock(stored)), put(keys.head, height)];
-  for (const [index, entry] of entries.entries()) {
-    const bytes = transactions[index]!;
-    const location = { height: header.height, index, outcome: entry.outcome };
-    writes.push(put(keys.location(entry.id), encodeLocation(location)));
-    if (!isStored(entry.id, bytes)) writes.push(put(keys.transaction(entry.id), bytes));
+  for (const [index, { id, wrapperHash, outcome }] of entries.entries()) {
+    const location = { height: header.height, index, outcome, wrapperHash };
+    writes.push(put(keys.location(id), encodeLocation(location)));
+    if (!isStored(wrapperHash)) writes.push(put(keys.wrapper(wrapperHash), transactions[index]!));
   }
-  if (ids.length > 0) writes.push(put(keys.seenAt(header.height), encodeHashes(ids)));
-  for (const id of ids) writes.push(put(keys.seen(id), height));
   return writes;
 }
 

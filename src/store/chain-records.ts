@@ -4,7 +4,7 @@ import { encodeBlock, encodeCertificate, readBlock, readCertificate } from '../c
 import { Reader } from '../core/codec/reader.ts';
 import { Writer } from '../core/codec/writer.ts';
 import { LIMITS } from '../core/types/limits.ts';
-import type { StoredBlock, StoredLeaf, TransactionLocation } from '../ports/chain-store.ts';
+import type { StoredBlock, StoredLeaf, TransactionLocation, Wrapper } from '../ports/chain-store.ts';
 import { corrupt } from './checksum.ts';
 
 const HASH_BYTES = 32;
@@ -41,13 +41,23 @@ export function decodeStoredBlock(key: string, bytes: Uint8Array): StoredBlock {
   return decoded(key, reader.finish({ hash, block, certificate }, 'stored block'));
 }
 
-export function encodeLocation(location: TransactionLocation): Uint8Array {
-  return new Writer().u64(location.height).u32(location.index).u16(location.outcome).finish();
+/** Where a transaction is, and which of its wrappers. */
+export interface LocationRecord extends TransactionLocation {
+  readonly wrapperHash: Hash;
 }
 
-export function decodeLocation(key: string, bytes: Uint8Array): TransactionLocation {
+export function encodeLocation({ height, index, outcome, wrapperHash }: LocationRecord): Uint8Array {
+  return new Writer().u64(height).u32(index).u16(outcome).hash(wrapperHash).finish();
+}
+
+export function decodeLocation(key: string, bytes: Uint8Array): LocationRecord {
   const reader = new Reader(bytes);
-  const location = { height: reader.u64(), index: reader.u32(), outcome: reader.u16() };
+  const location = {
+    height: reader.u64(),
+    index: reader.u32(),
+    outcome: reader.u16(),
+    wrapperHash: reader.hash(),
+  };
   return decoded(key, reader.finish(location, 'location'));
 }
 
@@ -60,6 +70,17 @@ export function decodeStoredLeaf(key: string, bytes: Uint8Array): StoredLeaf {
   const transactionId: TransactionId = reader.hash();
   const leaf = reader.fixed(Math.max(0, bytes.length - HASH_BYTES));
   return decoded(key, reader.finish({ leaf, transactionId }, 'stored leaf'));
+}
+
+/** Of one write ahead of blocks: (id, wrapper hash) pairs. */
+export function encodeAhead(wrappers: readonly Omit<Wrapper, 'bytes'>[]): Uint8Array {
+  return new Writer().list(wrappers, (out, { id, wrapperHash }) => out.hash(id).hash(wrapperHash)).finish();
+}
+
+export function decodeAhead(key: string, bytes: Uint8Array): Omit<Wrapper, 'bytes'>[] {
+  const reader = new Reader(bytes);
+  const pairs = reader.list(LIST_MAX, from => ({ id: from.hash(), wrapperHash: from.hash() }));
+  return decoded(key, reader.finish(pairs, 'list of wrappers'));
 }
 
 export function encodeHashes(hashes: readonly Hash[]): Uint8Array {

@@ -19,9 +19,9 @@ export const keys = {
   /** The consensus key and the log that belong to this database. */
   signing: 'meta/signing',
   block: (height: number) => `block/${ordered(height)}`,
-  /** Encoded `SignedTransaction`. */
-  transaction: (id: TransactionId) => `tx/${id}`,
-  /** Height, index, outcome. */
+  /** Encoded `SignedTransaction`, by wrapper hash. */
+  wrapper: (wrapperHash: Hash) => `tx/${wrapperHash}`,
+  /** Height, index, outcome, wrapper hash. Tells too whether an id was used within the replay window. */
   location: (id: TransactionId) => `at/${id}`,
   logSize: (logId: LogId) => `size/${logId}`,
   leaf: (logId: LogId, position: number) => `leaf/${logId}/${ordered(position)}`,
@@ -31,15 +31,11 @@ export const keys = {
   mapNode: (hash: Hash) => `node/${hash}`,
   /** Nodes that a height made unreachable. */
   staleNodes: (height: number) => `stale/${ordered(height)}`,
-  /** Height at which an id was committed or refused. */
-  seen: (id: TransactionId) => `seen/${id}`,
-  /** Ids of a height, for the day when they expire. */
-  seenAt: (height: number) => `seen-at/${ordered(height)}`,
-  /** Bodies that were stored ahead of their block while `height` was the head. */
-  ahead: (height: number, id: TransactionId) => `ahead/${ordered(height)}/${id}`,
+  /** Ids and wrapper hashes that were stored ahead of their block in one write while `height` was the head. */
+  ahead: (height: number, write: string) => `ahead/${ordered(height)}/${write}`,
 } as const;
 
 /** [from, to) of the heights below `height`. */
-export function below(prefix: 'stale' | 'seen-at' | 'ahead', height: number): { from: string; to: string } {
+export function below(prefix: 'stale' | 'ahead', height: number): { from: string; to: string } {
   return { from: `${prefix}/`, to: `${prefix}/${ordered(Math.max(0, height))}` };
 }

@@ -1,19 +1,29 @@
+import { randomUUID } from 'node:crypto';
 import { assert } from '../core/base/assert.ts';
-import { equalBytes, toHex } from '../core/base/bytes.ts';
+import { toHex } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
 import type { Diff, StateView } from '../core/types/state.ts';
-import type { ChainStore, StoredBlock, StoredLeaf, TransactionLocation } from '../ports/chain-store.ts';
+import type {
+  ChainStore,
+  StoredBlock,
+  StoredLeaf,
+  TransactionLocation,
+  Wrapper,
+} from '../ports/chain-store.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { CachedReader } from './cached-reader.ts';
 import { blockWrites, type CommitWrites, diffWrites } from './chain-commit.ts';
 import {
+  decodeAhead,
   decodeHashes,
   decodeHeight,
   decodeLocation,
   decodeMapNode,
   decodeStoredBlock,
   decodeStoredLeaf,
+  encodeAhead,
+  type LocationRecord,
 } from './chain-records.ts';
 import { corrupt } from './checksum.ts';
 import { below, keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
@@ -36,9 +46,8 @@ const DEFAULTS: ChainStoreOptions = {
 
 /** Weight of one entry in the cache of decoded blocks, beside its header. */
 const BLOCK_CACHE_ENTRIES = 65_536;
-/** Heights, or bodies, that one commit cleans up at most: cleaning keeps pace and never stalls a block. */
+/** Heights, or writes ahead, that one commit cleans up at most: cleaning keeps pace and never stalls a block. */
 const CLEANED_HEIGHTS_MAX = 8;
-const CLEANED_BODIES_MAX = 1024;
 const HASH_BYTES = 32;
 
 /** `ChainStore` over any key-value store: one block, one atomic synced write. */
@@ -48,8 +57,11 @@ export class KvChainStore implements ChainStore {
   private readonly values: CachedReader;
   private readonly nodes: CachedReader;
   private readonly blocks: LruCache<number, StoredBlock>;
-  /** Bodies that are on disk, so that a block does not write again what was stored ahead of it. */
-  private readonly bodies: LruCache<TransactionId, Uint8Array>;
+  /** Wrappers that are on disk, so that a block does not write again what was stored ahead of it. */
+  private readonly wrappers: LruCache<Hash, Uint8Array>;
+  /** Names the writes of this process apart from those of others at the same height. */
+  private readonly writer = randomUUID();
+  private writesAhead = 0;
   private headHeight: number | null = null;
   private committing = false;
   private failure: unknown = null;
@@ -63,7 +75,7 @@ export class KvChainStore implements ChainStore {
     this.values = new CachedReader(kv, this.options.cacheBytesMax);
     this.nodes = new CachedReader(kv, this.options.cacheBytesMax);
     this.blocks = new LruCache(BLOCK_CACHE_ENTRIES, stored => 16 + stored.block.entries.length);
-    this.bodies = new LruCache(this.options.cacheBytesMax, bytes => bytes.length + HASH_BYTES);
+    this.wrappers = new LruCache(this.options.cacheBytesMax, bytes => bytes.length + HASH_BYTES);
     this.state = {
       get: key => this.values.get(keys.state(key)),
       mapNode: hash => this.mapNode(hash),
@@ -89,14 +101,19 @@ export class KvChainStore implements ChainStore {
   }
 
   transaction(id: TransactionId): Uint8Array | null {
-    return this.bodies.get(id) ?? this.kv.get(keys.transaction(id));
+    const location = this.location(id);
+    return location === null ? null : this.wrapper(location.wrapperHash);
+  }
+
+  wrapper(wrapperHash: Hash): Uint8Array | null {
+    return this.wrappers.get(wrapperHash) ?? this.kv.get(keys.wrapper(wrapperHash));
   }
 
   locate(id: TransactionId): TransactionLocation | null {
-    const key = keys.location(id);
-    const bytes = this.kv.get(key);
-    const location = bytes === null ? null : decodeLocation(key, bytes);
-    return location === null || location.height > this.height() ? null : location;
+    const location = this.location(id);
+    if (location === null) return null;
+    const { height, index, outcome } = location;
+    return { height, index, outcome };
   }
 
   logSize(logId: LogId): number {
@@ -132,18 +149,21 @@ export class KvChainStore implements ChainStore {
     return hashes;
   }
 
-  async putTransactions(
-    transactions: readonly { readonly id: TransactionId; readonly bytes: Uint8Array }[],
-  ): Promise<void> {
-    const fresh = transactions.filter(({ id, bytes }) => !this.isStored(id, bytes));
+  async putAhead(wrappers: readonly Wrapper[]): Promise<void> {
+    const fresh = wrappers.filter(({ wrapperHash }) => !this.isStored(wrapperHash));
     if (fresh.length === 0) return;
-    const height = Math.max(0, this.height());
-    const operations = fresh.flatMap(({ id, bytes }): KvOperation[] => [
-      { type: 'put', key: keys.transaction(id), value: bytes },
-      { type: 'put', key: keys.ahead(height, id), value: new Uint8Array(0) },
-    ]);
+    this.writesAhead += 1;
+    const key = keys.ahead(Math.max(0, this.height()), `${this.writer}-${this.writesAhead}`);
+    const operations = fresh.map(
+      ({ wrapperHash, bytes }): KvOperation => ({
+        type: 'put',
+        key: keys.wrapper(wrapperHash),
+        value: bytes,
+      }),
+    );
+    operations.push({ type: 'put', key, value: encodeAhead(fresh) });
     await this.write(operations);
-    for (const { id, bytes } of fresh) this.bodies.set(id, bytes);
+    for (const { wrapperHash, bytes } of fresh) this.wrappers.set(wrapperHash, bytes);
   }
 
   async commit(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): Promise<void> {
@@ -154,7 +174,7 @@ export class KvChainStore implements ChainStore {
     this.committing = true;
     try {
       const writes = this.collect(stored, diff, transactions);
-      const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.id)));
+      const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.wrapperHash)));
       this.values.pin(writes.values);
       this.nodes.pin(writes.nodes);
       const all = [
@@ -169,14 +189,16 @@ export class KvChainStore implements ChainStore {
       this.nodes.release([...writes.nodes, ...cleaning.nodes]);
       this.headHeight = header.height;
       this.blocks.set(header.height, stored);
-      for (const [index, entry] of entries.entries()) this.bodies.set(entry.id, transactions[index]!);
+      for (const [index, entry] of entries.entries()) {
+        this.wrappers.set(entry.wrapperHash, transactions[index]!);
+      }
     } finally {
       this.committing = false;
     }
   }
 
   private collect(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): CommitWrites {
-    const block = blockWrites(stored, diff.ids, transactions, (id, bytes) => this.isStored(id, bytes));
+    const block = blockWrites(stored, transactions, wrapperHash => this.isStored(wrapperHash));
     const state = diffWrites(diff, {
       logSize: logId => this.logSize(logId),
       leafHashPage: (logId, page) => this.leafHashPage(logId, page),
@@ -184,10 +206,10 @@ export class KvChainStore implements ChainStore {
     return { ...state, immutable: [...block, ...state.immutable] };
   }
 
-  /** What has outlived its time at `height`: stale map nodes, ids past the replay window, bodies whose block never came. */
+  /** What has outlived its time at `height`: stale map nodes, wrappers whose block never came. */
   private async cleanUp(
     height: number,
-    committing: ReadonlySet<TransactionId>,
+    committing: ReadonlySet<Hash>,
   ): Promise<{ rest: KvOperation[]; nodes: KvOperation[] }> {
     const nodes: KvOperation[] = [];
     const rest: KvOperation[] = [];
@@ -206,32 +228,28 @@ export class KvChainStore implements ChainStore {
       remove(key);
     }
     const expired = height - this.options.replayWindowBlocks();
-    for await (const [key, value] of this.kv.entries({
-      ...below('seen-at', expired),
-      limit: CLEANED_HEIGHTS_MAX,
-    })) {
-      for (const id of decodeHashes(key, value)) remove(keys.seen(id));
-      remove(key);
-    }
-    for await (const [key] of this.kv.entries({ ...below('ahead', expired), limit: CLEANED_BODIES_MAX })) {
-      const id = key.slice(key.lastIndexOf('/') + 1) as TransactionId;
-      if (this.locate(id) === null && !committing.has(id)) {
-        remove(keys.transaction(id));
-        this.bodies.delete(id);
+    const aheadRange = { ...below('ahead', expired), limit: CLEANED_HEIGHTS_MAX };
+    for await (const [key, value] of this.kv.entries(aheadRange)) {
+      for (const { id, wrapperHash } of decodeAhead(key, value)) {
+        if (committing.has(wrapperHash) || this.location(id)?.wrapperHash === wrapperHash) continue;
+        remove(keys.wrapper(wrapperHash));
+        this.wrappers.delete(wrapperHash);
       }
       remove(key);
     }
     return { rest, nodes };
   }
 
-  private seen(id: TransactionId): number | null {
-    const key = keys.seen(id);
+  private location(id: TransactionId): LocationRecord | null {
+    const key = keys.location(id);
     const bytes = this.kv.get(key);
-    if (bytes === null) return null;
-    const height = decodeHeight(key, bytes);
-    const head = this.height();
-    // by the numbers and not by what cleaning has reached, so that every node answers the same
-    return height > head || height + this.options.replayWindowBlocks() < head ? null : height;
+    const location = bytes === null ? null : decodeLocation(key, bytes);
+    return location === null || location.height > this.height() ? null : location;
+  }
+
+  private seen(id: TransactionId): number | null {
+    const height = this.location(id)?.height ?? null;
+    return height === null || height + this.options.replayWindowBlocks() < this.height() ? null : height;
   }
 
   private mapNode(hash: Hash): Uint8Array | null {
@@ -250,9 +268,8 @@ export class KvChainStore implements ChainStore {
     return this.values.get(keys.leafHashPage(logId, page)) ?? new Uint8Array(0);
   }
 
-  private isStored(id: TransactionId, bytes: Uint8Array): boolean {
-    const known = this.bodies.get(id);
-    return known !== undefined && equalBytes(known, bytes);
+  private isStored(wrapperHash: Hash): boolean {
+    return this.wrappers.get(wrapperHash) !== undefined;
   }
 
   /** Of the head; −1 before genesis. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/base/bytes.ts';
 import { type Hash, type LogId, type TransactionId, ZERO_HASH } from '../../src/core/base/ids.ts';
 import type { Diff, NewLeaf } from '../../src/core/types/state.ts';
-import type { ChainStore, StoredBlock } from '../../src/ports/chain-store.ts';
+import type { ChainStore, StoredBlock, Wrapper } from '../../src/ports/chain-store.ts';
 
 export const hashOf = (text: string) => createHash('sha256').update(text).digest('hex') as Hash;
 
@@ -100,6 +100,13 @@ function certificateOf(height: number, blockHash: Hash) {
   };
 }
 
+/** What a block of this sample chain names for a transaction. */
+export const wrapperOf = (name: string): Wrapper => ({
+  id: hashOf(name),
+  wrapperHash: hashOf(`w${name}`),
+  bytes: utf8(`body of ${name}`),
+});
+
 export const commitTo = (store: ChainStore, block: SampleBlock) =>
   store.commit(block.stored, block.diff, block.transactions);
 
@@ -190,23 +197,31 @@ export function chainStoreContract(name: string, place: () => () => Promise<Chai
       const chain = new SampleChain();
       await commitTo(store, chain.next());
       const block = chain.next({ transactions: ['t'] });
-      await store.putTransactions([{ id: hashOf('t'), bytes: block.transactions[0]! }]);
-      expect(store.transaction(hashOf('t'))).toEqual(utf8('body of t'));
+      await store.putAhead([wrapperOf('t')]);
+      expect(store.wrapper(hashOf('wt'))).toEqual(utf8('body of t'));
+      expect(store.transaction(hashOf('t'))).toBeNull();
       expect(store.locate(hashOf('t'))).toBeNull();
-      expect((await create()).transaction(hashOf('t'))).toEqual(utf8('body of t'));
+      expect((await create()).wrapper(hashOf('wt'))).toEqual(utf8('body of t'));
       await commitTo(store, block);
       expect((await create()).transaction(hashOf('t'))).toEqual(utf8('body of t'));
     });
 
-    it('takes the wrapper that the block has over one that was stored ahead', async () => {
+    it('[73] keeps all wrappers of one id that are in flight, and then has the one that the block names', async () => {
       const create = place();
       const store = await create();
       const chain = new SampleChain();
       await commitTo(store, chain.next());
-      await store.putTransactions([{ id: hashOf('t'), bytes: utf8('another wrapper') }]);
+      const other = { id: hashOf('t'), wrapperHash: hashOf('other'), bytes: utf8('another wrapper') };
+      await store.putAhead([wrapperOf('t')]);
+      await store.putAhead([other]);
+      for (const reader of [store, await create()]) {
+        expect(reader.wrapper(hashOf('wt'))).toEqual(utf8('body of t'));
+        expect(reader.wrapper(other.wrapperHash)).toEqual(other.bytes);
+      }
       await commitTo(store, chain.next({ transactions: ['t'] }));
-      expect(store.transaction(hashOf('t'))).toEqual(utf8('body of t'));
-      expect((await create()).transaction(hashOf('t'))).toEqual(utf8('body of t'));
+      for (const reader of [store, await create()]) {
+        expect(reader.transaction(hashOf('t'))).toEqual(utf8('body of t'));
+      }
     });
 
     it('refuses a block that does not extend the head', async () => {

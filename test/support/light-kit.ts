@@ -1,4 +1,4 @@
-import type { LogId, TransactionId } from '../../src/core/base/ids.ts';
+import type { Hash, LogId, TransactionId } from '../../src/core/base/ids.ts';
 import { ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { voteBytes } from '../../src/core/codec/chain.ts';
@@ -88,7 +88,15 @@ export class LedgerStore implements ChainStore {
   }
 
   commit = () => Promise.reject(new Error('the test commits through its ledger'));
-  putTransactions = this.commit;
+  putAhead = this.commit;
+
+  wrapper(wrapperHash: Hash): Uint8Array | null {
+    for (const { block } of this.ledger.blocks) {
+      const entry = block.entries.find(known => known.wrapperHash === wrapperHash);
+      if (entry !== undefined) return this.transaction(entry.id);
+    }
+    return null;
+  }
 }
 
 /** Changes an answer on its way out; null lets it pass. */

@@ -92,8 +92,8 @@ export class ChainReader implements PoolChain {
     return this.store.locate(id) !== null;
   }
 
-  transaction(id: TransactionId): Uint8Array | null {
-    return this.store.transaction(id);
+  wrapper(wrapperHash: Hash): Uint8Array | null {
+    return this.store.wrapper(wrapperHash);
   }
 
   /** What the engine starts from, or goes on from after a state transfer. */

@@ -1,4 +1,3 @@
-import type { TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { blockInFlight, createEngine, type Engine, primaryPeerId, step } from '../../core/pbft/engine.ts';
 import type { Input } from '../../core/pbft/input.ts';
@@ -16,7 +15,7 @@ import { type Committed, Committer, type OnCommitted } from './committer.ts';
 import { type EffectHandlers, type EffectOf, performEffect } from './effects.ts';
 import { EvidenceBox } from './evidence.ts';
 import { Executions } from './executions.ts';
-import { Executor, type Overlay } from './executor.ts';
+import { Executor, type Overlay, wrapperOf } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
 import { ConsensusNetwork } from './network.ts';
 import { Observer } from './observer.ts';
@@ -283,9 +282,8 @@ export class Consensus implements SyncTarget {
   }
 
   private async built(buildId: number, { block, entries, nextSet }: Overlay): Promise<void> {
-    const bodies = entries.map(({ transaction, bytes }) => ({ id: transaction.id, bytes }));
     try {
-      await this.config.chain.store.putTransactions(bodies);
+      await this.config.chain.store.putAhead(entries.map(wrapperOf));
       this.give({ type: 'built', buildId, block, nextSet });
     } catch (error) {
       this.fail(error);
@@ -360,8 +358,7 @@ export class Consensus implements SyncTarget {
   }
 
   private returnToPool(blocks: readonly Block[]): void {
-    const ids: TransactionId[] = blocks.flatMap(block => block.entries.map(entry => entry.id));
-    this.config.pool.returned(ids);
+    this.config.pool.returned(blocks.flatMap(block => block.entries));
     if (this.config.pool.size > 0) this.give({ type: 'pending', waiting: true });
   }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { PoolEntry } from '../pool/mempool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ChainReader } from './chain-reader.ts';
-import { type Executor, entriesOf } from './executor.ts';
+import { type Executor, entriesOf, wrapperOf } from './executor.ts';
 
 type Execute = Extract<Effect, { type: 'execute' }>;
 
@@ -57,9 +57,7 @@ export class Executions {
     if (overtaken !== undefined) return this.config.executed(effect, overtaken, null);
     const overlay = executor.execute(block, blockHash, entries);
     if (isReject(overlay)) return this.config.executed(effect, overlay, null);
-    await chain.store.putTransactions(
-      entries.map(({ transaction, bytes }) => ({ id: transaction.id, bytes })),
-    );
+    await chain.store.putAhead(entries.map(wrapperOf));
     if (signal.aborted) return;
     this.config.executed(effect, null, overlay.nextSet);
   }

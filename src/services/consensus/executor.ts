@@ -6,6 +6,7 @@ import { overlayView } from '../../core/ledger/overlay.ts';
 import { readSystem } from '../../core/ledger/read.ts';
 import type { Block, Header, ValidatorSet } from '../../core/types/chain.ts';
 import type { Diff, Parameters, StateView } from '../../core/types/state.ts';
+import type { Wrapper } from '../../ports/chain-store.ts';
 import type { PoolEntry } from '../pool/mempool.ts';
 import type { ChainReader } from './chain-reader.ts';
 
@@ -139,6 +140,11 @@ function difference(mine: Block, theirs: Block): string {
     }
   }
   return 'entries differ';
+}
+
+/** As the store takes it. */
+export function wrapperOf({ transaction: { id, wrapperHash }, bytes }: PoolEntry): Wrapper {
+  return { id, wrapperHash, bytes };
 }
 
 /** The entries of a block in its order; the caller has collected them all. */

@@ -34,8 +34,8 @@ export interface PoolChain {
   checkAdmission(transaction: Transaction): Reject | null;
   /** True when a committed block names the id. */
   isCommitted(id: TransactionId): boolean;
-  /** The encoded wrapper of a committed transaction, or of one stored ahead of its block. */
-  transaction(id: TransactionId): Uint8Array | null;
+  /** The encoded wrapper, committed or stored ahead of its block. */
+  wrapper(wrapperHash: Hash): Uint8Array | null;
   /** Peers that run the validators of the current set, this node left out. */
   validatorPeers(): readonly PeerId[];
 }
@@ -210,11 +210,11 @@ export class Pool {
    * Takes back transactions of a block that was cut off, from the store, where they were put before the block was voted for.
    * The pool's limits do not apply: the window bounds them (SCENARIOS 40).
    */
-  returned(ids: readonly TransactionId[]): void {
+  returned(references: readonly { readonly id: TransactionId; readonly wrapperHash: Hash }[]): void {
     const { chain, clock } = this.config;
-    for (const id of ids) {
+    for (const { id, wrapperHash } of references) {
       if (!this.isUnknown(id)) continue;
-      const bytes = chain.transaction(id);
+      const bytes = chain.wrapper(wrapperHash);
       const transaction = bytes === null ? null : this.decode(bytes);
       if (bytes === null || transaction === null || isReject(transaction)) continue;
       if (chain.checkAdmission(transaction) !== null) continue;
@@ -268,10 +268,11 @@ export class Pool {
   private held(id: TransactionId, wrapperHash: Hash): PoolEntry | null {
     const pooled = this.mempool.get(id);
     if (pooled?.transaction.wrapperHash === wrapperHash) return pooled;
-    const bytes = this.config.chain.transaction(id);
+    const bytes = this.config.chain.wrapper(wrapperHash);
     if (bytes === null) return null;
     const transaction = this.decode(bytes);
-    if (isReject(transaction) || transaction.wrapperHash !== wrapperHash) return null;
+    if (isReject(transaction) || transaction.id !== id || transaction.wrapperHash !== wrapperHash)
+      return null;
     return { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
   }
 

@@ -51,8 +51,9 @@ class TestChain implements PoolChain {
   isCommitted(id: TransactionId) {
     return this.committed.has(id);
   }
-  transaction(id: TransactionId) {
-    return this.committed.get(id) ?? this.stored.get(id) ?? null;
+  wrapper(wrapperHash: Hash) {
+    const all = [...this.committed.values(), ...this.stored.values()];
+    return all.find(bytes => decoded(bytes).wrapperHash === wrapperHash) ?? null;
   }
   validatorPeers() {
     return this.peers;
@@ -214,10 +215,11 @@ describe('proposals', () => {
     const { nodes } = await startNodes(['a']);
     const { pool, chain } = nodes[0]!;
     const [kept, done] = ['kept', 'done'].map(text => makeWrapper(alice, { chainId, text }));
-    const ids = [decoded(kept!).id, decoded(done!).id];
+    const references = [decoded(kept!), decoded(done!)];
+    const ids = references.map(({ id }) => id);
     chain.stored.set(ids[0]!, kept!);
     chain.committed.set(ids[1]!, done!);
-    pool.returned(ids);
+    pool.returned(references);
     expect(pool.get(ids[0]!)?.bytes).toEqual(kept);
     expect(pool.get(ids[1]!)).toBeNull();
   });
