@@ -1,5 +1,6 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
 import { type Hash, isMemberId, type LogId, type MemberId, type TransactionId } from '../core/base/ids.ts';
+import { parseLinkAddress } from '../core/base/link-address.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
 import { LIMITS } from '../core/types/limits.ts';
 import type { Span } from '../core/types/span.ts';
@@ -69,14 +70,22 @@ export function listOf<Wire, T>(
   return values;
 }
 
+/** Asking for one thing many times in one request is no use to the asker, and work for the asked. */
+function isRepeated(names: readonly string[]): boolean {
+  return new Set(names).size !== names.length;
+}
+
 export function hashesOf(list: readonly Uint8Array[] | null | undefined, countMax: number): Hash[] | Reject {
   return listOf(list, countMax, bytes => hashOf(bytes) ?? undecodable('a hash is not 32 bytes'));
 }
 
+/** Others will dial these: no free text. */
 export function addressesOf(list: readonly string[] | null | undefined): string[] | Reject {
   const { addressesPerPeer, addressBytes } = LIGHT_WIRE_LIMITS;
   return listOf(list, addressesPerPeer, text =>
-    text.length <= addressBytes ? text : undecodable('a long address'),
+    text.length <= addressBytes && parseLinkAddress(text) !== null
+      ? text
+      : undecodable('an address that is none of a peer'),
   );
 }
 
@@ -130,6 +139,7 @@ function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest |
   const knownHeight = fromLong(wire.knownHeight);
   const scopesFrom = fromLong(wire.scopesFrom);
   if (isReject(logs)) return logs;
+  if (isRepeated(logs.map(log => log.logId))) return undecodable('a log stands twice');
   if (knownHeight === null || scopesFrom === null) return undecodable('a number above 2^53 - 1');
   return { kind: 'logs', knownHeight, scopesFrom, logs };
 }
@@ -176,7 +186,8 @@ function requestOf(wire: phaseline.LightRequest.$Properties): LightRequest | Rej
   }
   if (wire.status) {
     const ids = hashesOf(wire.status.ids, idsPerQuery);
-    return isReject(ids) ? ids : { kind: 'status', ids };
+    if (isReject(ids)) return ids;
+    return isRepeated(ids) ? undecodable('an id stands twice') : { kind: 'status', ids };
   }
   const nonce = wire.fresh?.nonce;
   if (nonce?.length !== nonceBytes) return undecodable('a request of no known kind');

@@ -10,7 +10,7 @@ import {
   writeHeader,
 } from '../codec/chain.ts';
 import { contentCodec } from '../codec/content.ts';
-import { inclusionProof, leafHash, verifyInclusion } from '../merkle/log.ts';
+import { leafHash, nodeHash, verifyInclusion } from '../merkle/log.ts';
 import type {
   Block,
   BlockEntry,
@@ -39,16 +39,47 @@ export interface Receipt {
   readonly proof: EntryProof;
 }
 
-/** @param index the entry's place in the block */
-export function proveEntry(sha256: Sha256, block: Block, index: number): EntryProof {
-  const { entries } = block;
-  const hashAt = (position: number) => leafHash(sha256, encodeBlockEntryLeaf(entries[position]!));
-  const path = inclusionProof(sha256, hashAt, index, entries.length);
-  return { entry: entries[index]!, index, size: entries.length, path };
+/**
+ * A block's transaction tree with all its levels, so that one building serves the proofs of every entry. A node without a
+ * sibling is the node of the level above: that is RFC 9162's tree, built from below.
+ */
+export class EntryTree {
+  private readonly levels: readonly (readonly Hash[])[];
+
+  constructor(
+    sha256: Sha256,
+    private readonly block: Block,
+  ) {
+    let level = block.entries.map(entry => leafHash(sha256, encodeBlockEntryLeaf(entry)));
+    const levels = [level];
+    while (level.length > 1) {
+      const below = level;
+      level = Array.from({ length: Math.ceil(below.length / 2) }, (_, index) => {
+        const right = below[2 * index + 1];
+        return right === undefined ? below[2 * index]! : nodeHash(sha256, below[2 * index]!, right);
+      });
+      levels.push(level);
+    }
+    this.levels = levels;
+  }
+
+  /** @param index the entry's place in the block */
+  prove(index: number): EntryProof {
+    const path: Hash[] = [];
+    let at = index;
+    for (const level of this.levels) {
+      const sibling = level[at ^ 1];
+      if (sibling !== undefined) path.push(sibling);
+      at >>= 1;
+    }
+    const { entries } = this.block;
+    return { entry: entries[index]!, index, size: entries.length, path };
+  }
 }
 
-export function makeReceipt(sha256: Sha256, block: Block, certificate: Certificate, index: number): Receipt {
-  return { certified: { header: block.header, certificate }, proof: proveEntry(sha256, block, index) };
+/** @param tree of the block that `certificate` certifies */
+export function makeReceipt(block: Block, certificate: Certificate, tree: EntryTree, index: number): Receipt {
+  return { certified: { header: block.header, certificate }, proof: tree.prove(index) };
 }
 
 /** The entry is in the block of a header that the caller trusts. */

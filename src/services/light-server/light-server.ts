@@ -3,8 +3,9 @@ import type { Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { memberOfPeer, readSystem } from '../../core/ledger/read.ts';
 import { freshHeadBytes } from '../../core/light/fresh-head.ts';
-import { makeReceipt } from '../../core/light/receipt.ts';
+import { EntryTree, makeReceipt } from '../../core/light/receipt.ts';
 import { changesSet, type SetChange } from '../../core/light/trust.ts';
+import type { Block } from '../../core/types/chain.ts';
 import type { Member } from '../../core/types/state.ts';
 import type { ChainStore } from '../../ports/chain-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -38,6 +39,8 @@ export class LightServer {
   private readonly logs: LogReader;
   /** Listening addresses of connected members' nodes; whoever is in here gets notices. */
   private readonly guests = new Map<PeerId, readonly string[]>();
+  /** Transaction trees of blocks by height, oldest first. */
+  private readonly trees = new Map<number, EntryTree>();
   private timer: Timer | null = null;
   private noticeDue = false;
 
@@ -128,7 +131,7 @@ export class LightServer {
       case 'submit':
         return { kind: 'verdicts', verdicts: await this.submit(request.transactions) };
       case 'status':
-        return { kind: 'statuses', statuses: request.ids.map(id => this.status(id)) };
+        return { kind: 'statuses', statuses: await this.statuses(request.ids) };
       case 'fresh':
         return this.fresh(request.nonce);
     }
@@ -177,17 +180,34 @@ export class LightServer {
     return verdicts.map(verdict => (isReject(verdict) ? verdict : null));
   }
 
-  private status(id: TransactionId): TransactionStatus {
-    const { store, suite } = this.config;
+  /** Building the tree of a full block takes milliseconds: others get their turn between two. */
+  private async statuses(ids: readonly TransactionId[]): Promise<TransactionStatus[]> {
+    const statuses: TransactionStatus[] = [];
+    for (const id of ids) statuses.push(await this.status(id));
+    return statuses;
+  }
+
+  private async status(id: TransactionId): Promise<TransactionStatus> {
+    const { store } = this.config;
     const at = store.locate(id);
     const stored = at === null ? null : store.block(at.height);
     if (at === null || stored === null || stored.certificate === null) {
       return { status: this.config.isPending(id) ? 'pending' : 'unknown' };
     }
-    return {
-      status: 'block',
-      receipt: makeReceipt(suite.sha256, stored.block, stored.certificate, at.index),
-    };
+    const tree = await this.entryTree(stored.block);
+    return { status: 'block', receipt: makeReceipt(stored.block, stored.certificate, tree, at.index) };
+  }
+
+  private async entryTree(block: Block): Promise<EntryTree> {
+    const { height } = block.header;
+    const known = this.trees.get(height);
+    if (known !== undefined) return known;
+    await new Promise<void>(resolve => this.config.clock.setTimer(0, resolve));
+    const tree = new EntryTree(this.config.suite.sha256, block);
+    this.trees.set(height, tree);
+    if (this.trees.size > this.limits.entryTreesKept)
+      this.trees.delete(this.trees.keys().next().value as number);
+    return tree;
   }
 
   private fresh(nonce: Uint8Array): LightAnswer | Reject {
