@@ -7,6 +7,7 @@ import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import { OperatingError } from '../ports/lifecycle.ts';
 import type { PeerId } from '../ports/transport.ts';
+import type { InboundGate } from './inbound-gate.ts';
 import type { LinkLimits } from './limits.ts';
 
 /** A libp2p node that is not started: TCP, Noise, Yamux, and a gate on peer ids that the handshake has proven. */
@@ -15,6 +16,7 @@ export async function buildNode(
   listen: readonly string[],
   limits: LinkLimits,
   admits: (peer: PeerId) => boolean,
+  inbound: InboundGate,
 ): Promise<Libp2p> {
   const denied = (peer: Libp2pPeerId) => !admits(peer.toString());
   return createLibp2p({
@@ -37,14 +39,21 @@ export async function buildNode(
     connectionManager: {
       maxConnections: limits.connectionsMax,
       inboundConnectionThreshold: limits.connectionsPerSecondMax,
-      maxIncomingPendingConnections: limits.pendingConnectionsMax,
+      // The gate bounds them, by host.
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
+      inboundUpgradeTimeout: limits.upgradeTimeoutMs,
       dialTimeout: limits.dialTimeoutMs,
       reconnectRetries: 0,
     },
     connectionMonitor: { enabled: false },
     connectionGater: {
       denyDialPeer: denied,
+      denyInboundConnection: connection => inbound.denies(connection),
       denyInboundEncryptedConnection: denied,
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        inbound.settled(connection);
+        return false;
+      },
       denyOutboundEncryptedConnection: denied,
       denyDialMultiaddr: () => false,
     },

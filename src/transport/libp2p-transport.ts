@@ -4,6 +4,7 @@ import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { assert } from '../core/base/assert.ts';
 import { utf8, utf8Decode } from '../core/base/bytes.ts';
+import { parseLinkAddress } from '../core/base/link-address.ts';
 import { isReject, type Reject } from '../core/base/reject.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
@@ -20,6 +21,8 @@ import type { Protocol } from './channel.ts';
 import { ControlStream } from './control-stream.ts';
 import { decodeProtocols, encodeProtocols, FRAME_KINDS, type Frame } from './frame.ts';
 import { peerIdOf } from './identity.ts';
+import { InboundGate } from './inbound-gate.ts';
+import { KnownHosts } from './known-hosts.ts';
 import { buildNode, startNode } from './libp2p-node.ts';
 import { LINK_LIMITS, type LinkLimits } from './limits.ts';
 import { PenaltyBox } from './penalty-box.ts';
@@ -55,6 +58,7 @@ class Libp2pTransport implements Transport, SessionOwner {
   private readonly handshakes = new Map<string, Timer>();
   private readonly penalties: PenaltyBox;
   private readonly reconnector: Reconnector;
+  private readonly knownHosts: KnownHosts;
   private gate: (peer: PeerId) => boolean = () => true;
   private node: Libp2p | null = null;
   private stopping = new AbortController();
@@ -72,11 +76,15 @@ class Libp2pTransport implements Transport, SessionOwner {
       dial: (peer, addresses) => this.dial(peer, addresses),
       jitter: () => randomInt(1 << 24) / (1 << 24),
     });
+    this.knownHosts = new KnownHosts(this.limits.knownHostsMax, () =>
+      this.reconnector.peers().flatMap(peer => this.reconnector.addresses(peer) ?? []),
+    );
   }
 
   async start(): Promise<void> {
     const { privateKeySeed, listen } = this.options;
-    const node = await buildNode(privateKeySeed, listen, this.limits, peer => this.admits(peer));
+    const inbound = new InboundGate(this.clock, this.limits, host => this.knownHosts.has(host));
+    const node = await buildNode(privateKeySeed, listen, this.limits, peer => this.admits(peer), inbound);
     await node.handle(LINK_PROTOCOL, (stream, connection) => this.onHello(stream, connection), {
       maxInboundStreams: 1,
     });
@@ -105,7 +113,8 @@ class Libp2pTransport implements Transport, SessionOwner {
   }
 
   addresses(): readonly string[] {
-    return this.node?.getMultiaddrs().map(address => address.toString()) ?? [];
+    const addresses = this.node?.getMultiaddrs().map(address => address.toString()) ?? [];
+    return addresses.filter(address => parseLinkAddress(address) !== null);
   }
 
   register(options: ProtocolOptions, handler: ProtocolHandler): void {
@@ -131,11 +140,21 @@ class Libp2pTransport implements Transport, SessionOwner {
   }
 
   keepConnected(peer: PeerId, addresses: readonly string[]): void {
-    if (peer !== this.peerId) this.reconnector.keep(peer, addresses);
+    if (peer === this.peerId) return;
+    const usable = addresses.filter(address => isAddressOf(peer, address));
+    if (usable.length < addresses.length) {
+      this.logger.warn(
+        { peer, refused: addresses.length - usable.length },
+        'addresses that are none of a peer',
+      );
+    }
+    this.reconnector.keep(peer, usable.slice(0, this.limits.addressesPerPeerMax));
+    this.knownHosts.keptChanged();
   }
 
   release(peer: PeerId): void {
     this.reconnector.release(peer);
+    this.knownHosts.keptChanged();
     this.sessions.get(peer)?.close('released');
   }
 
@@ -167,6 +186,7 @@ class Libp2pTransport implements Transport, SessionOwner {
   ready(session: Session): void {
     this.logger.debug({ peer: session.peer, direction: session.connection.direction }, 'peer connected');
     this.reconnector.linked(session.peer);
+    this.knownHosts.noteLink(session.connection.remoteAddr.toString());
     for (const listener of this.listeners) listener.connected(session.peer);
   }
 
@@ -298,5 +318,17 @@ class Libp2pTransport implements Transport, SessionOwner {
   private forgetHandshake(connection: Connection): void {
     this.handshakes.get(connection.id)?.cancel();
     this.handshakes.delete(connection.id);
+  }
+}
+
+/** Others told of some of these addresses: only plain ones of this very peer are dialed. */
+function isAddressOf(peer: PeerId, text: string): boolean {
+  const address = parseLinkAddress(text);
+  if (address === null || (address.peer !== null && address.peer !== peer)) return false;
+  try {
+    multiaddr(`/${address.kind}/${address.host}/tcp/${address.port}`);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -15,7 +15,18 @@ export interface LinkLimits {
   readonly penalisedPeersMax: number;
   readonly connectionsMax: number;
   readonly connectionsPerSecondMax: number;
+  /** Inbound connections in their handshake: of known hosts, and again as many of all others. */
   readonly pendingConnectionsMax: number;
+  readonly pendingPerHostMax: number;
+  readonly pendingPerKnownHostMax: number;
+  /** A handshake that has taken longer yields its place when others wait for one. */
+  readonly pendingGraceMs: number;
+  /** From an accepted TCP connection to a proven peer id. */
+  readonly upgradeTimeoutMs: number;
+  /** Hosts remembered as those of peers. */
+  readonly knownHostsMax: number;
+  /** Addresses of one peer to keep connected. */
+  readonly addressesPerPeerMax: number;
   /** Own requests that wait for an answer, a peer and protocol. */
   readonly pendingRequestsMax: number;
   readonly protocolsMax: number;
@@ -37,6 +48,12 @@ export const LINK_LIMITS: LinkLimits = {
   connectionsMax: 1_024,
   connectionsPerSecondMax: 256,
   pendingConnectionsMax: 256,
+  pendingPerHostMax: 16,
+  pendingPerKnownHostMax: 128,
+  pendingGraceMs: 500,
+  upgradeTimeoutMs: 3_000,
+  knownHostsMax: 4_096,
+  addressesPerPeerMax: 16,
   pendingRequestsMax: 4_096,
   protocolsMax: 32,
   flushBytesMax: 1 << 20,

@@ -155,7 +155,7 @@ export class MemoryTransport implements Transport {
   }
 
   addresses(): readonly string[] {
-    return this.started ? [`/memory/${this.peerId}/p2p/${this.peerId}`] : [];
+    return this.started ? [`/dns4/${this.peerId}/tcp/1/p2p/${this.peerId}`] : [];
   }
 
   register(options: ProtocolOptions, handler: ProtocolHandler): void {
@@ -191,7 +191,7 @@ export class MemoryTransport implements Transport {
     return [...names].map(peer => ({
       peer,
       connected: this.links.has(peer),
-      addresses: this.kept.get(peer) ?? [`/memory/${peer}/p2p/${peer}`],
+      addresses: this.kept.get(peer) ?? [`/dns4/${peer}/tcp/1/p2p/${peer}`],
     }));
   }
 

@@ -361,11 +361,13 @@ describe('light server', () => {
       peer.send(
         server.peerId,
         LIGHT_PROTOCOL.id,
-        lightFrameCodec.encode({ kind: 'hello', member: alice.id, addresses: ['/memory/x'] }),
+        lightFrameCodec.encode({ kind: 'hello', member: alice.id, addresses: ['/dns4/x/tcp/1'] }),
       );
     }
     const query = { kind: 'addresses', members: [alice.id] } as const;
-    expect(await ask(peer, query)).toMatchObject({ peers: [{ member: 'alice', addresses: ['/memory/x'] }] });
+    expect(await ask(peer, query)).toMatchObject({
+      peers: [{ member: 'alice', addresses: ['/dns4/x/tcp/1'] }],
+    });
     for (let count = 0; count < 20; count += 1) net.commit(net.actions.put(alice, phase, `record ${count}`));
     while (notices.at(-1) !== net.ledger.height) await new Promise(resolve => setImmediate(resolve));
     expect(notices.length).toBe(2);

@@ -226,7 +226,7 @@ describe('light client', () => {
     const peer = await net.join(bob);
     await Promise.all([client.reached(net.ledger.height), peer.reached(net.ledger.height)]);
     expect(await client.light.addressesOf(['bob' as MemberId, 'nobody' as MemberId])).toEqual([
-      { member: 'bob', peer: 'peer-of-bob', addresses: ['/memory/peer-of-bob/p2p/peer-of-bob'] },
+      { member: 'bob', peer: 'peer-of-bob', addresses: ['/dns4/peer-of-bob/tcp/1/p2p/peer-of-bob'] },
     ]);
     expect(await client.light.checkFresh()).toBeNull();
     await net.servers[1]!.transport.stop();

@@ -117,6 +117,51 @@ describe('libp2p transport', () => {
     expect(await a.ask(b, 'x')).toEqual(Uint8Array.of(0x78));
   });
 
+  it('[65] links a peer while a stranger keeps 300 half-open sockets, opened again as they are closed', async () => {
+    const b = await start('b', { limits: { upgradeTimeoutMs: 60_000 } });
+    const port = Number(b.transport.addresses()[0]!.split('/')[4]);
+    let stopped = false;
+    let accepted = 0;
+    const flood = () => {
+      if (stopped) return;
+      const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }, () => (accepted += 1));
+      sockets.push(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => setTimeout(flood, 50));
+    };
+    for (let count = 0; count < 300; count += 1) flood();
+    while (accepted < 300) await new Promise(resolve => setTimeout(resolve, 5));
+    const a = await start('a');
+    a.keep(b);
+    await Promise.all([a.connected(b), b.connected(a)]);
+    stopped = true;
+  });
+
+  it('closes a connection whose handshake does not end', async () => {
+    const b = await start('b', { limits: { upgradeTimeoutMs: 50 } });
+    const port = Number(b.transport.addresses()[0]!.split('/')[4]);
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.resume();
+    await new Promise(resolve => socket.once('close', resolve));
+  });
+
+  it('dials no free text, and no address of another peer', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    const right = b.transport.addresses()[0]!;
+    const wrong = [
+      'free text',
+      '/unix/tmp/x',
+      '/ip4/127.0.0.1/udp/1',
+      right.replace(b.id, a.id),
+      '/ip6/1:2:/tcp/1',
+    ];
+    a.transport.keepConnected(b.id, [...wrong, right, ...Array.from({ length: 40 }, () => right)]);
+    expect(a.transport.peers()[0]!.addresses).toEqual(Array.from({ length: 16 }, () => right));
+    await a.connected(b);
+  });
+
   it('leaves nothing running after stop', async () => {
     const running = () =>
       process.getActiveResourcesInfo().filter(name => /TCP|Timeout|Immediate/.test(name)).length;
