@@ -13,6 +13,8 @@ import { parseCid, verifyCid } from './cid.ts';
 const WRITES_IN_FLIGHT = 4;
 /** 1,024 links a node and 1 MiB leaves: five levels are beyond 2^53 bytes, so more is malice. */
 const DEPTH_MAX = 6;
+/** Width of the profile's trees: a node with more links was not made by it, and costs its readers dearly. */
+const LINKS_MAX = 1024;
 
 interface ParsedNode extends DagNode {
   /** Content that stands in the block itself. */
@@ -27,7 +29,7 @@ function parseFileNode(bytes: Uint8Array): ParsedNode | null {
     if (node.Data === undefined) return null;
     const file = UnixFS.unmarshal(node.Data);
     if (file.type !== 'file' && file.type !== 'raw') return null;
-    if (file.blockSizes.length !== node.Links.length) return null;
+    if (node.Links.length > LINKS_MAX || file.blockSizes.length !== node.Links.length) return null;
     const data = file.data ?? NOTHING;
     const children = node.Links.map((link, index) => ({
       cid: link.Hash.toString(),

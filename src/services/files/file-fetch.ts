@@ -56,6 +56,10 @@ export class FileFetch {
 
   async run(): Promise<FetchFault> {
     const { index, limits, sources } = this.config;
+    if (this.ciphertextBytes > limits.fileBytesMax) {
+      const reason = `the file has ${this.ciphertextBytes} bytes, this node takes at most ${limits.fileBytesMax}`;
+      return { reason, permanent: true };
+    }
     const { root } = this.address;
     await index.add(root, [root]);
     this.known.add(root);
@@ -146,7 +150,7 @@ export class FileFetch {
         await this.accept(wanted, node, block);
       }
       if (answer.absent.length > 0) this.faults.set(seat.peer, 'blocks are absent');
-      return true;
+      return seat.absent.size < this.config.limits.absentPerSourceMax;
     } finally {
       this.missing.push(...awaited.values());
     }

@@ -83,7 +83,7 @@ export class FileService implements Service {
     const index = new FileIndex(config.kv);
     const whole = { ...config, limits, index };
     this.index = index;
-    this.local = new LocalFiles({ ...whole, unreferencedMs: limits.unreferencedMs });
+    this.local = new LocalFiles({ ...whole, ...limits });
     this.sources = new Sources(whole);
     this.receipts = new Receipts(whole);
     this.holders = new Holders(whole);

@@ -25,6 +25,10 @@ export interface FilesLimits {
   readonly unreferencedMs: number;
   /** Average block size under which a tree is refused, in bytes: bounds what a hostile author can make others store. */
   readonly bytesPerBlockMin: number;
+  /** Largest file that is stored or fetched, ciphertext, in bytes. */
+  readonly fileBytesMax: number;
+  /** A source that has so many blocks of one file not is of no more use in this run. */
+  readonly absentPerSourceMax: number;
 }
 
 export const FILES_LIMITS: FilesLimits = {
@@ -41,7 +45,9 @@ export const FILES_LIMITS: FilesLimits = {
   receiptDelayMs: 1000,
   receiptsPerTransaction: 256,
   unreferencedMs: 24 * 60 * 60_000,
-  bytesPerBlockMin: 4096,
+  bytesPerBlockMin: 256 * 1024,
+  fileBytesMax: 32 * 1024 * 1024 * 1024,
+  absentPerSourceMax: 64,
 };
 
 export const FILES_PROTOCOL = '/phaseline/files/1';

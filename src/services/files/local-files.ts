@@ -55,6 +55,13 @@ export interface LocalFilesConfig {
   readonly clock: Clock;
   /** An import that no record came to name is dropped at a start after this time. */
   readonly unreferencedMs: number;
+  /** Largest file, in bytes. */
+  readonly fileBytesMax: number;
+}
+
+function tooLarge(bytesMax: number): OperatingError {
+  const hint = 'Cut it into several files.';
+  return new OperatingError('file_too_large', `the file has more than ${bytesMax} bytes`, hint);
 }
 
 /** The files of this node's own store: put, get, verify, drop. */
@@ -65,7 +72,7 @@ export class LocalFiles {
 
   /** Encrypts and stores a file under a fresh key, in constant memory; durable when it resolves, invisible before. */
   async put(plaintext: AsyncIterable<Uint8Array>): Promise<PutResult> {
-    const { cipher, dag, index, clock } = this.config;
+    const { cipher, dag, index, clock, fileBytesMax } = this.config;
     const key = cipher.generateKey();
     const hash = createHash('sha256');
     let plaintextBytes = 0;
@@ -73,6 +80,7 @@ export class LocalFiles {
       for await (const chunk of plaintext) {
         hash.update(chunk);
         plaintextBytes += chunk.length;
+        if (plaintextBytes > fileBytesMax) throw tooLarge(fileBytesMax);
         yield chunk;
       }
     };

@@ -57,6 +57,15 @@ function withPut(blobs: BlobStore, put: BlobStore['put']): BlobStore {
 }
 
 describe('the local store of files', () => {
+  it('refuses what is larger than its limit, and keeps nothing of it', async () => {
+    const alice = await world.node('alice', { limits: { fileBytesMax: 1000 } });
+    await alice.service.putFile(chunked(patterned(1000), 100));
+    const before = await blocksOf(alice);
+    const put = alice.service.putFile(chunked(patterned(1001), 100));
+    await expect(put).rejects.toMatchObject({ code: 'file_too_large' });
+    expect(await blocksOf(alice)).toEqual(before);
+  });
+
   it('gives back what was put, also after a restart, and says what it put', async () => {
     const node = await world.node('ann');
     const content = patterned(3 * MIB + 17);

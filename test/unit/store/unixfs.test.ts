@@ -173,6 +173,25 @@ describe('UnixFS files', () => {
     }
   });
 
+  it('[95] takes nodes as wide as the profile makes them and no wider', async () => {
+    const blobs = new MemoryBlobStore();
+    const leaf = utf8('leaf');
+    await blobs.put(rawCid(leaf), leaf);
+    const wide = (links: number) => {
+      const file = new UnixFS({ type: 'file' });
+      for (let link = 0; link < links; link += 1) file.addBlockSize(4n);
+      return putNode(
+        blobs,
+        file,
+        Array.from({ length: links }, () => rawCid(leaf)),
+      );
+    };
+    expect(await collect(exportFile(blobs, await wide(1024)))).toHaveLength(4096);
+    await expect(collect(exportFile(blobs, await wide(1025)))).rejects.toMatchObject({
+      code: 'file_malformed',
+    });
+  });
+
   it('parses a block only under its own CID', async () => {
     const blobs = new MemoryBlobStore();
     const dag = new UnixFsDag(blobs);
