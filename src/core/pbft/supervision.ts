@@ -60,7 +60,7 @@ function viewPurpose(engine: Engine): string | null {
 export function hasUnfinished(engine: Engine): boolean {
   return (
     (!engine.active && engine.resendStreak < ENGINE_LIMITS.idleResends) ||
-    (engine.waiting && engine.seat !== null) ||
+    engine.waiting ||
     engine.hint ||
     engine.syncAhead ||
     engine.syncTarget !== null ||
