@@ -15,4 +15,13 @@ export const nobleSuite: Suite = {
       return false; // A key off the curve.
     }
   },
+  isPoint: publicKey => {
+    if (!isPublicKeyForm(publicKey)) return false;
+    try {
+      p256.Point.fromBytes(publicKey).assertValidity();
+      return true;
+    } catch {
+      return false;
+    }
+  },
 };

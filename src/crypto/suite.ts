@@ -45,4 +45,5 @@ export const nodeSuite: Suite = {
     const key = cachedKey(publicKey);
     return key !== null && verify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature);
   },
+  isPoint: publicKey => isPublicKeyForm(publicKey) && cachedKey(publicKey) !== null,
 };

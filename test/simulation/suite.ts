@@ -19,4 +19,5 @@ export function simulatedKey(name: string): Uint8Array {
 export const simulatedSuite: Suite = {
   sha256: bytes => createHash('sha256').update(bytes).digest('hex') as Hash,
   verify: (publicKey, bytes, signature) => equalBytes(simulatedSign(publicKey, bytes), signature),
+  isPoint: () => true,
 };

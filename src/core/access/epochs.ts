@@ -33,6 +33,11 @@ export function currentEpoch(phase: PhaseState): Epoch {
   return assertDefined(phase.epochs.at(-1), 'a phase has an epoch from its first leaf on');
 }
 
+/** False when nobody can open an epoch in it any more. */
+export function hasEpochLeft(phase: PhaseState): boolean {
+  return phase.epochs.length < LIMITS.epochsPerPhase;
+}
+
 /** An envelope must be sealed to the key that its member holds now. */
 export function isForCurrentKey(system: SystemState, envelope: Envelope): boolean {
   const member = findMember(system, envelope.member);

@@ -16,6 +16,7 @@ function peerIdsAreFree(system: SystemState, card: MemberCard): boolean {
   });
 }
 
+/** The form only; that the sealing key is on the curve, `checkCard` asks of every card that comes after genesis. */
 export function hasCardForm(card: MemberCard): boolean {
   const peerIds = new Set(card.peerIds);
   return (
@@ -32,6 +33,8 @@ function checkCard(context: CheckContext, card: MemberCard, proof: Uint8Array): 
   const { suite, state } = context;
   return firstRefusal(
     () => demand(hasCardForm(card), OUTCOMES.malformed),
+    // nobody could seal to it; of the signing key the proof says as much
+    () => demand(suite.isPoint(card.sealingKey), OUTCOMES.malformed),
     () => demand(peerIdsAreFree(state.system(), card), OUTCOMES.peerIdTaken),
     () =>
       demand(suite.verify(card.signingKey, memberCardBytes(state.chainId, card), proof), OUTCOMES.badProof),

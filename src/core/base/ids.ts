@@ -32,8 +32,10 @@ export type Sha256 = (bytes: Uint8Array) => Hash;
 /** ECDSA P-256 over SHA-256 of `bytes`: 33-byte key, 64-byte r‖s, low s only. One rule on every node. */
 export type VerifySignature = (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => boolean;
 
-/** The two cryptographic functions that core needs, given by the caller. */
+/** The cryptographic functions that core needs, given by the caller. */
 export interface Suite {
   readonly sha256: Sha256;
   readonly verify: VerifySignature;
+  /** A point of P-256 in its 33-byte form, so that something can be sealed to it. */
+  readonly isPoint: (publicKey: Uint8Array) => boolean;
 }

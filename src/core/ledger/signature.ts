@@ -53,7 +53,7 @@ export function verifyTransactionSignature(
 export function createTransactionVerifier(suite: Suite, entriesMax: number): VerifyTransaction {
   const valid = new Set<Hash>();
   const remembering: Suite = {
-    sha256: suite.sha256,
+    ...suite,
     verify: (publicKey, bytes, signature) => {
       const key = suite.sha256(concatBytes(publicKey, signature, bytes));
       if (valid.has(key)) return true;

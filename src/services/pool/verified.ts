@@ -18,7 +18,7 @@ function forgetOldest<K>(entries: { keys(): IterableIterator<K>; delete(key: K):
 export function rememberingSuite(suite: Suite, entriesMax: number): Suite {
   const good = new Set<Hash>();
   return {
-    sha256: suite.sha256,
+    ...suite,
     verify: (publicKey, bytes, signature) => {
       // Fixed lengths, so that the concatenation has one reading.
       if (publicKey.length !== 33 || signature.length !== 64) return false;

@@ -1,3 +1,4 @@
+import { assertDefined } from '../../core/base/assert.ts';
 import type { MemberId, PhaseId, ProjectId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { findMember } from '../../core/ledger/read.ts';
@@ -16,7 +17,16 @@ export interface EnvelopePlace {
   readonly membershipVersion: number;
 }
 
-/** Seals secrets to the member's current key. */
+/** What stands in an envelope for a member whose sealing key is no point of the curve: it opens to nobody. */
+const NOTHING_SEALED = new Uint8Array(1);
+
+/** An epoch, and the members who hold no key that it could be sealed to. */
+export interface DrawnEpoch {
+  readonly opening: EpochOpening;
+  readonly withoutKey: readonly MemberId[];
+}
+
+/** Seals secrets to the member's current key. Refused with `bad_sealing_key` when that is no point of the curve. */
 export async function sealFor(
   { access, crypto }: Context,
   place: EnvelopePlace,
@@ -36,20 +46,37 @@ export async function sealFor(
   }
 }
 
-/** Draws the next epoch: its secret goes into one envelope for each holder and nowhere else. */
+/** An envelope of an epoch that must be opened whether or not this member has given a key that one can seal to. */
+async function sealAnyhow(
+  context: Context,
+  place: EnvelopePlace,
+  member: MemberId,
+  secrets: readonly EpochSecret[],
+): Promise<Envelope | Refusal> {
+  const envelope = await sealFor(context, place, member, secrets);
+  if (!isReject(envelope) || envelope.reject !== 'bad_sealing_key') return envelope;
+  const { keys } = assertDefined(findMember(context.access.system(), member), 'who has a key is a member');
+  return { member, keyId: keys.length - 1, sealed: NOTHING_SEALED };
+}
+
+/**
+ * Draws the next epoch: its secret goes into one envelope for each holder and nowhere else. A holder whose key is no point of the
+ * curve gets an envelope with nothing in it: it must not be able to stop removals and rotations.
+ */
 export async function drawEpoch(
   context: Context,
   place: EnvelopePlace,
   holders: Iterable<MemberId>,
-): Promise<EpochOpening | Refusal> {
+): Promise<DrawnEpoch | Refusal> {
   const secret = context.crypto.generateSecret();
   const { commitment, publicKey } = context.crypto.deriveEpoch(secret);
   const secrets = [{ number: place.epoch, secret }];
-  const sealed = await Promise.all([...holders].map(member => sealFor(context, place, member, secrets)));
+  const sealed = await Promise.all([...holders].map(member => sealAnyhow(context, place, member, secrets)));
   const envelopes: Envelope[] = [];
   for (const envelope of sealed) {
     if (isReject(envelope)) return envelope;
     envelopes.push(envelope);
   }
-  return { number: place.epoch, commitment, publicKey, envelopes };
+  const withoutKey = envelopes.filter(entry => entry.sealed === NOTHING_SEALED).map(entry => entry.member);
+  return { opening: { number: place.epoch, commitment, publicKey, envelopes }, withoutKey };
 }

@@ -1,4 +1,4 @@
-import { keyholders } from '../../core/access/epochs.ts';
+import { hasEpochLeft, keyholders } from '../../core/access/epochs.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
@@ -11,7 +11,7 @@ import { findMember } from '../../core/ledger/read.ts';
 import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import { type Context, phaseLog } from './context.ts';
-import { drawEpoch, sealFor } from './epoch-opening.ts';
+import { type DrawnEpoch, drawEpoch, sealFor } from './epoch-opening.ts';
 import { currentEpochNumber } from './records.ts';
 import { type Refusal, refuse, short, unknownMember, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
@@ -25,6 +25,12 @@ export interface ParticipantInput {
   /** Bits of `ROLES`. */
   readonly roles: number;
   readonly grant: Grant;
+}
+
+/** A change that opened an epoch, or none. */
+export interface Rekeyed extends Committed {
+  /** Holders that get no secret, because their sealing key is no point of the curve; each must rotate its own keys. */
+  readonly withoutKey: readonly MemberId[];
 }
 
 interface Granted {
@@ -54,7 +60,7 @@ function nextEpoch(
   context: Context,
   phase: PhaseState,
   participants: readonly { readonly member: MemberId }[],
-): Promise<EpochOpening | Refusal> {
+): Promise<DrawnEpoch | Refusal> {
   const holders = keyholders(context.access.system(), { ...phase, participants });
   const { project, membershipVersion } = phase;
   const place = { project, phase: phase.id, epoch: phase.epochs.length, membershipVersion };
@@ -86,7 +92,9 @@ async function makeGrant(
   const { grant, member } = input;
   if (grant === 'none') {
     const epoch = await nextEpoch(context, phase, [...phase.participants, { member }]);
-    return isReject(epoch) ? epoch : { grant: GRANTS.none, fromEpoch: 0, envelope: null, epoch };
+    return isReject(epoch)
+      ? epoch
+      : { grant: GRANTS.none, fromEpoch: 0, envelope: null, epoch: epoch.opening };
   }
   const fromEpoch = grant === 'all' ? 0 : grant.fromEpoch;
   const envelope = await grantHistory(context, phase, member, fromEpoch);
@@ -116,23 +124,26 @@ export async function addParticipant(
 
 /**
  * By the owner or a steward. Opens the next epoch without the member; a sender who will not hold keys (an owner without
- * custody, or who removes itself) cannot, and the phase is frozen until a participant rotates.
+ * custody, or who removes itself) cannot, and the phase is frozen until a participant rotates. A phase that has had all its
+ * epochs is frozen for good.
  */
 export async function removeParticipant(
   context: Context,
   id: PhaseId,
   member: MemberId,
-): Promise<Committed | Refusal> {
+): Promise<Rekeyed | Refusal> {
   const phase = await context.follower.catchUp(id);
   if (phase === null) return unknownPhase(id);
   const remaining = phase.participants.filter(entry => entry.member !== member);
   const holders = keyholders(context.access.system(), { ...phase, participants: remaining });
-  const epoch = holders.has(context.member) ? await nextEpoch(context, phase, remaining) : null;
-  if (isReject(epoch)) return epoch;
+  const opens = holders.has(context.member) && hasEpochLeft(phase);
+  const drawn = opens ? await nextEpoch(context, phase, remaining) : null;
+  if (isReject(drawn)) return drawn;
   const expectedMembershipVersion = phase.membershipVersion;
-  const content = { phase: id, expectedMembershipVersion, member, epoch };
+  const content = { phase: id, expectedMembershipVersion, member, epoch: drawn?.opening ?? null };
   const what = `remove ${member} from ${name(phase)}`;
-  return sendToPhase(context, 'participantRemove', phase, encodeParticipantRemove(content), what);
+  const sent = await sendToPhase(context, 'participantRemove', phase, encodeParticipantRemove(content), what);
+  return isReject(sent) ? sent : { ...sent, withoutKey: drawn?.withoutKey ?? [] };
 }
 
 /** By the owner or a steward; keys stay as they are. @param roles bits of `ROLES` */
@@ -151,12 +162,15 @@ export async function changeRole(
 }
 
 /** By the owner or a steward who holds keys: opens the next epoch, which also ends a freeze. */
-export async function rotateEpoch(context: Context, id: PhaseId): Promise<Committed | Refusal> {
+export async function rotateEpoch(context: Context, id: PhaseId): Promise<Rekeyed | Refusal> {
   const phase = await context.follower.catchUp(id);
   if (phase === null) return unknownPhase(id);
-  const epoch = await nextEpoch(context, phase, phase.participants);
-  if (isReject(epoch)) return epoch;
+  const drawn = await nextEpoch(context, phase, phase.participants);
+  if (isReject(drawn)) return drawn;
+  const { opening, withoutKey } = drawn;
   const expectedMembershipVersion = phase.membershipVersion;
-  const content = encodeEpochRotate({ phase: id, expectedMembershipVersion, epoch });
-  return sendToPhase(context, 'epochRotate', phase, content, `open a new key epoch in ${name(phase)}`);
+  const content = encodeEpochRotate({ phase: id, expectedMembershipVersion, epoch: opening });
+  const what = `open a new key epoch in ${name(phase)}`;
+  const sent = await sendToPhase(context, 'epochRotate', phase, content, what);
+  return isReject(sent) ? sent : { ...sent, withoutKey };
 }

@@ -88,7 +88,7 @@ export async function addPhase(
   if (isReject(epoch)) return epoch;
   const expectedVersion = state.version;
   const inProject = { project, expectedVersion, phase, label, predecessors: input.predecessors };
-  const inPhase = { project, phase, label, custody, policy, participants, epoch };
+  const inPhase = { project, phase, label, custody, policy, participants, epoch: epoch.opening };
   const sent = await context.sender.send({
     kind: 'phaseAdd',
     scopes: [projectLog(context, project), phaseLog(context, phase)],

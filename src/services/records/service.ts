@@ -13,6 +13,7 @@ import {
   addParticipant,
   changeRole,
   type ParticipantInput,
+  type Rekeyed,
   removeParticipant,
   rotateEpoch,
 } from './participants.ts';
@@ -124,7 +125,7 @@ export class Records {
     return addParticipant(this.context, input);
   }
 
-  removeParticipant(phase: PhaseId, member: MemberId): Promise<Committed | Refusal> {
+  removeParticipant(phase: PhaseId, member: MemberId): Promise<Rekeyed | Refusal> {
     return removeParticipant(this.context, phase, member);
   }
 
@@ -132,7 +133,7 @@ export class Records {
     return changeRole(this.context, phase, member, roles);
   }
 
-  rotateEpoch(phase: PhaseId): Promise<Committed | Refusal> {
+  rotateEpoch(phase: PhaseId): Promise<Rekeyed | Refusal> {
     return rotateEpoch(this.context, phase);
   }
 

@@ -115,6 +115,14 @@ describe('signature suites', () => {
     expect([nodeSuite.sha256(view), nobleSuite.sha256(view)]).toEqual([abc, abc]);
   });
 
+  it('agree on what is a point of the curve', () => {
+    const notPoints = [offCurveKey(), new Uint8Array(33), key.subarray(1), new Uint8Array(0)];
+    for (const suite of [nodeSuite, nobleSuite]) {
+      expect(suite.isPoint(key)).toBe(true);
+      expect(notPoints.map(bytes => suite.isPoint(bytes))).toEqual(notPoints.map(() => false));
+    }
+  });
+
   it('keeps verifying when more keys were seen than the cache holds', () => {
     for (let index = 1n; index <= 4200n; index += 1n) {
       const other = p256PublicKey(scalarBytes(index), 'compressed');

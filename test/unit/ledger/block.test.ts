@@ -336,7 +336,7 @@ describe('batch signatures', () => {
     const { transactions } = batchOf(64);
     let verifications = 0;
     const counting = {
-      sha256: nodeSuite.sha256,
+      ...nodeSuite,
       verify: (...parts: Parameters<typeof nodeSuite.verify>) => {
         verifications += 1;
         return nodeSuite.verify(...parts);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { MemberId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import { decodeLeaf } from '../../../src/core/codec/transaction.ts';
 import { findMember, memberOfPeer, readSystem } from '../../../src/core/ledger/read.ts';
+import { OUTCOMES } from '../../../src/core/types/outcome.ts';
 import { createActor } from '../../support/ledger-kit.ts';
 import { admin, alice, bob, carol, consortium, INTAKE, PROJECT, runningProject } from './fixture.ts';
 
@@ -61,6 +63,21 @@ describe('memberRegister', () => {
   });
 });
 
+describe('keys of a card', () => {
+  /** The form of a compressed point; no y belongs to x = 1 (then y² would be a non-residue). */
+  const offCurve = Uint8Array.from([2, ...new Uint8Array(31), 1]);
+
+  it('must be points of the curve, because others seal to them', () => {
+    const { ledger, act } = consortium();
+    const card = { ...erin.card, sealingKey: offCurve };
+    expect(ledger.commit(act.register(admin, erin, card))).toEqual(['malformed']);
+    const next = createActor('alice', 1);
+    const rotated = { ...next, card: { ...next.card, sealingKey: offCurve } };
+    expect(ledger.commit(act.rotate(alice, rotated))).toEqual(['malformed']);
+    expect(ledger.commit(act.rotate(alice, next))).toEqual(['committed']);
+  });
+});
+
 describe('memberRotate', () => {
   it('ends the old key and begins the new one at the next height [91]', () => {
     const { ledger, act } = consortium();
@@ -108,6 +125,9 @@ describe('memberRevoke', () => {
     );
     expect(outcomes).toEqual(['committed', 'committed', 'revokedKey', 'phaseFrozen']);
     const leaves = ledger.leavesOf('phase', INTAKE);
+    // No leaf ever has `revokedKey`, so no leaf is excused from a key that is valid at its height.
+    const kinds = leaves.slice(before).map(({ leaf }) => decodeLeaf(leaf));
+    expect(kinds).toMatchObject([0, 0, OUTCOMES.phaseFrozen].map(outcome => ({ outcome })));
     expect(leaves).toHaveLength(before + 3);
     expect(leaves[before + 1]?.transactionId).toBe(ledger.leavesOf('system').at(-1)?.transactionId);
     expect(act.phase(INTAKE)).toMatchObject({ frozen: true, membershipVersion: membership + 1 });

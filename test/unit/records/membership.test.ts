@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
-import { encodeRecordMeta } from '../../../src/core/codec/operation.ts';
+import { isReject, type Reject } from '../../../src/core/base/reject.ts';
+import { decodeParticipantRemove, encodeRecordMeta } from '../../../src/core/codec/operation.ts';
 import { CUSTODY } from '../../../src/core/types/operation.ts';
 import {
   deriveEpoch,
@@ -12,7 +13,7 @@ import {
 import { sealPayload } from '../../../src/crypto/record-cipher.ts';
 import type { Records } from '../../../src/services/records/service.ts';
 import { Actions } from '../../support/ledger-actions.ts';
-import { createActor } from '../../support/ledger-kit.ts';
+import { type Actor, createActor } from '../../support/ledger-kit.ts';
 import { granted, record, refused, STEWARD, textOf, unsealerOf, World, WRITER } from './support.ts';
 
 const [BOB, CAROL] = ['bob', 'carol'] as MemberId[] as [MemberId, MemberId];
@@ -24,6 +25,11 @@ async function intakeOf(custody: number = CUSTODY.manager) {
   const admin = world.records('admin');
   const intake = await world.phase(admin, await world.project(admin), owned, { custody });
   return { world, admin, intake, alice: world.records('alice'), bob: world.records('bob') };
+}
+
+function decoded<T>(value: T | Reject): T {
+  if (isReject(value)) throw new Error(value.detail);
+  return value as T;
 }
 
 const put = async (records: Records, phase: PhaseId, text: string) =>
@@ -252,6 +258,33 @@ describe('key epochs', () => {
     }
     granted(await alice.rotateEpoch(intake));
     expect(await textOf(bob, intake, (await put(alice, intake, 'again')).id)).toBe('again');
+  });
+});
+
+describe('a sealing key that is no point of the curve', () => {
+  const offCurve = Uint8Array.from([2, ...new Uint8Array(31), 1]);
+  /** Genesis is the consortium's own: only there can such a key stand. */
+  const withoutKey = (actor: Actor): Actor =>
+    actor.id === BOB ? { ...actor, card: { ...actor.card, sealingKey: offCurve } } : actor;
+
+  it('keeps nobody from removing others or from rotating: it harms its own member only', async () => {
+    const world = new World(['admin', 'alice', 'bob', 'carol'], {}, withoutKey);
+    const admin = world.records('admin');
+    const members = { alice: STEWARD, bob: WRITER, carol: WRITER };
+    const intake = await world.phase(admin, await world.project(admin), members);
+    const alice = world.records('alice');
+    expect(granted(await alice.rotateEpoch(intake)).withoutKey).toEqual([BOB]);
+    const removed = granted(await alice.removeParticipant(intake, CAROL));
+    expect(removed.withoutKey).toEqual([BOB]);
+    const rotation = world.ledger.transactions.get(removed.id)!;
+    const { epoch } = decoded(decodeParticipantRemove(rotation.signed.parts[0]!.content));
+    expect(epoch!.envelopes.find(entry => entry.member === BOB)!.sealed).toEqual(new Uint8Array(1));
+    const { id } = await put(alice, intake, 'goes on');
+    expect(await textOf(admin, intake, id)).toBe('goes on');
+    expect(await textOf(world.records('bob'), intake, id)).not.toBe('goes on');
+    expect(granted(await alice.removeParticipant(intake, BOB)).withoutKey).toEqual([]);
+    // To give the past to nobody is no grant.
+    expect(refused(await add(alice, intake, BOB, 'all'))).toBe('bad_sealing_key');
   });
 });
 

@@ -163,8 +163,12 @@ export class World {
   private readonly actors = new Map<string, Actor>();
   private readonly history = new Map<PhaseId, Map<number, PhaseState>>();
 
-  constructor(names: readonly string[], parameters: Partial<Parameters> = {}) {
-    const [administrator, ...members] = names.map(name => createActor(name));
+  constructor(
+    names: readonly string[],
+    parameters: Partial<Parameters> = {},
+    change: (actor: Actor) => Actor = actor => actor,
+  ) {
+    const [administrator, ...members] = names.map(name => change(createActor(name)));
     for (const actor of [administrator!, ...members]) this.actors.set(actor.id, actor);
     this.ledger = new TestLedger(testGenesis([administrator!], members, parameters));
   }
