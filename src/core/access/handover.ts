@@ -1,7 +1,11 @@
 import type { Hash } from '../base/ids.ts';
 import { isReject } from '../base/reject.ts';
 import { handoverItemHash } from '../codec/handover.ts';
+import { createTransactionVerifier, type VerifyTransaction } from '../ledger/signature.ts';
+import { checkAuthorship } from '../light/authorship.ts';
+import { originalOf } from '../light/record.ts';
 import { treeRoot } from '../merkle/log.ts';
+import { LIMITS } from '../types/limits.ts';
 import {
   type HandoverItem,
   LIFECYCLE,
@@ -11,7 +15,7 @@ import {
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
 import { currentEpoch } from './epochs.ts';
-import { sourcePlaceOf, writtenRecordOf } from './handover-item.ts';
+import { sourcePlaceOf } from './handover-item.ts';
 import { verifyLeafClaim } from './receipts.ts';
 import { type CheckContext, demand, firstRefusal, type Rule } from './rule.ts';
 import { phaseFor } from './standing.ts';
@@ -47,19 +51,25 @@ function isConsistent(
 
 /**
  * The item is what the source's log has at that place, whole and unchanged: the record's own leaf, or an item that an
- * earlier handover brought there. The ledger has checked the earlier one in the same way, so its lineage holds too.
+ * earlier handover brought there. The ledger has checked the earlier one in the same way, so its lineage holds too. Its
+ * author's signature comes with it: no leaf commits to that, and without it the target could not tell who wrote the record.
  * @returns the hash of the item in the tree of the items; null when it is not
  */
-function checkedItemHash(context: CheckContext, entry: Entry, item: HandoverItem): Hash | null {
-  const { sha256 } = context.suite;
-  const record = writtenRecordOf(sha256, item);
-  const place = sourcePlaceOf(sha256, item);
+function checkedItemHash(
+  context: CheckContext,
+  entry: Entry,
+  item: HandoverItem,
+  verify: VerifyTransaction,
+): Hash | null {
+  const { suite, state } = context;
+  const record = originalOf(suite.sha256, item);
+  const place = sourcePlaceOf(suite.sha256, item);
   if (isReject(record) || isReject(place) || record.leaf.transactionId !== entry.id) return null;
   const leaf = item.relay?.leaf ?? item.leaf;
   const claim = { position: entry.position, leaf, id: place.leaf.transactionId };
-  return verifyLeafClaim(context, context.scopes[0]!, claim)
-    ? handoverItemHash(sha256, item.salt, item, place.steps)
-    : null;
+  if (!verifyLeafClaim(context, context.scopes[0]!, claim)) return null;
+  if (checkAuthorship(suite, state.system(), record.leaf, record.transaction, verify) !== null) return null;
+  return handoverItemHash(suite.sha256, item.salt, item, place.steps);
 }
 
 function checkItems(
@@ -69,8 +79,10 @@ function checkItems(
   items: readonly HandoverItem[],
 ): number {
   const hashes: Hash[] = [];
+  // records that were signed together share a signature
+  const verify = createTransactionVerifier(context.suite, LIMITS.itemsPerHandover);
   for (const [index, item] of items.entries()) {
-    const hash = checkedItemHash(context, source.records[index]!, item);
+    const hash = checkedItemHash(context, source.records[index]!, item, verify);
     if (hash === null) return OUTCOMES.unknownRecord;
     hashes.push(hash);
   }
@@ -83,10 +95,7 @@ function isSuccessor({ state }: CheckContext, source: PhaseState, target: PhaseS
   return entry?.predecessors.includes(source.id) ?? false;
 }
 
-/**
- * The source decides what it hands over; the target receives under its current epoch and changes no state but its log.
- * The signatures of the items are not checked again: their leaves say that the ledger accepted them.
- */
+/** The source decides what it hands over; the target receives under its current epoch and changes no state but its log. */
 export const phaseHandover: Rule<'phaseHandover'> = {
   scopes: ({ state }, [source, target]) => [
     state.logIdOf('phase', source.phase),

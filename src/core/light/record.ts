@@ -54,7 +54,7 @@ export interface LocatedRecord extends LeafTransaction {
 }
 
 /** Rebuilds the original record's transaction, which proves its author in every later phase too. */
-function originalOf(sha256: Sha256, item: HandoverItem): LeafTransaction | Reject {
+export function originalOf(sha256: Sha256, item: HandoverItem): LeafTransaction | Reject {
   const written = writtenRecordOf(sha256, item);
   if (isReject(written)) return written;
   const { body, signature, batch, meta, payload } = item;

@@ -7,7 +7,7 @@ import { decodeBody, encodeBody, partHash } from '../../../src/core/codec/transa
 import { ROLES } from '../../../src/core/types/operation.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { type Actions, itemHash } from '../../support/ledger-actions.ts';
-import { hashOf } from '../../support/ledger-kit.ts';
+import { createActor, hashOf } from '../../support/ledger-kit.ts';
 import {
   admin,
   alice,
@@ -191,6 +191,22 @@ describe('phaseHandover', () => {
     ledger.commit(act.put(bob, INTAKE, 'refused', 7));
     expect(hand([ledger.leavesOf('phase', INTAKE).length - 1])).toBe('unknownRecord');
     expect(hand([position])).toBe('committed');
+  });
+
+  it('[78] takes no record without the proof of its author', () => {
+    const { ledger, act, position } = withRecords();
+    const item = act.item(INTAKE, position);
+    const hand = (change: object) =>
+      ledger.commit(act.handover(alice, INTAKE, REVIEW, [position], { items: [{ ...item, ...change }] }))[0];
+    expect(hand({ signature: item.signature.map(byte => byte ^ 1) })).toBe('unknownRecord');
+    expect(hand({ signature: act.item(INTAKE, position + 1).signature })).toBe('unknownRecord');
+    const { batch } = item;
+    expect(hand({ batch: { ...batch, treeSize: batch.treeSize + 1 } })).toBe('unknownRecord');
+    expect(hand({ batch: { ...batch, path: [...batch.path, hashOf('x')] } })).toBe('unknownRecord');
+    // The key of the leaf's height counts, not the one of now; a revoked author stays the author.
+    ledger.commit(act.rotate(bob, createActor('bob', 1)));
+    ledger.commit(act.revoke(admin, bob.id));
+    expect(hand({})).toBe('committed');
   });
 
   /** Review has received both records of intake in one handover, and hands over to `last`. */

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/core/base/bytes.ts';
 import type { Hash, MemberId, PhaseId } from '../../../src/core/base/ids.ts';
-import { decodeRecordMeta } from '../../../src/core/codec/operation.ts';
-import type { RecordMeta } from '../../../src/core/types/operation.ts';
-import {
-  generateSecret,
-  keyCommitment,
-  unwrapContentKey,
-  wrapContentKeyFromOutside,
-} from '../../../src/crypto/phase-keys.ts';
+import type { HandoverItem } from '../../../src/core/types/operation.ts';
+import { generateSecret, keyCommitment } from '../../../src/crypto/phase-keys.ts';
 import type { RecordFile } from '../../../src/services/records/payload.ts';
 import { Actions } from '../../support/ledger-actions.ts';
 import { bytesOf, hashOf } from '../../support/ledger-kit.ts';
@@ -230,22 +224,29 @@ describe('handover', () => {
     expect(refused(await admin.handover(to(review, [hashOf('none')])))).toBe('unknown_record');
   });
 
-  it('[78] shows a record whose proof of authorship was changed on the way as not verified', async () => {
-    const { world, admin, alice, carol, intake, review } = await permits();
+  it('[78] cannot lose the proof of authorship: the ledger refuses an item without it', async () => {
+    const { world, alice, intake, review } = await permits();
     const put = granted(await alice.putRecord(record(intake, 'signed by alice')));
-    await admin.catchUp(intake);
     const actions = new Actions(world.ledger);
     const item = actions.item(intake, put.position!);
-    const meta = decodeRecordMeta(item.meta.content) as RecordMeta;
-    const at = { chainId: world.ledger.chainId, epoch: 0, keyCommitment: meta.keyCommitment };
-    const keys = admin.vault.keys(intake, 0)!;
-    const contentKey = (await unwrapContentKey(keys, { ...at, phase: intake }, meta.wrappedKey))!;
-    const { publicKey } = actions.phase(review).epochs[0]!;
-    const wrappedKey = await wrapContentKeyFromOutside(publicKey, { ...at, phase: review }, contentKey);
-    const forged = { ...item, wrappedKey, signature: world.actor('bob').signer.sign(item.body) };
-    const sent = actions.handover(world.actor('admin'), intake, review, [put.position!], { items: [forged] });
-    expect(world.ledger.commit(sent)).toEqual(['committed']);
-    const view = granted(await carol.getRecord(review, put.id));
+    const forged = { ...item, signature: world.actor('bob').signer.sign(item.body) };
+    const hand = (items: HandoverItem[]) =>
+      world.ledger.commit(actions.handover(world.actor('admin'), intake, review, [put.position!], { items }));
+    expect(hand([forged])).toEqual(['unknownRecord']);
+    expect(hand([item])).toEqual(['committed']);
+  });
+
+  it('[78] shows a record that its author did not sign as not verified, wherever it comes from', async () => {
+    const { world, alice, intake } = await permits();
+    const put = granted(await alice.putRecord(record(intake, 'signed by alice')));
+    const access = world.access('bob');
+    const items = access.items.bind(access);
+    const signature = world.actor('bob').signer.sign(new Uint8Array(1));
+    access.items = async (...range) =>
+      (await items(...range)).map(({ leaf, transaction }) => {
+        return { leaf, transaction: { ...transaction, signed: { ...transaction.signed, signature } } };
+      });
+    const view = granted(await world.records('bob', access).getRecord(intake, put.id));
     expect(view).toMatchObject({ verified: false, author: 'alice', content: { title: 'signed by alice' } });
     expect(view.checks[0]).toMatchObject({ name: 'authorship', ok: false });
   });
