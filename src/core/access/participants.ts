@@ -1,13 +1,13 @@
 import { assertDefined } from '../base/assert.ts';
 import type { MemberId } from '../base/ids.ts';
-import { findMember } from '../ledger/read.ts';
 import { LIMITS } from '../types/limits.ts';
 import { CUSTODY, GRANTS, type ParticipantAdd } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
-import type { Participant, PhaseState, SystemState } from '../types/state.ts';
-import { checkOpening, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
+import type { FormerParticipant, Participant, PhaseState, SystemState } from '../types/state.ts';
+import { checkOpening, hasEpochLeft, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
 import { type CheckContext, demand, firstRefusal, insertById, type LeafPlace, type Rule } from './rule.ts';
-import { checkNewcomer, hasRole, participantOf, phaseFor } from './standing.ts';
+import { checkNewcomer, hasRole, isActive, isStandIn, participantOf, phaseFor } from './standing.ts';
+import { mergeRanges } from './visibility.ts';
 
 function withoutMember(phase: PhaseState, member: MemberId): PhaseState {
   return { ...phase, participants: phase.participants.filter(entry => entry.member !== member) };
@@ -63,6 +63,12 @@ export const participantAdd: Rule<'participantAdd'> = {
       () => demand(participantOf(phase, content.member) === null, OUTCOMES.alreadyParticipant),
       () => checkNewcomer(context.state, content.member),
       () => demand(phase.participants.length < LIMITS.participantsPerPhase, OUTCOMES.limitReached),
+      // whoever is in can be removed: its place among the former ones is kept
+      () =>
+        demand(
+          phase.former.length + phase.participants.length < LIMITS.formerPerPhase,
+          OUTCOMES.limitReached,
+        ),
       () => checkGrant(context, phase, content),
     );
   },
@@ -78,7 +84,7 @@ export const participantAdd: Rule<'participantAdd'> = {
 
 /** Participants that can make the next epoch when the managing side cannot. */
 function rotatorCount(system: SystemState, phase: PhaseState): number {
-  const active = phase.participants.filter(entry => findMember(system, entry.member)?.revoked === false);
+  const active = phase.participants.filter(entry => isActive(system, entry.member));
   return active.filter(entry => entry.member === phase.owner || hasRole(entry, 'steward')).length;
 }
 
@@ -86,6 +92,20 @@ function rotatorCount(system: SystemState, phase: PhaseState): number {
 function keepsRotator(system: SystemState, before: PhaseState, after: PhaseState): boolean {
   if (before.custody !== CUSTODY.participants) return true;
   return rotatorCount(system, after) > 0 || rotatorCount(system, before) === 0;
+}
+
+/** Its stays as the ranges that it may read: those that touch are one, so coming and going again adds nothing. */
+function formerWith(phase: PhaseState, leaving: Participant, endPosition: number): FormerParticipant[] {
+  const { member, startPosition } = leaving;
+  const earlier = phase.former.filter(entry => entry.member === member);
+  const ranges = mergeRanges([
+    ...earlier.map(entry => ({ from: entry.startPosition, to: entry.endPosition })),
+    { from: startPosition, to: endPosition },
+  ]);
+  return [
+    ...phase.former.filter(entry => entry.member !== member),
+    ...ranges.map(({ from, to }) => ({ member, startPosition: from, endPosition: to })),
+  ];
 }
 
 export const participantRemove: Rule<'participantRemove'> = {
@@ -96,13 +116,16 @@ export const participantRemove: Rule<'participantRemove'> = {
     const system = context.state.system();
     const after = withoutMember(phase, content.member);
     const senderHolds = keyholders(system, after).has(context.sender.id);
+    const standsIn = isStandIn(system, phase, context.sender.id);
     const { epoch } = content;
     return firstRefusal(
       () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
       () => demand(participantOf(phase, content.member) !== null, OUTCOMES.notParticipant),
+      // who stands in clears away the revoked, and disposes of nobody else
+      () => demand(!standsIn || !isActive(system, content.member), OUTCOMES.roleMissing),
       () => demand(keepsRotator(system, phase, after), OUTCOMES.lastSteward),
-      () => demand(phase.former.length < LIMITS.formerPerPhase, OUTCOMES.limitReached),
-      () => demand(epoch !== null || !senderHolds, OUTCOMES.badEnvelopes),
+      // without an epoch left, a removal freezes the phase for good: better than one that cannot be made
+      () => demand(epoch !== null || !senderHolds || !hasEpochLeft(phase), OUTCOMES.badEnvelopes),
       // one who will not hold the epoch (an outside owner, or whoever removes itself) must not make it
       () => (epoch === null ? OUTCOMES.committed : checkOpening(context, after, phase.epochs.length, epoch)),
     );
@@ -111,14 +134,9 @@ export const participantRemove: Rule<'participantRemove'> = {
     phase: (state, content, place) => {
       const phase = assertDefined(state, 'a phase with participants exists');
       const leaving = assertDefined(participantOf(phase, content.member), 'who is removed was in the phase');
-      const interval = {
-        member: leaving.member,
-        startPosition: leaving.startPosition,
-        endPosition: place.position + 1,
-      };
       const shrunk = {
         ...withoutMember(phase, content.member),
-        former: [...phase.former, interval],
+        former: formerWith(phase, leaving, place.position + 1),
         membershipVersion: phase.membershipVersion + 1,
       };
       return content.epoch === null ? { ...shrunk, frozen: true } : openEpoch(shrunk, content.epoch, place);

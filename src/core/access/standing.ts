@@ -9,7 +9,8 @@ import type { CheckContext, LedgerReader } from './rule.ts';
 
 /**
  * Who may do what; any one of the names suffices. `self` is the member concerned, `owner` the project's or phase's owner,
- * the other names after it are roles in the phase (for a handover: in the source). A revoked member may nothing.
+ * the other names after it are roles in the phase (for a handover: in the source). `standIn` is a contributor of a phase whose
+ * owner and stewards are all revoked: without it nobody could ever open an epoch there again. A revoked member may nothing.
  */
 export const WHO_MAY = {
   memberRegister: ['administrator'],
@@ -22,9 +23,9 @@ export const WHO_MAY = {
   phaseClose: ['owner', 'steward'],
   phaseHandover: ['owner', 'steward'],
   participantAdd: ['owner', 'steward'],
-  participantRemove: ['owner', 'steward'],
+  participantRemove: ['owner', 'steward', 'standIn'],
   participantRole: ['owner', 'steward'],
-  epochRotate: ['owner', 'steward'],
+  epochRotate: ['owner', 'steward', 'standIn'],
   recordPut: ['contributor', 'steward'],
   fileReceipt: ['participant'],
 } as const satisfies Record<KindName, readonly Standing[]>;
@@ -36,6 +37,7 @@ export type Standing =
   | 'owner'
   | 'steward'
   | 'contributor'
+  | 'standIn'
   | 'participant';
 
 export function isAdministrator(system: SystemState, member: Member): boolean {
@@ -50,8 +52,21 @@ export function hasRole(participant: Participant | null, role: keyof typeof ROLE
   return participant !== null && (participant.roles & ROLES[role]) !== 0;
 }
 
-function hasStanding(phase: PhaseState, member: MemberId, standing: Standing): boolean {
+export function isActive(system: SystemState, member: MemberId): boolean {
+  return findMember(system, member)?.revoked === false;
+}
+
+/** An owner that is there, even without keys, can make somebody a steward; only when nobody can, a contributor stands in. */
+export function isStandIn(system: SystemState, phase: PhaseState, member: MemberId): boolean {
+  const isLed =
+    isActive(system, phase.owner) ||
+    phase.participants.some(entry => hasRole(entry, 'steward') && isActive(system, entry.member));
+  return !isLed && hasRole(participantOf(phase, member), 'contributor');
+}
+
+function hasStanding(system: SystemState, phase: PhaseState, member: MemberId, standing: Standing): boolean {
   if (standing === 'owner') return phase.owner === member;
+  if (standing === 'standIn') return isStandIn(system, phase, member);
   const participant = participantOf(phase, member);
   if (standing === 'participant') return participant !== null;
   if (standing === 'steward' || standing === 'contributor') return hasRole(participant, standing);
@@ -63,7 +78,9 @@ export function phaseFor(context: CheckContext, kind: KindName, id: PhaseId): Ph
   const phase = context.state.phase(id);
   if (phase === null) return OUTCOMES.unknownPhase;
   const member = context.sender.id;
-  if (WHO_MAY[kind].some(standing => hasStanding(phase, member, standing))) return phase;
+  if (WHO_MAY[kind].some(standing => hasStanding(context.state.system(), phase, member, standing))) {
+    return phase;
+  }
   return participantOf(phase, member) === null ? OUTCOMES.notParticipant : OUTCOMES.roleMissing;
 }
 

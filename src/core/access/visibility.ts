@@ -11,17 +11,19 @@ export interface ReadableRange {
 
 export const WHOLE: readonly ReadableRange[] = [{ from: 0, to: null }];
 
-/** Sorted by `from`, without overlaps or gaps of nothing between. */
-function merged(ranges: readonly ReadableRange[]): ReadableRange[] {
-  const result: ReadableRange[] = [];
+/** Sorted by `from`, without overlaps or gaps of nothing between; bounded where all of them are. */
+export function mergeRanges<End extends number | null>(
+  ranges: readonly { readonly from: number; readonly to: End }[],
+): { from: number; to: End }[] {
+  const result: { from: number; to: End }[] = [];
   for (const range of [...ranges].sort((a, b) => a.from - b.from)) {
     const last = result.at(-1);
     if (last === undefined || (last.to !== null && last.to < range.from)) {
       result.push(range);
       continue;
     }
-    const to = last.to === null || range.to === null ? null : Math.max(last.to, range.to);
-    result[result.length - 1] = { from: last.from, to };
+    const reachesFurther = last.to !== null && (range.to === null || range.to > last.to);
+    if (reachesFurther) result[result.length - 1] = { from: last.from, to: range.to };
   }
   return result;
 }
@@ -31,7 +33,7 @@ export function phaseRanges(phase: PhaseState, member: MemberId): readonly Reada
   if (phase.owner === member) return WHOLE;
   const current = phase.participants.filter(entry => entry.member === member);
   const former = phase.former.filter(entry => entry.member === member);
-  return merged([
+  return mergeRanges<number | null>([
     ...current.map(entry => ({ from: entry.startPosition, to: null })),
     ...former.map(entry => ({ from: entry.startPosition, to: entry.endPosition })),
   ]);

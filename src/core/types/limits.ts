@@ -17,10 +17,11 @@ export const LIMITS = {
   batchPathLength: 6,
   phasesPerProject: 1024,
   participantsPerPhase: 256,
+  /** Ranges of former participants, and those of the present ones, which become former. */
   formerPerPhase: 65_536,
   predecessorsPerPhase: 64,
-  /** Projects and phases that one member ever had a part in. */
-  scopesPerMember: 1_048_576,
+  /** Projects and phases that one member ever had a part in. Its revocation touches each of them, within one block. */
+  scopesPerMember: 16_384,
   leafBytes: 256,
   epochsPerPhase: 65_536,
   envelopeBytes: 4 * 1024 * 1024,

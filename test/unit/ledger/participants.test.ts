@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { readableRanges } from '../../../src/core/access/visibility.ts';
 import type { MemberId } from '../../../src/core/base/ids.ts';
+import { encodeCount, encodePhaseState, STATE_KEYS } from '../../../src/core/codec/state.ts';
+import { LIMITS } from '../../../src/core/types/limits.ts';
 import { CUSTODY, GRANTS, ROLES } from '../../../src/core/types/operation.ts';
+import type { PhaseState } from '../../../src/core/types/state.ts';
 import { bytesOf, createActor, hashOf } from '../../support/ledger-kit.ts';
 import {
   admin,
@@ -216,6 +219,112 @@ describe('custody of the participants', () => {
     expect(ledger.commit(act.removeParticipant(alice, INTAKE, carol.id))).toEqual(['committed']);
     expect(ledger.commit(act.removeParticipant(alice, INTAKE, bob.id))).toEqual(['committed']);
     expect(act.phase(INTAKE).participants).toEqual([]);
+  });
+});
+
+describe('a phase at its limits', () => {
+  /** Puts intake into a state that would take years to reach. */
+  function withPhase(change: (phase: PhaseState) => Partial<PhaseState>) {
+    const { ledger, act } = runningProject();
+    const phase = act.phase(INTAKE);
+    ledger.state.values.set(STATE_KEYS.phase(INTAKE), encodePhaseState({ ...phase, ...change(phase) }));
+    return { ledger, act };
+  }
+
+  it('lets members be removed when no epoch can be opened any more: it freezes', () => {
+    const { ledger, act } = withPhase(phase => ({
+      epochs: Array.from({ length: LIMITS.epochsPerPhase }, (_, number) => ({ ...phase.epochs[0]!, number })),
+    }));
+    expect(ledger.commit(act.rotateEpoch(carol, INTAKE))).toEqual(['limitReached']);
+    expect(ledger.commit(act.removeParticipant(alice, INTAKE, bob.id))).toEqual(['limitReached']);
+    expect(ledger.commit(act.removeParticipant(alice, INTAKE, bob.id, { epoch: null }))).toEqual([
+      'committed',
+    ]);
+    expect(act.phase(INTAKE)).toMatchObject({ frozen: true, former: [{ member: bob.id }] });
+    expect(participant(act, bob.id)).toBeUndefined();
+  });
+
+  it('keeps room for the removal of everybody who is in: it refuses to add instead', () => {
+    const stays = (count: number) => () => ({
+      former: Array.from({ length: count }, (_, index) => ({
+        ...{ member: `former-${index}` as MemberId, startPosition: index, endPosition: index + 1 },
+      })),
+    });
+    const full = withPhase(stays(LIMITS.formerPerPhase - 2));
+    expect(full.ledger.commit(full.act.addParticipant(alice, INTAKE, dave.id, GRANTS.all))).toEqual([
+      'limitReached',
+    ]);
+    for (const { id } of [bob, carol]) {
+      expect(full.ledger.commit(full.act.removeParticipant(alice, INTAKE, id))).toEqual(['committed']);
+    }
+    expect(full.act.phase(INTAKE).former).toHaveLength(LIMITS.formerPerPhase);
+    const roomy = withPhase(stays(LIMITS.formerPerPhase - 3));
+    expect(roomy.ledger.commit(roomy.act.addParticipant(alice, INTAKE, dave.id, GRANTS.all))).toEqual([
+      'committed',
+    ]);
+  });
+
+  it('[83] remembers what a member may read, not how often it came and went', () => {
+    const { ledger, act } = runningProject();
+    const logId = ledger.logId('phase', INTAKE);
+    const come = (grant: number) => ledger.commit(act.addParticipant(alice, INTAKE, bob.id, grant));
+    const go = () => ledger.commit(act.removeParticipant(alice, INTAKE, bob.id));
+    go();
+    const first = ledger.leavesOf('phase', INTAKE).length;
+    ledger.commit(act.put(carol, INTAKE, 'between'));
+    come(GRANTS.none);
+    go();
+    const [, gap] = [first, first + 1];
+    expect(act.phase(INTAKE).former).toEqual([
+      { member: bob.id, startPosition: 0, endPosition: first },
+      { member: bob.id, startPosition: gap, endPosition: gap! + 2 },
+    ]);
+    const before = readableRanges(ledger.state, bob.id, logId);
+    expect(before).toHaveLength(2);
+    // All of the past: one range says it.
+    for (let time = 0; time < 3; time += 1) {
+      come(GRANTS.all);
+      go();
+    }
+    const end = ledger.leavesOf('phase', INTAKE).length;
+    expect(act.phase(INTAKE).former).toEqual([{ member: bob.id, startPosition: 0, endPosition: end }]);
+    expect(readableRanges(ledger.state, bob.id, logId)).toEqual([{ from: 0, to: end }]);
+  });
+
+  it('bounds what the revocation of one member may touch', () => {
+    const { ledger, act } = runningProject();
+    ledger.state.values.set(STATE_KEYS.memberScopeCount(dave.id), encodeCount(16_384));
+    expect(ledger.commit(act.addParticipant(alice, INTAKE, dave.id, GRANTS.all))).toEqual(['limitReached']);
+    ledger.state.values.set(STATE_KEYS.memberScopeCount(dave.id), encodeCount(16_383));
+    expect(ledger.commit(act.addParticipant(alice, INTAKE, dave.id, GRANTS.all))).toEqual(['committed']);
+  });
+});
+
+describe('a phase whose owner and stewards are gone', () => {
+  it('goes on: a contributor opens the next epoch and removes the revoked, and nothing else', () => {
+    const { ledger, act } = runningProject();
+    ledger.commit(act.addParticipant(alice, INTAKE, dave.id, GRANTS.all, { roles: ROLES.reader }));
+    ledger.commit(act.revoke(admin, carol.id));
+    // The owner is there yet.
+    expect(ledger.commit(act.rotateEpoch(bob, INTAKE))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.removeParticipant(bob, INTAKE, carol.id))).toEqual(['roleMissing']);
+    ledger.commit(act.revoke(admin, alice.id));
+    expect(act.phase(INTAKE).frozen).toBe(true);
+    expect(ledger.commit(act.rotateEpoch(dave, INTAKE))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.removeParticipant(bob, INTAKE, dave.id))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.changeRole(bob, INTAKE, bob.id, STEWARD))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.addParticipant(bob, INTAKE, admin.id, GRANTS.none))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.rotateEpoch(bob, INTAKE))).toEqual(['committed']);
+    expect(ledger.commit(act.put(bob, INTAKE, 'goes on', 1))).toEqual(['committed']);
+    expect(ledger.commit(act.removeParticipant(bob, INTAKE, carol.id))).toEqual(['committed']);
+    expect(act.phase(INTAKE).participants.map(entry => entry.member)).toEqual([bob.id, dave.id]);
+  });
+
+  it('waits for the steward that is left', () => {
+    const { ledger, act } = runningProject();
+    ledger.commit(act.revoke(admin, alice.id));
+    expect(ledger.commit(act.rotateEpoch(bob, INTAKE))).toEqual(['roleMissing']);
+    expect(ledger.commit(act.rotateEpoch(carol, INTAKE))).toEqual(['committed']);
   });
 });
 
