@@ -2,7 +2,6 @@ import type { Suite } from '../base/ids.ts';
 import { type Reject, reject } from '../base/reject.ts';
 import { findMember } from '../ledger/read.ts';
 import { type VerifyTransaction, verifyTransactionSignature } from '../ledger/signature.ts';
-import { OUTCOMES } from '../types/outcome.ts';
 import type { MemberKey, SystemState } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
@@ -12,8 +11,7 @@ function isValidAt(key: MemberKey, height: number): boolean {
 }
 
 /**
- * The sender wrote this: its key was valid at the leaf's height and signed the id, in a batch or alone [91]. A leaf that
- * records the refusal `revokedKey` needs the signature only.
+ * The sender wrote this: its key was valid at the leaf's height and signed the id, in a batch or alone [91].
  * @param system the state of the system scope at the head or any later one: key histories only grow
  * @param verify the verdict on a signature; by default the plain one, a shell may bring one that remembers batches
  */
@@ -32,7 +30,7 @@ export function checkAuthorship(
   if (member === null) return reject('unknown_author', `no member ${sender}`);
   const key = member.keys[keyId];
   if (key === undefined) return reject('unknown_key', `${sender} has no key ${keyId}`);
-  if (leaf.outcome !== OUTCOMES.revokedKey && !isValidAt(key, leaf.height)) {
+  if (!isValidAt(key, leaf.height)) {
     return reject('key_not_valid', `key ${keyId} of ${sender} was not valid at height ${leaf.height}`);
   }
   if (!verify(transaction, key.signingKey)) {
