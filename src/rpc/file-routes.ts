@@ -51,9 +51,8 @@ export async function registerFileRoutes(
       if (request.caller.kind === 'session') return;
       throw failure('unauthorized', 'session_needed', 'files are transferred with the session token');
     });
-    scope.put('/phases/:phase/files', { bodyLimit: options.limits.uploadBytesMax }, (request, reply) =>
-      upload(api, request, reply, options),
-    );
+    const streamed = { bodyLimit: options.limits.uploadBytesMax, config: { isUpload: true } };
+    scope.put('/phases/:phase/files', streamed, (request, reply) => upload(api, request, reply, options));
     scope.get('/phases/:phase/files/:cid', (request, reply) => download(api, request, reply, options));
     scope.get('/phases/:phase/dossier', (request, reply) => downloadDossier(api, request, reply));
   });

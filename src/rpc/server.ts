@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import fastifyWebsocket from '@fastify/websocket';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AssertionError } from '../core/base/assert.ts';
@@ -7,6 +8,7 @@ import type { Logger } from '../ports/logger.ts';
 import { answerFailure } from './answer.ts';
 import type { NodeApi } from './api.ts';
 import { BodyBudget } from './body-budget.ts';
+import { boundBody } from './body-timeout.ts';
 import { Dispatcher, type SignedRequestCheck } from './dispatcher.ts';
 import { failure, failureOfThrown, RpcFailure } from './errors.ts';
 import { type FileRoutesApi, registerFileRoutes } from './file-routes.ts';
@@ -54,12 +56,15 @@ declare module 'fastify' {
 }
 
 const SESSION_KEY = 'session';
+const SESSION_PARTS_MAX = 262_144;
 
 /** JSON-RPC over HTTP (`POST /`) and WebSocket (`/`), health, metrics and file transfer. */
 export class RpcServer implements Service {
   readonly limits: RpcLimits;
   /** What is open now, over all connections. */
   readonly open = { sockets: 0, subscriptions: 0 };
+  /** Of the open ones, those without a session. */
+  anonymousSockets = 0;
   private app: FastifyInstance | null = null;
   private stopping = new AbortController();
   private readonly calls: { readonly anonymous: Throttle; readonly session: Throttle };
@@ -138,8 +143,12 @@ export class RpcServer implements Service {
       logger: false,
       bodyLimit: this.limits.bodyBytesMax,
       connectionTimeout: this.limits.idleMs,
-      // Uploads may take long; silence is bounded by the idle limit.
+      // Uploads may take long: silence is bounded by the idle limit. Other bodies: `boundBody`.
       requestTimeout: 0,
+      http: {
+        headersTimeout: this.limits.requestMs,
+        connectionsCheckingInterval: Math.ceil(this.limits.requestMs / 6),
+      },
       forceCloseConnections: true,
       routerOptions: { maxParamLength: 2_048 },
     });
@@ -151,8 +160,12 @@ export class RpcServer implements Service {
         handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
       },
     });
+    app.websocketServer.on('headers', (_headers, request) => this.boundMessages(app, request));
     app.decorateRequest('caller');
     app.addHook('onRequest', async (request, reply) => this.admit(request, reply));
+    app.addHook('onRequest', async (request, reply) =>
+      boundBody(request, reply, this.options.clock, this.limits),
+    );
     app.setErrorHandler((error, _request, reply) => this.answerError(error, reply));
     app.setNotFoundHandler((_request, reply) =>
       answerFailure(
@@ -250,6 +263,17 @@ export class RpcServer implements Service {
       'the session token is not the one of this node',
       "The token stands in the file rpc-token of the node's data directory.",
     );
+  }
+
+  /** Called between the check of a WebSocket's handshake and its receiver, which takes these limits, in one tick. */
+  private boundMessages(app: FastifyInstance, request: IncomingMessage): void {
+    const { bodyBytesMax, bodyBytesSmall, messagePartsMax } = this.limits;
+    const given = bearerToken(request.headers);
+    const hasSession = given !== null && this.isToken(given);
+    const { options } = app.websocketServer;
+    options.maxPayload = hasSession ? bodyBytesMax : bodyBytesSmall;
+    options.maxFragments = hasSession ? SESSION_PARTS_MAX : messagePartsMax;
+    options.maxBufferedChunks = options.maxFragments;
   }
 
   private admitBody(request: FastifyRequest, reply: FastifyReply): void {
