@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'smol-toml';
 import { z } from 'zod';
 import { isMemberId } from '../core/base/ids.ts';
+import { parseLinkAddress } from '../core/base/link-address.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 
 /** The places of a data directory (DESIGN.md section 8). */
@@ -28,6 +29,15 @@ export type DataPaths = ReturnType<typeof dataPaths>;
 
 const name = z.string().refine(isMemberId, 'a-z, 0-9 and -, starting with a letter, at most 32 characters');
 
+const ADDRESS_FORM = 'an address looks like /ip4/10.0.0.1/tcp/7801 or /dns4/HOST/tcp/7801';
+
+const address = z.string().refine(text => parseLinkAddress(text) !== null, ADDRESS_FORM);
+
+/** Port 0 takes any free one. */
+const listenAddress = z
+  .string()
+  .refine(text => parseLinkAddress(text.replace(/\/tcp\/0$/, '/tcp/1')) !== null, ADDRESS_FORM);
+
 const nodeConfigSchema = z.strictObject({
   role: z.enum(['consensus', 'participant', 'manager']),
   /** Validator name of a consensus node, member id of the others. */
@@ -35,12 +45,10 @@ const nodeConfigSchema = z.strictObject({
   /** What people read on a member's card; the member id where there is none. */
   displayName: z.string().min(1).max(128).optional(),
   network: z.strictObject({
-    listen: z.array(z.string().startsWith('/')).min(1).max(8),
+    listen: z.array(listenAddress).min(1).max(8),
     /** Consensus nodes and where they listen. */
     peers: z
-      .array(
-        z.strictObject({ peerId: z.string().min(1), addresses: z.array(z.string().startsWith('/')).min(1) }),
-      )
+      .array(z.strictObject({ peerId: z.string().min(1), addresses: z.array(address).min(1) }))
       .max(128),
   }),
   rpc: z
