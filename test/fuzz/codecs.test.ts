@@ -11,7 +11,7 @@ import { Writer } from '../../src/core/codec/writer.ts';
 import { buildDossier, decodeDossier } from '../../src/core/light/dossier.ts';
 import { decodeFreshHead, encodeFreshHead } from '../../src/core/light/fresh-head.ts';
 import { decodeLogUpdate, encodeLogUpdate } from '../../src/core/light/log-update-codec.ts';
-import { decodeReceipt, encodeReceipt, makeReceipt } from '../../src/core/light/receipt.ts';
+import { decodeReceipt, EntryTree, encodeReceipt, makeReceipt } from '../../src/core/light/receipt.ts';
 import { encodeFrontier, type Frontier, readFrontier } from '../../src/core/merkle/log.ts';
 import { decodeMapProof, encodeMapProof } from '../../src/core/merkle/map.ts';
 import type { KindName } from '../../src/core/types/operation.ts';
@@ -149,7 +149,8 @@ const dossier = buildDossier(sha256, {
   ],
   files: [{ logId: light.a.logId, position: 1, item: null, cid: 'bafk', ciphertextBytes: 9 }],
 });
-const receipt = makeReceipt(sha256, light.chain.blocks.at(-1)!, head.certificate, 1);
+const lastBlock = light.chain.blocks.at(-1)!;
+const receipt = makeReceipt(lastBlock, head.certificate, new EntryTree(sha256, lastBlock), 1);
 const statement = {
   validatorSetId: 0,
   signer: 1,
