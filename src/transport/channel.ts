@@ -8,6 +8,7 @@ import { decodeReject, encodeReject, FRAME_KINDS, type Frame, FrameParser } from
 import type { LinkLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { Requester } from './requester.ts';
+import { spareWindowUpdates } from './window-updates.ts';
 
 export interface Protocol {
   readonly options: ProtocolOptions;
@@ -65,6 +66,7 @@ export class Channel {
 
   attach(stream: Stream): void {
     this.stream = stream;
+    spareWindowUpdates(stream);
     stream.addEventListener('close', ({ error }) => {
       this.owner.lost(error === undefined ? 'stream_closed' : `stream_closed: ${error.message}`);
     });

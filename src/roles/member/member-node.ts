@@ -14,6 +14,7 @@ import type { Signer } from '../../ports/signer.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import { FileService } from '../../services/files/file-service.ts';
 import { LightClient } from '../../services/light-client/light-client.ts';
+import { rememberingSuite } from '../../services/pool/verified.ts';
 import { Records } from '../../services/records/service.ts';
 import { FileBlobStore } from '../../store/file-blob-store.ts';
 import { LevelStore } from '../../store/level-store.ts';
@@ -24,6 +25,9 @@ import { publicIdentity } from '../data-directory.ts';
 import { type RoleInput, sequence } from '../node-role.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
+
+/** Signatures remembered as verified: a certificate's come with every receipt of its block, and again with the head. */
+const VERIFIED_SIGNATURES_MAX = 65_536;
 
 /** Everything that a node of one member is made of; the participant's and the manager's RPC stand on it. */
 export interface MemberNode {
@@ -86,7 +90,7 @@ export async function createMemberNode(
   const sources = peers.map(({ peerId, addresses }) => ({ peer: peerId, addresses }));
   const light = new LightClient({
     ...{ genesis, member, kv, transport, clock, logger, sources },
-    suite: nodeSuite,
+    suite: rememberingSuite(nodeSuite, VERIFIED_SIGNATURES_MAX),
     random: systemRandom,
     fail,
   });

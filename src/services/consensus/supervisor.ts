@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
+import type { PoolEntry } from '../pool/mempool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ChainReader } from './chain-reader.ts';
 
@@ -11,7 +12,7 @@ export interface SupervisorConfig {
   complain(): void;
 }
 
-/** Fractions of the view timeout: how often to look, and from what age on the others are reminded of a transaction. */
+/** How often to look, as a fraction of the view timeout. */
 const LOOKS_PER_TIMEOUT = 4;
 /** Waiting this many view timeouts while blocks with room are committed is censorship. */
 const CENSORED_TIMEOUTS = 4;
@@ -24,6 +25,7 @@ export class Supervisor {
   private timer: Timer | null = null;
   /** Monotonic milliseconds of the last committed block that had room for more. */
   private roomyAtMs = Number.NEGATIVE_INFINITY;
+  private lookedAtMs = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
   constructor(private readonly config: SupervisorConfig) {}
@@ -57,12 +59,21 @@ export class Supervisor {
 
   private look(viewTimeoutMs: number): void {
     const { pool, chain, clock, reminderIdsMax } = this.config;
+    const nowMs = clock.monotonicMs();
+    const lookedAtMs = this.lookedAtMs;
+    this.lookedAtMs = nowMs;
     const oldest = pool.oldest();
-    if (oldest === null) return;
-    const ageMs = clock.monotonicMs() - oldest.sinceMs;
-    if (ageMs < viewTimeoutMs / LOOKS_PER_TIMEOUT) return;
-    for (const peer of chain.connectedValidators()) pool.announce(peer, reminderIdsMax);
+    if (oldest === null || nowMs - oldest.sinceMs < viewTimeoutMs) return;
+    const due = ({ sinceMs }: PoolEntry) =>
+      reminders(nowMs - sinceMs, viewTimeoutMs) > reminders(lookedAtMs - sinceMs, viewTimeoutMs);
+    const ids = pool.pending(due, reminderIdsMax);
+    for (const peer of chain.connectedValidators()) pool.announce(peer, ids);
     const roomySinceMs = this.roomyAtMs - oldest.sinceMs;
     if (roomySinceMs > CENSORED_TIMEOUTS * viewTimeoutMs) this.config.complain();
   }
+}
+
+/** The others are reminded of a transaction when it has waited for one view timeout, two, four, eight, … */
+function reminders(ageMs: number, viewTimeoutMs: number): number {
+  return ageMs < viewTimeoutMs ? 0 : 1 + Math.floor(Math.log2(ageMs / viewTimeoutMs));
 }

@@ -1,3 +1,4 @@
+import type { TransactionId } from '../../core/base/ids.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import type { PoolLimits } from './limits.ts';
 import type { PoolEntry } from './mempool.ts';
@@ -5,6 +6,7 @@ import type { PoolEntry } from './mempool.ts';
 /** Gossiped wrappers that wait for their checks, taken a few a turn, so that votes do not wait behind a burst. */
 export class Inbox {
   private readonly waiting: { readonly from: PeerId; readonly entry: PoolEntry }[] = [];
+  private readonly ids = new Map<TransactionId, number>();
   private bytes = 0;
   private scheduled = false;
   private stopped = false;
@@ -21,6 +23,8 @@ export class Inbox {
     if (this.waiting.length >= inboxTransactionsMax || this.bytes + size > inboxBytesMax) return;
     this.waiting.push({ from, entry });
     this.bytes += size;
+    const { id } = entry.transaction;
+    this.ids.set(id, (this.ids.get(id) ?? 0) + 1);
     this.schedule();
   }
 
@@ -29,8 +33,14 @@ export class Inbox {
     this.take(this.waiting.length);
   }
 
+  /** True while a wrapper of this id waits. */
+  has(id: TransactionId): boolean {
+    return this.ids.has(id);
+  }
+
   stop(): void {
     this.stopped = true;
+    this.ids.clear();
     this.waiting.length = 0;
   }
 
@@ -46,7 +56,11 @@ export class Inbox {
 
   private take(count: number): void {
     for (const { from, entry } of this.waiting.splice(0, count)) {
-      this.bytes -= entry.transaction.bytes;
+      const { id, bytes } = entry.transaction;
+      this.bytes -= bytes;
+      const left = (this.ids.get(id) ?? 1) - 1;
+      if (left === 0) this.ids.delete(id);
+      else this.ids.set(id, left);
       this.check(from, entry);
     }
   }

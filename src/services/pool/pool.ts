@@ -112,7 +112,11 @@ export class Pool {
       },
     );
     transport.onEvents({
-      connected: peer => this.announce(peer),
+      connected: peer =>
+        this.announce(
+          peer,
+          this.pending(() => true, this.limits.transactionsMax),
+        ),
       disconnected: peer => this.faults.delete(peer),
     });
   }
@@ -235,27 +239,24 @@ export class Pool {
     for (const listener of this.listeners) listener.dismissed(id, reason);
   }
 
-  /**
-   * Sends the ids of pending transactions to one validator, oldest first; it fetches what it misses.
-   *
-   * @param idsMax number of ids; by default all
-   */
-  announce(peer: PeerId, idsMax = this.limits.transactionsMax): void {
-    if (!this.config.chain.validatorPeers().includes(peer)) return;
-    let left = idsMax;
-    let ids: TransactionId[] = [];
-    const send = () => {
-      if (ids.length === 0) return;
-      this.config.transport.send(peer, POOL_PROTOCOL, poolFrameCodec.encode({ kind: 'have', ids }));
-      ids = [];
-    };
-    for (const { transaction } of this.mempool.entries()) {
-      if (left === 0) break;
-      left -= 1;
-      ids.push(transaction.id);
-      if (ids.length >= POOL_WIRE_LIMITS.idsPerFrame) send();
+  /** Pending transactions in order of arrival, at most `idsMax`. */
+  pending(select: (entry: PoolEntry) => boolean, idsMax: number): TransactionId[] {
+    const ids: TransactionId[] = [];
+    for (const entry of this.mempool.entries()) {
+      if (ids.length >= idsMax) break;
+      if (select(entry)) ids.push(entry.transaction.id);
     }
-    send();
+    return ids;
+  }
+
+  /** Tells one validator what is pending here; it fetches what it misses. */
+  announce(peer: PeerId, ids: readonly TransactionId[]): void {
+    const { chain, transport } = this.config;
+    if (!chain.validatorPeers().includes(peer)) return;
+    for (let from = 0; from < ids.length; from += POOL_WIRE_LIMITS.idsPerFrame) {
+      const frame = { kind: 'have', ids: ids.slice(from, from + POOL_WIRE_LIMITS.idsPerFrame) } as const;
+      transport.send(peer, POOL_PROTOCOL, poolFrameCodec.encode(frame));
+    }
   }
 
   private decode(bytes: Uint8Array): Transaction | Reject {
@@ -351,7 +352,7 @@ export class Pool {
     this.announced.set(from, queue);
     try {
       while (queue.length > 0 && !this.stopped) {
-        const chunk = queue.splice(0, POOL_WIRE_LIMITS.referencesPerFetch).filter(id => this.isUnknown(id));
+        const chunk = queue.splice(0, POOL_WIRE_LIMITS.referencesPerFetch).filter(id => this.isMissing(id));
         const references: PoolReference[] = chunk.map(id => ({ id, wrapperHash: null }));
         if (references.length === 0) continue;
         const found = await this.fetcher.fetch(references, [from], this.abort.signal);
@@ -364,6 +365,11 @@ export class Pool {
 
   private isUnknown(id: TransactionId): boolean {
     return this.mempool.get(id) === null && !this.config.chain.isCommitted(id);
+  }
+
+  /** Neither held nor on its way in: what waits for its checks is not fetched again. */
+  private isMissing(id: TransactionId): boolean {
+    return !this.inbox.has(id) && this.isUnknown(id);
   }
 
   private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
