@@ -75,7 +75,8 @@ function notAFile(path: string): RpcFailure {
   return failure('not_found', 'not_a_file', `${path} is not a regular file`, FILE_HINT);
 }
 
-function unreadable(path: string, cause: unknown): RpcFailure {
+/** @param cause what opening or asking for the file failed with */
+export function unreadable(path: string, cause: unknown): RpcFailure {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return failure('not_found', 'no_such_file', `there is no file ${path} on the node's machine`, FILE_HINT);
