@@ -184,11 +184,11 @@ describe('wire codecs', () => {
     {
       ...FUZZ_TIMEOUT,
     },
-    () => checkSubjects(subjects, 150),
+    () => checkSubjects(subjects, 80),
   );
 
   it('[32] answer changed frames with a refusal or a value of these bytes', { ...FUZZ_TIMEOUT }, () =>
-    checkMutants(subjects, 1200),
+    checkMutants(subjects, 600),
   );
 
   it(
