@@ -3,7 +3,7 @@
 // processor milliseconds a record of each process (where the system has /proc). Needs a build.
 // Usage: node bench/load.mjs [--records N] [--in-flight N] [--bytes N] [--main FILE] [--dir DIR] [--profile DIR]
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
 });
 const main = resolve(values.main);
 const dir = resolve(values.dir ?? mkdtempSync(join(tmpdir(), 'phaseline-load-')));
+mkdirSync(dir, { recursive: true });
 const { createClient } = await import(new URL('../client/client.js', pathToFileURL(main)).href);
 const TICKS_PER_SECOND = 100;
 

@@ -33,6 +33,7 @@ export function createConsensusApi(node: ConsensusNode, version: string): Consen
     onHead: listener => consensus.onCommitted(() => listener()),
     chain: () => chainStatus(node),
     block: height => node.store.block(height),
+    evidence: () => consensus.evidence.list(),
     validators: () => chain.validatorSet(),
     genesis: () => node.options.genesis,
     submit: async signed => {
@@ -62,6 +63,7 @@ function chainStatus({ chain, consensus, pool }: ConsensusNode): ChainStatus {
     quorum: quorumSize(set.validators.length),
     poolTransactions: pool.size,
     poolBytes: pool.bytes,
+    evidence: consensus.evidence.list().length,
   };
 }
 

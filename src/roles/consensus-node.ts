@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { KeyValueStore } from '../ports/kv.ts';
 import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Signer } from '../ports/signer.ts';
 import type { FirstStart } from '../ports/signing-state.ts';
 import type { PeerId, Transport } from '../ports/transport.ts';
@@ -56,6 +57,7 @@ export interface ConsensusNodeOptions {
   readonly clock: Clock;
   /** Called once when voting has stopped for good: the process must end (SCENARIOS 12, 67). */
   onFatal(error: unknown): void;
+  readonly metrics?: Metrics;
   readonly limits?: {
     readonly pool?: Partial<PoolLimits>;
     readonly sync?: Partial<SyncLimits>;
@@ -97,6 +99,7 @@ export class ConsensusNode implements Service {
     private readonly parts: ConsensusParts,
   ) {
     const { clock, logger, limits, signer, onFatal } = options;
+    const metrics = pick('metrics', options.metrics);
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
     const suite = rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
@@ -109,7 +112,15 @@ export class ConsensusNode implements Service {
     this.store = store;
     const chain = new ChainReader(store, suite, transport);
     this.chain = chain;
-    const pool = new Pool({ chain, suite, transport, clock, logger, ...pick('limits', limits?.pool) });
+    const pool = new Pool({
+      chain,
+      suite,
+      transport,
+      clock,
+      logger,
+      ...metrics,
+      ...pick('limits', limits?.pool),
+    });
     this.pool = pool;
     const records = new KvSigningRecords(kv);
     const signing = new SigningLog({ wal, records, firstStart, signer, peerId: transport.peerId });
@@ -122,6 +133,7 @@ export class ConsensusNode implements Service {
       clock,
       logger,
       onFatal,
+      ...metrics,
       ...pick('limits', limits?.consensus),
     });
     const target = this.consensus;

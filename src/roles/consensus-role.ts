@@ -1,6 +1,7 @@
 import { assertDefined } from '../core/base/assert.ts';
 import { p256Signer } from '../crypto/signer.ts';
 import { consensusNodeMethods } from '../rpc/groups.ts';
+import { CONSENSUS_METRICS, createMetrics, NODE_METRICS } from '../rpc/metrics.ts';
 import { systemClock } from '../system/clock.ts';
 import { createConsensusApi } from './consensus-api.ts';
 import { createConsensusNode } from './consensus-node.ts';
@@ -11,6 +12,7 @@ import { createRpcServer, failureSignal, VERSION } from './rpc.ts';
 export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
   const { paths, config, genesis, keys, logger } = input;
   const { failed, fail } = failureSignal();
+  const metrics = createMetrics({ node: config.name }, { ...NODE_METRICS, ...CONSENSUS_METRICS });
   const node = await createConsensusNode({
     name: config.name,
     genesis,
@@ -24,6 +26,12 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
     logger,
     clock: systemClock,
     onFatal: fail,
+    metrics,
+  });
+  metrics.onCollect(target => {
+    target.gauge('phaseline_view', node.consensus.status().view);
+    target.gauge('phaseline_pool_transactions', node.pool.size);
+    target.gauge('phaseline_pool_bytes', node.pool.bytes);
   });
   const api = createConsensusApi(node, VERSION);
   const rpc = await createRpcServer(input, {
@@ -32,6 +40,7 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
     files: null,
     checkSigned: null,
     onFatal: fail,
+    metrics,
   });
   return { service: sequence([node, rpc]), url: () => rpc.address().url, failed };
 }

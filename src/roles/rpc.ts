@@ -4,7 +4,7 @@ import type { NodeApi } from '../rpc/api.ts';
 import type { SignedRequestCheck } from '../rpc/dispatcher.ts';
 import type { FileRoutesApi } from '../rpc/file-routes.ts';
 import type { RpcMethod } from '../rpc/method.ts';
-import { createMetrics } from '../rpc/metrics.ts';
+import { createMetrics, type MetricsRegistry, NODE_METRICS } from '../rpc/metrics.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { openSessionToken } from '../rpc/session.ts';
 import { systemClock } from '../system/clock.ts';
@@ -21,6 +21,8 @@ export interface RpcParts {
   readonly files: FileRoutesApi | null;
   readonly checkSigned: SignedRequestCheck | null;
   readonly onFatal: (error: Error) => void;
+  /** Of a role that fills more than what every node has. */
+  readonly metrics?: MetricsRegistry;
 }
 
 /** The RPC server of a role; the same limits, token and health pages for all of them. */
@@ -28,7 +30,7 @@ export async function createRpcServer(
   { paths, config, logger }: RoleInput,
   parts: RpcParts,
 ): Promise<RpcServer> {
-  const metrics = createMetrics({ node: config.name });
+  const metrics = parts.metrics ?? createMetrics({ node: config.name }, NODE_METRICS);
   return new RpcServer({
     ...config.rpc,
     ...parts,

@@ -1,5 +1,6 @@
 import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/base/ids.ts';
 import type { Reject } from '../core/base/reject.ts';
+import type { SignedMessage } from '../core/pbft/messages.ts';
 import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
@@ -58,6 +59,12 @@ export interface ConsensusNodeApi extends NodeApi, MemberReadApi {
   chain(): ChainStatus;
   /** Block and certificate (null for genesis); null when the height is not committed or pruned. */
   block(height: number): { block: Block; hash: BlockHash; certificate: Certificate | null } | null;
+  /** Conflicting messages of one validator that this node has seen since its start. */
+  evidence(): readonly {
+    readonly validator: string;
+    readonly first: SignedMessage;
+    readonly second: SignedMessage;
+  }[];
   validators(): { readonly id: number; readonly validators: readonly Validator[] };
   genesis(): Genesis;
   /** @param signed encoded `SignedTransaction`; resolves once the pool took it, or with the pool's Reject */
@@ -74,6 +81,8 @@ export interface ChainStatus {
   readonly quorum: number;
   readonly poolTransactions: number;
   readonly poolBytes: number;
+  /** Number of pieces of evidence against validators. */
+  readonly evidence: number;
 }
 
 /** `invalid`: refused in a block (`outcome` says why) or past its last valid height. */

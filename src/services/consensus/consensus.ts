@@ -5,6 +5,7 @@ import type { Block, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
+import { type Metrics, noMetrics } from '../../ports/metrics.ts';
 import type { Transport } from '../../ports/transport.ts';
 import type { SyncBlock } from '../../wire/sync.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -17,17 +18,12 @@ import { EvidenceBox } from './evidence.ts';
 import { Executions } from './executions.ts';
 import { Executor, type Overlay, wrapperOf } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
+import { type ConsensusCounters, Meter } from './meter.ts';
 import { ConsensusNetwork } from './network.ts';
 import { Observer } from './observer.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import type { SigningLog } from './signing-log.ts';
-import {
-  type ConsensusCounters,
-  type ConsensusStatus,
-  consensusStatus,
-  newCounters,
-  OBSERVER_HINT,
-} from './status.ts';
+import { type ConsensusStatus, consensusStatus, OBSERVER_HINT } from './status.ts';
 import { Supervisor } from './supervisor.ts';
 import { EngineTimers } from './timers.ts';
 import { WalWriter } from './wal-writer.ts';
@@ -40,6 +36,7 @@ export interface ConsensusConfig {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics;
   readonly limits?: Partial<ConsensusLimits>;
   /** Called once: voting has stopped for good, and the process must end (SCENARIOS 12, 67). */
   onFatal(error: unknown): void;
@@ -50,7 +47,8 @@ export interface ConsensusConfig {
  * does what it says; nothing here changes what is voted for.
  */
 export class Consensus implements SyncTarget {
-  readonly counters: ConsensusCounters = newCounters();
+  readonly counters: ConsensusCounters;
+  private readonly meter: Meter;
   private readonly limits: ConsensusLimits;
   private readonly executor: Executor;
   private readonly committer: Committer;
@@ -78,6 +76,8 @@ export class Consensus implements SyncTarget {
     const { chain, pool, clock, transport, logger, signing } = config;
     this.limits = { ...CONSENSUS_LIMITS, ...config.limits };
     const fail = (error: unknown) => this.fail(error);
+    this.meter = new Meter(config.metrics ?? noMetrics, clock);
+    this.counters = this.meter.counters;
     this.evidence = new EvidenceBox(logger, this.limits.evidenceMax);
     this.executor = new Executor(chain);
     this.committer = new Committer(chain, this.executor, certificate =>
@@ -115,7 +115,7 @@ export class Consensus implements SyncTarget {
       connected: peerId => this.give({ type: 'connected', peerId }),
       block: hash => (this.engine === null ? null : blockInFlight(this.engine, hash)),
     });
-    this.writer = new WalWriter(signing, effect => this.durable(effect), fail);
+    this.writer = new WalWriter(signing, effect => this.durable(effect), fail, this.meter);
     this.observer = new Observer(clock, this.limits.observerDelayMs, () => this.sync?.explore());
     this.timers = new EngineTimers(clock, (name, generation) =>
       this.give({ type: 'timer', name, generation }),
@@ -255,7 +255,7 @@ export class Consensus implements SyncTarget {
   }
 
   private viewChanged(): void {
-    this.counters.views += 1;
+    this.meter.viewChanged();
     const { view, primary } = this.status();
     this.config.logger.info({ view, primary, height: this.headHeight() }, 'view changed');
     setImmediate(() => this.primaryWatch.check());
@@ -281,7 +281,8 @@ export class Consensus implements SyncTarget {
     this.give({ type: 'executed', executionId, verdict, nextSet });
   }
 
-  private async built(buildId: number, { block, entries, nextSet }: Overlay): Promise<void> {
+  private async built(buildId: number, { block, hash, entries, nextSet }: Overlay): Promise<void> {
+    this.meter.began(hash, block.header.height);
     try {
       await this.config.chain.store.putAhead(entries.map(wrapperOf));
       this.give({ type: 'built', buildId, block, nextSet });
@@ -300,11 +301,11 @@ export class Consensus implements SyncTarget {
     this.give({ type: 'complain' });
   }
 
-  private committed({ stored, ids }: Committed): void {
+  private committed(committed: Committed): void {
+    const { stored, ids } = committed;
     const { pool, chain } = this.config;
     const { height } = stored.block.header;
-    this.counters.blocks += 1;
-    this.counters.transactions += ids.length;
+    this.meter.committed(committed);
     pool.committed(height, ids);
     this.supervisor.committed(ids.length);
     this.config.logger.debug({ height, transactions: ids.length, hash: stored.hash }, 'committed');
@@ -331,9 +332,13 @@ export class Consensus implements SyncTarget {
       timer: effect =>
         effect.type === 'setTimer' ? this.timers.set(effect) : this.timers.cancel(effect.name),
       build: effect => this.builder.request(effect),
-      execute: effect => this.executions.start(effect),
+      execute: effect => {
+        this.meter.began(effect.blockHash, effect.block.header.height);
+        this.executions.start(effect);
+      },
       commit: effect => void this.commit(effect),
       discard: effect => {
+        this.meter.gaveUp(effect.blockHashes);
         this.executions.discard(effect.blockHashes);
         this.executor.discard(effect.blockHashes);
       },
@@ -363,17 +368,15 @@ export class Consensus implements SyncTarget {
   }
 
   private async fetchBlock({ blockHash, height, peerIds }: EffectOf<'fetchBlock'>): Promise<void> {
-    const connected = this.connectedValidators();
-    const peers = [...peerIds.filter(peer => connected.includes(peer)), ...connected];
     const options = { timeoutMs: this.limits.blockFetchTimeoutMs, signal: this.abort.signal };
-    const block = await this.network.fetchBlock(blockHash, height, [...new Set(peers)], options);
+    const block = await this.network.fetchBlock(blockHash, height, peerIds, options);
     if (block !== null) this.give({ type: 'fetched', block });
   }
 
   private keepEvidence({ first, second }: EffectOf<'evidence'>): void {
     this.counters.evidence += 1;
-    const name = this.engine?.reign.set.validators[first.signer]?.name ?? '';
-    this.evidence.add(name, { first, second });
+    const validator = this.engine?.reign.set.validators[first.signer]?.name ?? '';
+    this.evidence.add({ validator, first, second });
   }
 
   /** Stops voting at once; what the process does next is the role's decision. */

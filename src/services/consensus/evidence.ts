@@ -2,6 +2,8 @@ import type { SignedMessage } from '../../core/pbft/messages.ts';
 import type { Logger } from '../../ports/logger.ts';
 
 export interface Evidence {
+  /** Name of the validator that signed both. */
+  readonly validator: string;
   readonly first: SignedMessage;
   readonly second: SignedMessage;
 }
@@ -15,12 +17,13 @@ export class EvidenceBox {
     private readonly pairsMax: number,
   ) {}
 
-  /** @param validator name of the signer */
-  add(validator: string, pair: Evidence): void {
+  add(pair: Evidence): void {
     if (this.pairs.length < this.pairsMax) this.pairs.push(pair);
-    this.logger.error({ validator, kind: pair.first.kind }, 'a validator signed two conflicting messages');
+    const { validator, first } = pair;
+    this.logger.error({ validator, kind: first.kind }, 'a validator signed two conflicting messages');
   }
 
+  /** In the order in which they were found. */
   list(): readonly Evidence[] {
     return this.pairs;
   }

@@ -69,14 +69,16 @@ export class ConsensusNetwork {
     }
   }
 
-  /** Asks the peers in turn for a block by its hash; null when none has it. */
+  /** Asks the connected validators in turn for a block by its hash, the preferred ones first; null when none has it. */
   async fetchBlock(
     blockHash: BlockHash,
     height: number,
-    peers: readonly PeerId[],
+    preferred: readonly PeerId[],
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<Block | null> {
-    const { transport } = this.config;
+    const { transport, chain } = this.config;
+    const connected = chain.connectedValidators();
+    const peers = new Set([...preferred.filter(peer => connected.includes(peer)), ...connected]);
     const request = blockFetchCodec.encode({ blockHash, height });
     for (const peer of peers) {
       if (options.signal.aborted) return null;

@@ -17,19 +17,6 @@ export interface ConsensusStatus {
 
 export const OBSERVER_HINT = 'It votes again with a new consensus key, which comes by governance.';
 
-export interface ConsensusCounters {
-  blocks: number;
-  transactions: number;
-  messagesIn: number;
-  messagesOut: number;
-  views: number;
-  evidence: number;
-}
-
-export function newCounters(): ConsensusCounters {
-  return { blocks: 0, transactions: 0, messagesIn: 0, messagesOut: 0, views: 0, evidence: 0 };
-}
-
 /** @param engine null before the start */
 export function consensusStatus(
   engine: Engine | null,

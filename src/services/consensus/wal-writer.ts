@@ -1,5 +1,6 @@
 import type { Effect } from '../../core/pbft/effect.ts';
 import type { WriteAheadLog } from '../../ports/wal.ts';
+import type { Meter } from './meter.ts';
 
 type Persist = Extract<Effect, { type: 'persist' }>;
 type Trim = Extract<Effect, { type: 'trim' }>;
@@ -17,6 +18,7 @@ export class WalWriter {
     private readonly wal: Pick<WriteAheadLog, 'append' | 'rewrite'>,
     private readonly durable: (effect: Persist) => void,
     private readonly fail: (error: unknown) => void,
+    private readonly meter: Meter,
   ) {}
 
   add(effect: Persist | Trim): void {
@@ -54,7 +56,7 @@ export class WalWriter {
     }
     const trimAt = this.queue.findIndex(effect => effect.type === 'trim');
     const batch = this.queue.splice(0, trimAt < 0 ? this.queue.length : trimAt) as Persist[];
-    await this.wal.append(batch.flatMap(effect => effect.records));
+    await this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records)));
     for (const effect of batch) this.durable(effect);
   }
 }

@@ -47,9 +47,18 @@ export class Mempool {
     return this.byId.get(id) ?? null;
   }
 
+  ids(): TransactionId[] {
+    return [...this.byId.keys()];
+  }
+
   /** In order of arrival over all members. */
-  entries(): IterableIterator<PoolEntry> {
-    return this.byId.values();
+  select(select: (entry: PoolEntry) => boolean, idsMax: number): TransactionId[] {
+    const ids: TransactionId[] = [];
+    for (const entry of this.byId.values()) {
+      if (ids.length >= idsMax) break;
+      if (select(entry)) ids.push(entry.transaction.id);
+    }
+    return ids;
   }
 
   /** The longest waiting entry. */

@@ -5,6 +5,7 @@ import type { Parameters } from '../../core/types/state.ts';
 import type { Transaction } from '../../core/types/transaction.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
+import type { Metrics } from '../../ports/metrics.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import {
   POOL_WIRE_LIMITS,
@@ -46,6 +47,7 @@ export interface PoolConfig {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics;
   readonly limits?: Partial<PoolLimits>;
 }
 
@@ -112,11 +114,7 @@ export class Pool {
       },
     );
     transport.onEvents({
-      connected: peer =>
-        this.announce(
-          peer,
-          this.pending(() => true, this.limits.transactionsMax),
-        ),
+      connected: peer => this.announce(peer, this.mempool.ids()),
       disconnected: peer => this.faults.delete(peer),
     });
   }
@@ -159,7 +157,7 @@ export class Pool {
    */
   async submit(bytes: Uint8Array): Promise<Accepted | Reject> {
     const transaction = this.decode(bytes);
-    if (isReject(transaction)) return transaction;
+    if (isReject(transaction)) return this.refuse(transaction);
     const { id } = transaction;
     if (this.mempool.get(id) !== null) return { id, status: 'pending' };
     if (this.config.chain.isCommitted(id)) return { id, status: 'committed' };
@@ -241,12 +239,7 @@ export class Pool {
 
   /** Pending transactions in order of arrival, at most `idsMax`. */
   pending(select: (entry: PoolEntry) => boolean, idsMax: number): TransactionId[] {
-    const ids: TransactionId[] = [];
-    for (const entry of this.mempool.entries()) {
-      if (ids.length >= idsMax) break;
-      if (select(entry)) ids.push(entry.transaction.id);
-    }
-    return ids;
+    return this.mempool.select(select, idsMax);
   }
 
   /** Tells one validator what is pending here; it fetches what it misses. */
@@ -277,9 +270,7 @@ export class Pool {
     return { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
   }
 
-  /** Null when the transaction is pending now. */
-  private admit(entry: PoolEntry): Reject | null {
-    const { transaction } = entry;
+  private checkEntry({ transaction }: PoolEntry): Reject | null {
     const { chain } = this.config;
     const parameters = chain.parameters();
     const bytesMax = Math.min(
@@ -290,10 +281,19 @@ export class Pool {
     if (transaction.bytes > bytesMax) {
       return reject('transaction_too_large', `${transaction.bytes} bytes, at most ${bytesMax}`, 'ignore');
     }
-    const refused = this.mempool.checkRoom(transaction) ?? chain.checkAdmission(transaction);
-    if (refused !== null) return refused;
-    this.insert(entry);
-    return null;
+    return this.mempool.checkRoom(transaction) ?? chain.checkAdmission(transaction);
+  }
+
+  /** Null when the transaction is pending now. */
+  private admit(entry: PoolEntry): Reject | null {
+    const refused = this.checkEntry(entry);
+    if (refused === null) this.insert(entry);
+    return refused === null ? null : this.refuse(refused);
+  }
+
+  private refuse(reason: Reject): Reject {
+    this.config.metrics?.count('phaseline_pool_refused_total', { reason: reason.reject });
+    return reason;
   }
 
   private insert(entry: PoolEntry): void {

@@ -46,6 +46,8 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [consensusUrl, 'chain_block', { height: 1 }],
     [consensusUrl, 'chain_validators', {}],
     [consensusUrl, 'chain_genesis', {}],
+    [consensusUrl, 'chain_evidence', {}],
+    [consensusUrl, 'chain_evidence', { from: 1 }],
     [consensusUrl, 'tx_submit', { transaction: 'AAAA' }],
     [consensusUrl, 'tx_status', { id: hashOf(10) }],
     [consensusUrl, 'tx_status', { id: hashOf(99), waitMs: 5 }],
@@ -83,6 +85,20 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [url, 'admin_probe', { peer: 'peer-of-bob', kind: 'file', phase: review, cid: 'bafy0' }],
   ];
 }
+
+describe('chain_evidence', () => {
+  it('[76] shows the two messages whole, so that anybody can check the signatures', async () => {
+    const { result } = await call(consensusUrl, 'chain_evidence', { from: 1 });
+    const signed = { kind: 'commit', validatorSetId: 0, signer: 3, signature: `${'A'.repeat(86)}==` };
+    expect(result).toEqual({
+      total: 2,
+      evidence: [
+        { validator: 'validator-3', first: { ...signed, body: 'Ag==' }, second: { ...signed, body: 'Aw==' } },
+      ],
+    });
+    expect((await call(consensusUrl, 'chain_status', {})).result.evidence).toBe(2);
+  });
+});
 
 describe('every method', () => {
   it('answers what its result schema says, by name and by position', async () => {

@@ -9,7 +9,7 @@ import { BodyBudget } from '../../../src/rpc/body-budget.ts';
 import { safeFileName } from '../../../src/rpc/file-names.ts';
 import { RPC_LIMITS } from '../../../src/rpc/limits.ts';
 import { nodeMethods } from '../../../src/rpc/methods/node.ts';
-import { METRICS } from '../../../src/rpc/metrics.ts';
+import { NODE_METRICS } from '../../../src/rpc/metrics.ts';
 import { openSessionToken } from '../../../src/rpc/session.ts';
 import { Throttle } from '../../../src/rpc/throttle.ts';
 import { call, exchange, MemoryConsensusNode, startServer, stopServers } from './support.ts';
@@ -75,7 +75,7 @@ describe('health and metrics', () => {
     await call(url, 'made_up_name');
     const { text } = await exchange(`${url}/metrics`, 'GET', {});
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(match => match[1]);
-    expect(names).toEqual(Object.keys(METRICS));
+    expect(names).toEqual(Object.keys(NODE_METRICS));
     expect(text).toContain('phaseline_head_height 0');
     expect(text).toContain('phaseline_rpc_calls_total{method="node_status",result="ok"} 1');
     expect(text).toContain('phaseline_rpc_calls_total{method="unknown",result="error"} 1');

@@ -131,6 +131,11 @@ const parameters = { blockTransactionsMax: 10, replayWindowBlocks: 100 } as Gene
 export class MemoryConsensusNode implements ConsensusNodeApi {
   readonly book = new HeadBook();
   readonly submitted: Uint8Array[] = [];
+  readonly conflicts: ReturnType<ConsensusNodeApi['evidence']> = [1, 2].map(view => {
+    const signed = { kind: 'commit' as const, validatorSetId: 0, signer: 3, signature: new Uint8Array(64) };
+    const [first, second] = [view, view + 1].map(byte => ({ ...signed, body: new Uint8Array([byte]) }));
+    return { validator: 'validator-3', first: first!, second: second! };
+  });
   refusal: Reject | null = null;
   thrown: Error | null = null;
   readonly onHead = this.book.changes.on;
@@ -148,7 +153,9 @@ export class MemoryConsensusNode implements ConsensusNodeApi {
     quorum: 3,
     poolTransactions: 0,
     poolBytes: 0,
+    evidence: this.conflicts.length,
   });
+  evidence = () => this.conflicts;
   block = (height: number) => {
     if (height !== 1) return null;
     const entries = [{ id: hashOf(8), wrapperHash: hashOf(9), outcome: 45 }];

@@ -2,6 +2,7 @@ import type { TransactionId } from '../../../src/core/base/ids.ts';
 import type { Genesis, Parameters } from '../../../src/core/types/state.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
+import type { Metrics } from '../../../src/ports/metrics.ts';
 import type { FirstStart } from '../../../src/ports/signing-state.ts';
 import type { Transport } from '../../../src/ports/transport.ts';
 import type { WriteAheadLog } from '../../../src/ports/wal.ts';
@@ -38,6 +39,8 @@ export interface ClusterOptions {
   /** Without addresses the test connects the transports itself. */
   readonly withoutAddresses?: boolean;
   readonly limits?: ConsensusNodeOptions['limits'];
+  /** Null where nothing is counted. */
+  readonly metrics?: (index: number) => Metrics | null;
 }
 
 const NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
@@ -142,6 +145,7 @@ export class Cluster {
     const transport = this.options.transport?.(index) ?? this.network.create({ peerId: this.peerId(index) });
     const known = this.options.withoutAddresses === true ? [] : this.genesis.validators;
     const { limits } = this.options;
+    const metrics = this.options.metrics?.(index) ?? null;
     const changed = () => {
       // After the other listeners of the same event.
       setImmediate(() => {
@@ -161,6 +165,7 @@ export class Cluster {
           changed();
         },
         ...(limits === undefined ? {} : { limits }),
+        ...(metrics === null ? {} : { metrics }),
       },
       { ...this.disks[index]!, transport, firstStart: this.firstStarts[index]! },
     );

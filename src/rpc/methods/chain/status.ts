@@ -7,7 +7,8 @@ import { presentHead } from './present.ts';
 export const chainStatus = (api: ConsensusNodeApi): RpcMethod =>
   defineMethod({
     name: 'chain_status',
-    summary: 'The head of the chain, the view and its leader, and what waits in the pool.',
+    summary:
+      'The head of the chain, the view and its leader, what waits in the pool, evidence against validators.',
     access: 'public',
     params: z.strictObject({}),
     result: z.object({
@@ -18,6 +19,7 @@ export const chainStatus = (api: ConsensusNodeApi): RpcMethod =>
       quorum: count,
       poolTransactions: count,
       poolBytes: count,
+      evidence: count.meta({ description: 'pairs that chain_evidence shows' }),
     }),
     errors: [],
     handle: () => {
