@@ -7,6 +7,7 @@ import type { MemberId } from '../../core/base/ids.ts';
 import type { Validator } from '../../core/types/chain.ts';
 import type { MemberCard } from '../../core/types/operation.ts';
 import { systemRandom } from '../../crypto/random.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
 import {
   createDataDirectory,
   openKeys,
@@ -22,6 +23,8 @@ import { freePorts } from './ports.ts';
 const FIRST_PORT = 7701;
 const READY_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 500;
+/** Starts of a network whose ports others took between looking and listening. */
+const START_TRIES = 3;
 
 export interface NetworkOptions {
   readonly dir: string;
@@ -80,22 +83,35 @@ export class DevNetwork {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     this.lock = await lockDirectory(this.dir);
     const plan = await this.storedPlan();
-    const continued = plan !== null;
     const nodes = plan ?? planNodes(this.options);
-    await this.writeConfigs(nodes, continued);
-    for (const { name } of nodes) {
+    for (let tries = 1; ; tries += 1) {
+      await this.writeConfigs(nodes, plan !== null || tries > 1);
+      try {
+        await this.startNodes(nodes, signal);
+        return { continued: plan !== null };
+      } catch (error) {
+        // Ports are looked up before the nodes take them: another network may have been faster.
+        const taken = error instanceof OperatingError && error.message.includes('port is taken');
+        if (!taken || tries === START_TRIES) throw error;
+        this.tell('another program took a port meanwhile; starting again with the next ones');
+        await this.stopNodes();
+      }
+    }
+  }
+
+  private async startNodes(plan: readonly PlannedNode[], signal?: AbortSignal): Promise<void> {
+    for (const { name } of plan) {
       this.nodes.push(new NodeProcess(name, join(this.dir, name), (node, how) => this.crashed(node, how)));
     }
     for (const node of this.nodes) await node.start();
     await this.writePids();
     await Promise.all(
       this.nodes.map((node, index) =>
-        nodes[index]!.role === 'participant'
+        plan[index]!.role === 'participant'
           ? node.answers(READY_TIMEOUT_MS, signal)
           : node.ready(READY_TIMEOUT_MS, signal),
       ),
     );
-    return { continued };
   }
 
   /** The rest of the start, once the participants' members are registered. */
@@ -106,18 +122,22 @@ export class DevNetwork {
   /** Participants and manager first, so that none of them complains that its sources went away. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const consensus = this.nodes.filter(node => node.name.startsWith('node-'));
-    const others = this.nodes.filter(node => !consensus.includes(node));
-    await Promise.all(others.map(node => node.stop()));
-    await Promise.all(consensus.map(node => node.stop()));
+    await this.stopNodes();
     await this.lock?.release();
+  }
+
+  private async stopNodes(): Promise<void> {
+    const nodes = this.nodes.splice(0);
+    const consensus = nodes.filter(node => node.name.startsWith('node-'));
+    await Promise.all(nodes.filter(node => !consensus.includes(node)).map(node => node.stop()));
+    await Promise.all(consensus.map(node => node.stop()));
   }
 
   private crashed(node: NodeProcess, how: string): void {
     if (this.stopping) return;
     this.tell(`${node.name} ended (${how}); starting it again. Its log: ${node.logFile}`);
     setTimeout(() => {
-      if (!this.stopping) void node.start().then(() => this.writePids());
+      if (this.nodes.includes(node)) void node.start().then(() => this.writePids());
     }, RESTART_DELAY_MS);
   }
 
