@@ -85,7 +85,9 @@ export class DevNetwork {
     const plan = await this.storedPlan();
     const nodes = plan ?? planNodes(this.options);
     for (let tries = 1; ; tries += 1) {
-      await this.writeConfigs(nodes, plan !== null || tries > 1);
+      // Another network that starts over at the same time must not look where this one looks.
+      const from = tries === 1 ? FIRST_PORT : FIRST_PORT + (process.pid % 256) * 32;
+      await this.writeConfigs(nodes, plan !== null || tries > 1, from);
       try {
         await this.startNodes(nodes, signal);
         return { continued: plan !== null };
@@ -152,9 +154,9 @@ export class DevNetwork {
   }
 
   /** Data directories and genesis at the first start; ports are chosen anew at every start. */
-  private async writeConfigs(plan: readonly PlannedNode[], continued: boolean): Promise<void> {
+  private async writeConfigs(plan: readonly PlannedNode[], continued: boolean, from: number): Promise<void> {
     const taken = (port: number) => this.tell(`port ${port} is taken; using the next one`);
-    const ports = await freePorts(plan.length * 2, FIRST_PORT, taken);
+    const ports = await freePorts(plan.length * 2, from, taken);
     const addressOf = (index: number) => `/ip4/127.0.0.1/tcp/${ports[plan.length + index]}`;
     const passphrase = continued ? null : toHex(systemRandom(24));
     const configOf = (index: number, peers: NodeConfig['network']['peers']): NodeConfig => ({
