@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 
 /** One open file; what the log needs of a disk, so that a test can stand between. */
 export interface DiskFile {
@@ -12,6 +12,8 @@ export interface DiskFile {
 }
 
 export interface FileOperations {
+  /** The directory and those above it exist when it resolves. */
+  ensureDirectory(directory: string): Promise<void>;
   /** Null when there is no such file. */
   openExisting(path: string): Promise<DiskFile | null>;
   /** An empty file; what stood there is gone. */
@@ -72,6 +74,9 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 export const nodeFileOperations: FileOperations = {
+  async ensureDirectory(directory) {
+    await mkdir(directory, { recursive: true });
+  },
   async openExisting(path) {
     try {
       return new NodeFile(await open(path, 'r+'));

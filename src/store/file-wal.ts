@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assert, assertDefined } from '../core/base/assert.ts';
 import { concatBytes, toHex } from '../core/base/bytes.ts';
@@ -41,7 +40,7 @@ export class FileWal implements WriteAheadLog {
   async open(): Promise<WalContent | null> {
     assert(this.file === null, 'the log is opened once');
     try {
-      await mkdir(dirname(this.path), { recursive: true });
+      await this.disk.ensureDirectory(dirname(this.path));
       await this.disk.remove(this.nextPath());
       this.file = await this.disk.openExisting(this.path);
       return this.file === null ? null : await this.recover(this.file);

@@ -47,6 +47,10 @@ export class FailingDisk implements FileOperations {
     };
   }
 
+  ensureDirectory(directory: string): Promise<void> {
+    return nodeFileOperations.ensureDirectory(directory);
+  }
+
   async openExisting(path: string): Promise<DiskFile | null> {
     const file = await nodeFileOperations.openExisting(path);
     return file === null ? null : this.wrap(file);
