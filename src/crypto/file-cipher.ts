@@ -5,6 +5,7 @@ import { assert } from '../core/base/assert.ts';
 import type { Hash } from '../core/base/ids.ts';
 import { tagBytes } from '../core/codec/tags.ts';
 import type { FileCipher } from '../ports/file-cipher.ts';
+import type { ByteRange } from '../ports/file-dag.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { generateSecret, isCommittedKey, keyCommitment, SECRET_BYTES } from './phase-keys.ts';
 
@@ -122,11 +123,10 @@ export async function* encryptFile(
   yield sealSegment(key, Math.max(index, 0), true, waiting);
 }
 
-function openFileKey(file: FileKey): { key: Uint8Array; segments: number; plaintextBytes: number } {
-  if (!isCommittedKey(file.contentKey, file.keyCommitment)) throw corrupt('the key is not the committed one');
-  const plaintextBytes = plaintextBytesOf(file.ciphertextBytes);
-  if (plaintextBytes === null) throw corrupt(`no file has ${file.ciphertextBytes} encrypted bytes`);
-  return { key: streamKey(file.contentKey), segments: segmentCount(plaintextBytes), plaintextBytes };
+function shapeOf(ciphertextBytes: number): { segments: number; plaintextBytes: number } {
+  const plaintextBytes = plaintextBytesOf(ciphertextBytes);
+  if (plaintextBytes === null) throw corrupt(`no file has ${ciphertextBytes} encrypted bytes`);
+  return { segments: segmentCount(plaintextBytes), plaintextBytes };
 }
 
 /**
@@ -173,7 +173,8 @@ export async function decryptFileTo(
   ciphertext: AsyncIterable<Uint8Array>,
   path: string,
 ): Promise<number> {
-  openFileKey(file);
+  if (!isCommittedKey(file.contentKey, file.keyCommitment)) throw corrupt('the key is not the committed one');
+  shapeOf(file.ciphertextBytes);
   const temporary = `${path}.partial`;
   const handle = await open(temporary, 'w', 0o600);
   let written = 0;
@@ -206,32 +207,32 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Plaintext [from, to), reading only the segments it touches. Whether later segments exist is not checked: use it for
- * files that were verified whole when they were stored.
+ * Plaintext of `range` (which ends with the file), reading and checking only the segments that it touches. Whether later
+ * segments exist is not checked: use it for files that were verified whole when they were stored. Throws OperatingError
+ * `file_corrupt`.
  * @param read ciphertext of `length` bytes from `offset`
  */
-export async function decryptRange(
-  file: FileKey,
-  range: { readonly from: number; readonly to: number },
-  read: (offset: number, length: number) => Promise<Uint8Array>,
-): Promise<Uint8Array> {
-  const { key, segments, plaintextBytes } = openFileKey(file);
-  const { from, to } = range;
-  if (!(from >= 0 && from <= to && to <= plaintextBytes)) {
-    throw new RangeError(`bytes ${from} to ${to} of a file of ${plaintextBytes}`);
-  }
-  const output = new Uint8Array(to - from);
-  for (let index = Math.floor(from / SEGMENT_BYTES); index * SEGMENT_BYTES < to; index += 1) {
-    const offset = index * SEALED_SEGMENT_BYTES;
-    const length = Math.min(SEALED_SEGMENT_BYTES, file.ciphertextBytes - offset);
-    const sealed = await read(offset, length);
-    if (sealed.length !== length) throw corrupt(`segment ${index} is cut`);
-    const plaintext = openSegment(key, index, index === segments - 1, sealed);
+export async function* decryptRange(
+  file: Pick<FileKey, 'contentKey' | 'ciphertextBytes'>,
+  range: ByteRange,
+  read: (range: ByteRange) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const { segments, plaintextBytes } = shapeOf(file.ciphertextBytes);
+  const from = Math.min(range.offset, plaintextBytes);
+  const to = Math.min(range.offset + range.length, plaintextBytes);
+  if (to <= from) return;
+  const key = streamKey(file.contentKey);
+  const offset = Math.floor(from / SEGMENT_BYTES) * SEALED_SEGMENT_BYTES;
+  const end = Math.min(Math.ceil(to / SEGMENT_BYTES) * SEALED_SEGMENT_BYTES, file.ciphertextBytes);
+  let index = Math.floor(from / SEGMENT_BYTES);
+  for await (const sealed of pieces(read({ offset, length: end - offset }), SEALED_SEGMENT_BYTES)) {
     const start = index * SEGMENT_BYTES;
-    const wanted = plaintext.subarray(Math.max(from - start, 0), Math.min(to - start, SEGMENT_BYTES));
-    output.set(wanted, Math.max(start - from, 0));
+    if (start >= to) throw corrupt('there is more of it than the record says');
+    const plaintext = openSegment(key, index, index === segments - 1, sealed);
+    yield plaintext.subarray(Math.max(from - start, 0), Math.min(to - start, SEGMENT_BYTES));
+    index += 1;
   }
-  return output;
+  if (index * SEGMENT_BYTES < to) throw corrupt(`segment ${index} is cut`);
 }
 
 /** The port as the file service takes it. */
@@ -240,4 +241,6 @@ export const fileCipher: FileCipher = {
   keyCommitment,
   encrypt: encryptFile,
   decrypt: decryptFile,
+  decryptRange: (key, ciphertextBytes, range, read) =>
+    decryptRange({ contentKey: key, ciphertextBytes }, range, read),
 };

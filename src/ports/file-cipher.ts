@@ -1,4 +1,5 @@
 import type { Hash } from '../core/base/ids.ts';
+import type { ByteRange } from './file-dag.ts';
 
 /**
  * Encryption of off-chain files (DESIGN.md section 6): STREAM over AES-256-GCM segments. Both directions work on chunks of any
@@ -15,4 +16,15 @@ export interface FileCipher {
    * the last segment is missing or followed by more (SCENARIOS 85): whoever consumes this publishes nothing before the end.
    */
   decrypt(key: Uint8Array, ciphertext: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /**
+   * Plaintext of a range, reading and authenticating only the segments it touches: for copies that are known to be whole.
+   * Throws as `decrypt` does.
+   * @param read a range of the ciphertext
+   */
+  decryptRange(
+    key: Uint8Array,
+    ciphertextBytes: number,
+    range: ByteRange,
+    read: (range: ByteRange) => AsyncIterable<Uint8Array>,
+  ): AsyncIterable<Uint8Array>;
 }

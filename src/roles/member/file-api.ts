@@ -35,19 +35,6 @@ async function findFile(node: MemberNode, phase: PhaseId, cid: string): Promise<
   return hidden === null ? unknown : reject('key_missing', `file ${cid}: ${hidden}`, 'ignore');
 }
 
-/** Bytes [offset, offset + bytes) of a verified stream. */
-async function* cut(source: AsyncIterable<Uint8Array>, range: { offset: number; bytes: number }) {
-  let at = 0;
-  const end = range.offset + range.bytes;
-  for await (const chunk of source) {
-    const from = Math.max(0, range.offset - at);
-    const to = Math.min(chunk.length, end - at);
-    if (to > from) yield chunk.subarray(from, to);
-    at += chunk.length;
-    if (at >= end) return;
-  }
-}
-
 async function status(
   node: MemberNode,
   phase: PhaseId,
@@ -110,8 +97,8 @@ export function createFileApi(node: MemberNode): FileApi {
       if (isReject(found)) return found;
       const fault = await files.fetchFile(phase, cid);
       if (fault !== null) return reject('no_holder', `file ${cid}: ${fault.reason}`, 'ignore');
-      const stream = files.getFile(found);
-      return { file: fileView(found), stream: range === null ? stream : cut(stream, range) };
+      const bytes = range === null ? null : { offset: range.offset, length: range.bytes };
+      return { file: fileView(found), stream: files.getFile(found, bytes) };
     },
     fileStatus: (phase, cid) => statuses(node, phase, cid),
     verifyFile: async (phase, cid) => {

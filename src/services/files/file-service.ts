@@ -3,7 +3,7 @@ import { type Placement, placeFile } from '../../core/placement/placement.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FileCipher } from '../../ports/file-cipher.ts';
-import type { FileDag } from '../../ports/file-dag.ts';
+import type { ByteRange, FileDag } from '../../ports/file-dag.ts';
 import type { KeyValueStore } from '../../ports/kv.ts';
 import type { Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -126,8 +126,8 @@ export class FileService implements Service {
   }
 
   /** Authentic plaintext while it is read; only the end says that it was whole. Throws as `LocalFiles.get`. */
-  getFile(subject: FileSubject): AsyncIterable<Uint8Array> {
-    return this.local.get(subject);
+  getFile(subject: FileSubject, range: ByteRange | null = null): AsyncIterable<Uint8Array> {
+    return this.local.get(subject, range);
   }
 
   /** Reads and hashes every block of this node's copy again. */

@@ -3,7 +3,7 @@ import type { Hash } from '../../core/base/ids.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FileCipher } from '../../ports/file-cipher.ts';
-import type { FileDag } from '../../ports/file-dag.ts';
+import type { ByteRange, FileDag } from '../../ports/file-dag.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { FileIndex } from './file-index.ts';
 
@@ -117,14 +117,20 @@ export class LocalFiles {
   /**
    * Plaintext while it is read: each chunk is authentic, but only the end says that the file is whole. Throws OperatingError
    * `key_mismatch`, `block_missing`, `file_malformed` or `file_corrupt`.
+   * @param range of the plaintext; it ends with the file. Only the segments that it touches are read
    */
-  async *get(subject: FileSubject): AsyncIterable<Uint8Array> {
+  async *get(subject: FileSubject, range: ByteRange | null = null): AsyncIterable<Uint8Array> {
     const { cipher, dag } = this.config;
     if (cipher.keyCommitment(subject.key) !== subject.keyCommitment) {
       throw new OperatingError(
         'key_mismatch',
         `the key of file ${subject.cid} is not the one that its record commits to`,
       );
+    }
+    if (range !== null) {
+      const { cid, key, ciphertextBytes } = subject;
+      yield* cipher.decryptRange(key, ciphertextBytes, range, asked => dag.exportFile(cid, asked));
+      return;
     }
     const ciphertext = ofLength(dag.exportFile(subject.cid), subject);
     yield* cipher.decrypt(subject.key, ciphertext);

@@ -15,6 +15,7 @@ import {
   SEGMENT_BYTES as SEGMENT,
 } from '../../../src/crypto/file-cipher.ts';
 import { generateSecret, keyCommitment } from '../../../src/crypto/phase-keys.ts';
+import type { ByteRange } from '../../../src/ports/file-dag.ts';
 
 const contentKey = generateSecret();
 
@@ -79,32 +80,31 @@ describe('file cipher', () => {
   it('reads any range from the segments it touches', async () => {
     const plaintext = sample(3 * SEGMENT + 100);
     const sealed = await encrypt(plaintext);
-    const reads: number[] = [];
-    const read = async (offset: number, length: number) => {
-      reads.push(offset);
-      return sealed.subarray(offset, offset + length);
-    };
+    const reads: ByteRange[] = [];
+    const readRange = (offset: number, length: number, cut = 0) =>
+      collect(
+        decryptRange(keyOf(sealed), { offset, length }, range => {
+          reads.push(range);
+          return chunked(sealed.subarray(range.offset, range.offset + range.length - cut), 70_001);
+        }),
+      );
     for (const [from, to] of [
       [0, 0],
       [0, 10],
       [SEGMENT - 1, SEGMENT + 1],
       [SEGMENT, 2 * SEGMENT],
       [100, plaintext.length],
-      [plaintext.length, plaintext.length],
+      [3 * SEGMENT + 99, plaintext.length + 5],
+      [plaintext.length, plaintext.length + 1],
     ] as const) {
-      const range = await decryptRange(keyOf(sealed), { from, to }, read);
+      const range = await readRange(from, to - from);
       expect(Buffer.compare(range, plaintext.subarray(from, to)), `${from}..${to}`).toBe(0);
     }
     reads.length = 0;
-    await decryptRange(keyOf(sealed), { from: SEGMENT, to: SEGMENT + 1 }, read);
-    expect(reads).toEqual([SEALED]);
-    await expect(decryptRange(keyOf(sealed), { from: 0, to: plaintext.length + 1 }, read)).rejects.toThrow(
-      'bytes',
-    );
-    const short = async () => new Uint8Array(3);
-    await expect(decryptRange(keyOf(sealed), { from: 0, to: 1 }, short)).rejects.toMatchObject({
-      code: 'file_corrupt',
-    });
+    await readRange(SEGMENT, 1);
+    expect(reads).toEqual([{ offset: SEALED, length: SEALED }]);
+    await expect(readRange(0, 2 * SEGMENT, 1)).rejects.toMatchObject({ code: 'file_corrupt' });
+    await expect(readRange(0, 2 * SEGMENT, SEALED)).rejects.toMatchObject({ code: 'file_corrupt' });
   });
 });
 
