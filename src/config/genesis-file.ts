@@ -20,6 +20,7 @@ export const DEFAULT_PARAMETERS: Parameters = {
   windowBlocks: 128,
   viewTimeoutMs: 600,
   viewTimeoutMsMax: 20_000,
+  rotationBlocks: 0,
 };
 
 const key = z
@@ -47,6 +48,7 @@ const parametersSchema = z.strictObject({
   windowBlocks: parameter,
   viewTimeoutMs: parameter,
   viewTimeoutMsMax: parameter,
+  rotationBlocks: parameter,
 });
 
 const genesisSchema = z.strictObject({

@@ -9,4 +9,6 @@ export interface Clock {
   /** Monotonic milliseconds, for durations. */
   monotonicMs(): number;
   setTimer(delayMs: number, fire: () => void): Timer;
+  /** Runs `later` once what has arrived by now was handled, without any delay; in the order in which it was asked. */
+  defer(later: () => void): void;
 }

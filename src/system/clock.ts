@@ -8,4 +8,5 @@ export const systemClock: Clock = {
     const timer = setTimeout(fire, delayMs);
     return { cancel: () => clearTimeout(timer) };
   },
+  defer: later => void setImmediate(later),
 };

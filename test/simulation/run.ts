@@ -33,6 +33,7 @@ function optionsOf(seed: number, random: Random): ClusterOptions {
       windowBlocks: random.pick([1, 2, 4, 8, 16]),
       viewTimeoutMs: random.pick([200, 500]),
       viewTimeoutMsMax: 4000,
+      rotationBlocks: 0,
     },
   };
 }

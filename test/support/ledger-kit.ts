@@ -73,6 +73,7 @@ export const TEST_PARAMETERS: Parameters = {
   windowBlocks: 32,
   viewTimeoutMs: 1000,
   viewTimeoutMsMax: 10_000,
+  rotationBlocks: 0,
 };
 
 /** Committed state in memory. */
@@ -147,6 +148,8 @@ const ENCODERS: Encoders = {
   epochRotate: [codec.encodeEpochRotate],
   recordPut: [codec.encodeRecordMeta, payload => payload],
   fileReceipt: [codec.encodeFileReceipt],
+  filePurge: [codec.encodeFilePurge],
+  filePurgeAck: [codec.encodeFilePurgeAck],
 };
 
 export function encodeContents<K extends KindName>(kind: K, contents: Contents[K]): Uint8Array[] {

@@ -22,6 +22,7 @@ export const realClock: Clock = {
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
+  defer: later => void nextTick(later),
 };
 
 interface Frame {

@@ -20,7 +20,8 @@ export function writeParameters(writer: Writer, parameters: Parameters): void {
     .u64(parameters.checkpointIntervalBlocks)
     .u64(parameters.windowBlocks)
     .u64(parameters.viewTimeoutMs)
-    .u64(parameters.viewTimeoutMsMax);
+    .u64(parameters.viewTimeoutMsMax)
+    .u64(parameters.rotationBlocks);
 }
 
 export function readParameters(reader: Reader): Parameters {
@@ -36,6 +37,7 @@ export function readParameters(reader: Reader): Parameters {
     windowBlocks: reader.u64(),
     viewTimeoutMs: reader.u64(),
     viewTimeoutMsMax: reader.u64(),
+    rotationBlocks: reader.u64(),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Parameters } from '../types/state.ts';
 const MEBIBYTE = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 
-/** The largest value of each parameter; the least is 1. One rule for the genesis file and for the ledger. */
+/** The largest value of each parameter. One rule for the genesis file and for the ledger. */
 export const PARAMETER_MAX: Parameters = {
   blockTransactionsMax: LIMITS.blockEntries,
   blockBytesMax: 64 * MEBIBYTE,
@@ -19,7 +19,13 @@ export const PARAMETER_MAX: Parameters = {
   windowBlocks: ENGINE_LIMITS.windowBlocksMax,
   viewTimeoutMs: HOUR_MS,
   viewTimeoutMsMax: HOUR_MS,
+  rotationBlocks: 1_000_000_000,
 };
+
+/** `rotationBlocks` is off at 0; everything else is at least 1. */
+function parameterMin(name: keyof Parameters): number {
+  return name === 'rotationBlocks' ? 0 : 1;
+}
 
 /** Encoded sizes, in bytes (docs/PROTOCOL.md, structures). */
 const HEADER_BYTES = 2 + 6 * SIZES.hash + 4 * 8;
@@ -45,8 +51,9 @@ export function newViewBytesMax(validators: number, windowBlocks: number): numbe
 export function checkParameters(parameters: Parameters, validators: number): Reject | null {
   for (const [name, max] of Object.entries(PARAMETER_MAX) as [keyof Parameters, number][]) {
     const value = parameters[name];
-    if (!Number.isSafeInteger(value) || value < 1 || value > max) {
-      return reject('bad_genesis', `${name} is ${value}; it is a number from 1 to ${max}`);
+    const min = parameterMin(name);
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      return reject('bad_genesis', `${name} is ${value}; it is a number from ${min} to ${max}`);
     }
   }
   const { transactionBytesMax, blockBytesMax, memberBytesPerBlockMax, windowBlocks } = parameters;

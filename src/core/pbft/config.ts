@@ -5,7 +5,7 @@ import type { Parameters } from '../types/state.ts';
 /** The chain parameters that the engine reads; governance may change them with a committed block. */
 export type EngineParameters = Pick<
   Parameters,
-  'checkpointIntervalBlocks' | 'windowBlocks' | 'viewTimeoutMs' | 'viewTimeoutMsMax'
+  'checkpointIntervalBlocks' | 'windowBlocks' | 'viewTimeoutMs' | 'viewTimeoutMsMax' | 'rotationBlocks'
 >;
 
 /** Limits of the engine's format and buffers, with their units. */

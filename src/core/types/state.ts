@@ -18,6 +18,8 @@ export interface Parameters {
   readonly windowBlocks: number;
   readonly viewTimeoutMs: number;
   readonly viewTimeoutMsMax: number;
+  /** The primary hands over after this many blocks of its view; 0: only when it fails. */
+  readonly rotationBlocks: number;
 }
 
 export interface MemberKey {

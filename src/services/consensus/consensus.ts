@@ -258,7 +258,7 @@ export class Consensus implements SyncTarget {
     this.meter.viewChanged();
     const { view, primary } = this.status();
     this.config.logger.info({ view, primary, height: this.headHeight() }, 'view changed');
-    setImmediate(() => this.primaryWatch.check());
+    this.config.clock.defer(() => this.primaryWatch.check());
   }
 
   /** One input for all transactions that arrive in one turn of the event loop. */
@@ -268,7 +268,7 @@ export class Consensus implements SyncTarget {
     this.give({ type: 'pending', waiting: true });
     this.builder.reconsider();
     this.primaryWatch.check();
-    setImmediate(() => {
+    this.config.clock.defer(() => {
       this.pendingGiven = false;
       this.builder.reconsider();
     });

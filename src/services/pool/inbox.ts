@@ -1,4 +1,5 @@
 import type { TransactionId } from '../../core/base/ids.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import type { PoolLimits } from './limits.ts';
 import type { PoolEntry } from './mempool.ts';
@@ -13,6 +14,7 @@ export class Inbox {
 
   constructor(
     private readonly limits: PoolLimits,
+    private readonly clock: Clock,
     private readonly check: (from: PeerId, entry: PoolEntry) => void,
   ) {}
 
@@ -47,7 +49,7 @@ export class Inbox {
   private schedule(): void {
     if (this.scheduled || this.waiting.length === 0 || this.stopped) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.clock.defer(() => {
       this.scheduled = false;
       this.take(this.limits.checksPerTurn);
       this.schedule();

@@ -1,3 +1,4 @@
+import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import { POOL_WIRE_LIMITS, poolFrameCodec } from '../../wire/pool.ts';
@@ -14,6 +15,7 @@ export class Outgoing {
 
   constructor(
     private readonly transport: Transport,
+    private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly frameBytesTarget: number,
     private readonly receivers: () => readonly PeerId[],
@@ -23,7 +25,7 @@ export class Outgoing {
   add(bytes: Uint8Array): Promise<void> {
     this.waiting.push(bytes);
     this.flushed ??= new Promise(resolve => {
-      setImmediate(() => {
+      this.clock.defer(() => {
         this.flushed = null;
         this.flush();
         resolve();

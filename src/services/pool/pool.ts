@@ -87,14 +87,14 @@ export class Pool {
     this.limits = { ...POOL_LIMITS, ...config.limits };
     const { transport, logger, chain, clock } = config;
     this.mempool = new Mempool(this.limits);
-    this.outgoing = new Outgoing(transport, logger, this.limits.frameBytesTarget, () =>
+    this.outgoing = new Outgoing(transport, clock, logger, this.limits.frameBytesTarget, () =>
       chain.validatorPeers(),
     );
     const decode = (bytes: Uint8Array) => {
       const transaction = this.decode(bytes);
       return isReject(transaction) ? null : transaction;
     };
-    this.inbox = new Inbox(this.limits, (from, entry) => this.check(from, entry));
+    this.inbox = new Inbox(this.limits, clock, (from, entry) => this.check(from, entry));
     this.fetcher = new Fetcher(transport, logger, this.limits, decode, () => clock.monotonicMs());
   }
 

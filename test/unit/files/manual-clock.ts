@@ -24,6 +24,10 @@ export class ManualClock implements Clock {
     return { cancel: () => this.alarms.delete(alarm) };
   }
 
+  defer(later: () => void): void {
+    setImmediate(later);
+  }
+
   advance(ms: number): void {
     this.now += ms;
     for (const alarm of [...this.alarms].sort((a, b) => a.atMs - b.atMs)) {

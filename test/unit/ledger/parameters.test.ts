@@ -94,7 +94,8 @@ describe('parameters', () => {
 
   it.each(Object.entries(PARAMETER_MAX))('%s has a bound', (name, max) => {
     const with_ = (value: number) => checkParameters({ ...TEST_PARAMETERS, [name]: value }, 4);
-    for (const value of [0, -1, 1.5, max + 1, Number.NaN]) {
+    const below = name === 'rotationBlocks' ? -2 : 0;
+    for (const value of [below, -1, 1.5, max + 1, Number.NaN]) {
       expect(with_(value)).toMatchObject({ detail: expect.stringContaining(`${name} is ${value}`) });
     }
   });

@@ -301,6 +301,7 @@ export function sampleSystem(): SystemState {
       windowBlocks: 32,
       viewTimeoutMs: 1000,
       viewTimeoutMsMax: 10_000,
+      rotationBlocks: 0,
     },
     validatorSet: validatorKeys(0).set,
     setChangeHeight: 0,

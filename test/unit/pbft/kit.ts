@@ -30,6 +30,7 @@ export const PARAMETERS: EngineParameters = {
   windowBlocks: 4,
   viewTimeoutMs: 100,
   viewTimeoutMsMax: 1000,
+  rotationBlocks: 0,
 };
 
 const submitted: Submitted = new Map();

@@ -44,6 +44,10 @@ export class ManualClock implements Clock {
     return this.elapsedMs;
   }
 
+  defer(later: () => void): void {
+    setImmediate(later);
+  }
+
   setTimer(delayMs: number, fire: () => void): Timer {
     const timer = { atMs: this.elapsedMs + delayMs, fire };
     this.timers.push(timer);

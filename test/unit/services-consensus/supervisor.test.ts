@@ -19,6 +19,7 @@ function watch() {
       fire = due;
       return { cancel: () => {} };
     },
+    defer: later => later(),
   };
   const entry = { sinceMs: 0, transaction: { id: 'waiting' as TransactionId } } as unknown as PoolEntry;
   const remindedAtMs: number[] = [];
