@@ -182,7 +182,7 @@ export class Actions {
     changes: { record?: Hash; leaf?: Uint8Array } = {},
   ) {
     const stored = this.ledger.leavesOf('phase', phase)[position]!;
-    const entry = { position, record: stored.transactionId, leaf: stored.leaf, cid: 'bafk', ...changes };
+    const entry = { position, record: stored.transactionId, leaf: stored.leaf, cids: ['bafk'], ...changes };
     return this.ledger.make(actor, 'fileReceipt', this.phaseLog(phase), [{ phase, receipts: [entry] }]);
   }
 

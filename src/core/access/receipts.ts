@@ -37,6 +37,11 @@ export const fileReceipt: Rule<'fileReceipt'> = {
       () => demand(content.receipts.length > 0, OUTCOMES.malformed),
       () =>
         demand(
+          content.receipts.every(({ cids }) => cids.length > 0),
+          OUTCOMES.malformed,
+        ),
+      () =>
+        demand(
           content.receipts.every(({ position, leaf, record }) =>
             verifyLeafClaim(context, logId, { position, leaf, id: record }),
           ),

@@ -5,6 +5,7 @@ import { memberRegister, memberRevoke, memberRotate } from './members.ts';
 import { participantAdd, participantRemove, participantRole } from './participants.ts';
 import { phaseAdd, phaseClose, phaseOpen } from './phases.ts';
 import { projectArchive, projectCreate } from './projects.ts';
+import { filePurge, filePurgeAck } from './purges.ts';
 import { fileReceipt } from './receipts.ts';
 import { recordPut } from './records.ts';
 import type { Rule } from './rule.ts';
@@ -26,4 +27,6 @@ export const RULES: { readonly [K in KindName]: Rule<K> } = {
   epochRotate,
   recordPut,
   fileReceipt,
+  filePurge,
+  filePurgeAck,
 };

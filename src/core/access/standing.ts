@@ -28,6 +28,8 @@ export const WHO_MAY = {
   epochRotate: ['owner', 'steward', 'standIn'],
   recordPut: ['contributor', 'steward'],
   fileReceipt: ['participant'],
+  filePurge: ['owner', 'steward'],
+  filePurgeAck: ['participant'],
 } as const satisfies Record<KindName, readonly Standing[]>;
 
 export type Standing =

@@ -4,10 +4,13 @@ import { LIMITS, SIZES } from '../types/limits.ts';
 import {
   type Contents,
   type EpochRotate,
+  type FilePurge,
+  type FilePurgeAck,
   type FileReceipt,
   type HandoverItem,
   KINDS,
   type KindName,
+  type LeafReference,
   type MemberCard,
   type MemberRegister,
   type MemberRevoke,
@@ -45,7 +48,14 @@ import {
   writePolicy,
   writeWrappedKey,
 } from './content.ts';
+import {
+  decodeEvidence,
+  decodeProposalCreate,
+  decodeProposalVote,
+  decodeProposalWithdraw,
+} from './governance.ts';
 import { readHandoverItem, writeHandoverItem } from './handover.ts';
+import type { Reader } from './reader.ts';
 import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
 
@@ -274,20 +284,61 @@ export const { encode: encodeRecordMeta, decode: decodeRecordMeta } = contentCod
   }),
 );
 
+function writeLeafReference(writer: Writer, reference: LeafReference): void {
+  writer.u64(reference.position).hash(reference.record).bytes(reference.leaf);
+}
+
+function readLeafReference(reader: Reader): LeafReference {
+  return { position: reader.u64(), record: reader.hash(), leaf: reader.bytes(LIMITS.leafBytes) };
+}
+
 export const { encode: encodeFileReceipt, decode: decodeFileReceipt } = contentCodec<FileReceipt>(
   'file receipt',
   (writer, content) => {
     writer.hash(content.phase).list(content.receipts, (out, entry) => {
-      out.u64(entry.position).hash(entry.record).bytes(entry.leaf).text(entry.cid);
+      writeLeafReference(out, entry);
+      out.list(entry.cids, (to, cid) => to.text(cid));
     });
   },
   reader => ({
     phase: reader.hash(),
     receipts: reader.list(LIMITS.receiptsPerTransaction, from => ({
-      position: from.u64(),
-      record: from.hash(),
-      leaf: from.bytes(LIMITS.leafBytes),
+      ...readLeafReference(from),
+      cids: from.list(LIMITS.receiptsPerTransaction, each => each.text(LIMITS.cidBytes)),
+    })),
+  }),
+);
+
+export const { encode: encodeFilePurge, decode: decodeFilePurge } = contentCodec<FilePurge>(
+  'file purge',
+  (writer, content) => {
+    writer.hash(content.phase).text(content.cid).text(content.reason);
+    writer.list(content.references, writeLeafReference);
+    writer.list(content.elsewhere, (out, entry) => out.hash(entry.logId).hash(entry.record));
+  },
+  reader => ({
+    phase: reader.hash(),
+    cid: reader.text(LIMITS.cidBytes),
+    reason: reader.text(LIMITS.labelBytes),
+    references: reader.list(LIMITS.referencesPerPurge, readLeafReference),
+    elsewhere: reader.list(LIMITS.referencesPerPurge, from => ({ logId: from.hash(), record: from.hash() })),
+  }),
+);
+
+export const { encode: encodeFilePurgeAck, decode: decodeFilePurgeAck } = contentCodec<FilePurgeAck>(
+  'file purge acknowledgement',
+  (writer, content) => {
+    writer.hash(content.phase).list(content.acks, (out, entry) => {
+      writeLeafReference(out, entry);
+      out.text(entry.cid).bool(entry.kept);
+    });
+  },
+  reader => ({
+    phase: reader.hash(),
+    acks: reader.list(LIMITS.receiptsPerTransaction, from => ({
+      ...readLeafReference(from),
       cid: from.text(LIMITS.cidBytes),
+      kept: from.bool(),
     })),
   }),
 );
@@ -326,6 +377,12 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
     { scope: 0, decode: bytes => bytes },
   ],
   fileReceipt: [{ scope: 0, decode: decodeFileReceipt }],
+  filePurge: [{ scope: 0, decode: decodeFilePurge }],
+  filePurgeAck: [{ scope: 0, decode: decodeFilePurgeAck }],
+  proposalCreate: [{ scope: 0, decode: decodeProposalCreate }],
+  proposalVote: [{ scope: 0, decode: decodeProposalVote }],
+  proposalWithdraw: [{ scope: 0, decode: decodeProposalWithdraw }],
+  evidence: [{ scope: 0, decode: decodeEvidence }],
 };
 
 const kindNames = new Map<number, KindName>(

@@ -8,6 +8,18 @@ export const LIMITS = {
   validatorsMax: 128,
   membersMax: 16_384,
   administratorsMax: 64,
+  /** Open proposals of one administrator, so that none can take the places of the others. */
+  proposalsPerMember: 4,
+  closedProposals: 32,
+  proposalsMax: 64 * 4 + 32,
+  actionsPerProposal: 32,
+  ballotsPerProposal: 64,
+  addressesPerValidator: 4,
+  addressBytes: 128,
+  evidenceBodyBytes: 256 * 1024,
+  evidenceRecords: 256,
+  /** Against one validator of one set: these convict it, more say nothing new. */
+  evidencePerValidator: 4,
   scopesPerTransaction: 16,
   partsPerTransaction: 32,
   partBytes: 4 * 1024 * 1024,
@@ -29,6 +41,8 @@ export const LIMITS = {
   filesPerRecord: 256,
   referencesPerRecord: 256,
   receiptsPerTransaction: 256,
+  /** Records that one purge names in its own phase, and in others. */
+  referencesPerPurge: 1024,
   itemsPerHandover: 1024,
   /** Of an item in the tree of a handover's items. */
   handoverPathLength: 10,
@@ -44,3 +58,6 @@ export const SIZES = { publicKey: 33, signature: 64, salt: 32, hash: 32 } as con
 
 /** Format versions that this program writes; a change goes through governance (DESIGN.md section 3). */
 export const VERSIONS = { header: 1, transaction: 1 } as const;
+
+/** Protocol versions whose blocks this program can execute; it stops below the first block of another one. */
+export const KNOWN_PROTOCOL_VERSIONS: readonly number[] = [VERSIONS.header];

@@ -1,4 +1,5 @@
-import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { Action, EvidenceKind } from './governance.ts';
 import type { Part } from './transaction.ts';
 
 /** Transaction kinds. The numbers are part of the chain: never reuse or renumber. */
@@ -18,6 +19,12 @@ export const KINDS = {
   epochRotate: 51,
   recordPut: 64,
   fileReceipt: 65,
+  filePurge: 66,
+  filePurgeAck: 67,
+  proposalCreate: 80,
+  proposalVote: 81,
+  proposalWithdraw: 82,
+  evidence: 85,
 } as const;
 
 export type KindName = keyof typeof KINDS;
@@ -131,10 +138,10 @@ export interface HandoverItem {
 
 /**
  * The content of each kind's parts, by scope. A kind's parts stand in the order of this list, one part a line:
- * - memberRegister, memberRotate, memberRevoke: [system]
+ * - memberRegister, memberRotate, memberRevoke, proposal*, evidence: [system]
  * - projectCreate, projectArchive: [project]
  * - phaseAdd: [project, phase]
- * - phaseOpen, phaseClose, participant*, epochRotate, fileReceipt: [phase]
+ * - phaseOpen, phaseClose, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
  * - recordPut: [phase: meta, phase: payload]
  * - phaseHandover: [source phase, target phase, target phase: items]
  */
@@ -229,16 +236,60 @@ export interface EpochRotate {
   readonly expectedMembershipVersion: number;
   readonly epoch: EpochOpening;
 }
+/** A leaf of the phase's log: position, transaction, and the encoded leaf, for the ledger keeps leaf hashes only. */
+export interface LeafReference {
+  readonly position: number;
+  readonly record: TransactionId;
+  readonly leaf: Uint8Array;
+}
 export interface FileReceipt {
   readonly phase: PhaseId;
-  /** Records of this phase (position in its log, id, encoded leaf) and the file the sender's node holds whole. */
-  readonly receipts: readonly {
-    readonly position: number;
-    readonly record: TransactionId;
-    /** The record's encoded leaf: the ledger keeps leaf hashes only, and checks this against the one at `position`. */
-    readonly leaf: Uint8Array;
-    readonly cid: string;
-  }[];
+  /** Records of this phase and, for each, the files of it that the sender's node holds whole. */
+  readonly receipts: readonly (LeafReference & { readonly cids: readonly string[] })[];
+}
+export interface FilePurge {
+  readonly phase: PhaseId;
+  readonly cid: string;
+  readonly reason: string;
+  /** Records of this phase that name the file, or the handovers that brought them. */
+  readonly references: readonly LeafReference[];
+  /** Records of other phases that name it too, by log: what the sender can see, not checked. */
+  readonly elsewhere: readonly { readonly logId: LogId; readonly record: TransactionId }[];
+}
+export interface FilePurgeAck {
+  readonly phase: PhaseId;
+  /** Orders of this phase; `kept` when a record of another phase still names the file, otherwise no byte of it is left. */
+  readonly acks: readonly (LeafReference & { readonly cid: string; readonly kept: boolean })[];
+}
+
+export interface ProposalCreate {
+  readonly title: string;
+  /** The last height at which a ballot may be cast. */
+  readonly expiresHeight: number;
+  /** The set that validator actions are made for. */
+  readonly validatorSetId: number;
+  readonly actions: readonly Action[];
+}
+export interface ProposalVote {
+  readonly proposal: number;
+  readonly approve: boolean;
+}
+export interface ProposalWithdraw {
+  readonly proposal: number;
+}
+/** What a validator signed: the body of the message; of a PRE-PREPARE the fields that its signature covers. */
+export interface EvidenceMessage {
+  readonly body: Uint8Array;
+  readonly signature: Uint8Array;
+}
+/** Two messages of one validator for one slot. It proves itself, so it has no member as its sender. */
+export interface EvidenceProof {
+  readonly validatorSetId: number;
+  /** Index in that set. */
+  readonly signer: number;
+  readonly kind: EvidenceKind;
+  readonly first: EvidenceMessage;
+  readonly second: EvidenceMessage;
 }
 
 /** The contents of each kind's parts, in the order of the parts. */
@@ -259,6 +310,12 @@ export interface Contents {
   /** Signed metadata, and the encrypted payload as it is. */
   readonly recordPut: readonly [RecordMeta, Uint8Array];
   readonly fileReceipt: readonly [FileReceipt];
+  readonly filePurge: readonly [FilePurge];
+  readonly filePurgeAck: readonly [FilePurgeAck];
+  readonly proposalCreate: readonly [ProposalCreate];
+  readonly proposalVote: readonly [ProposalVote];
+  readonly proposalWithdraw: readonly [ProposalWithdraw];
+  readonly evidence: readonly [EvidenceProof];
 }
 
 /** A decoded transaction content with its kind. */

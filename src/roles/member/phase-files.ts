@@ -172,15 +172,17 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
   async submitReceipts(phase: PhaseId, receipts: readonly FileReceiptEntry[]): Promise<Reject | null> {
     const logId = this.logOf(phase);
     const entries = [];
-    for (const { position, record, cid } of receipts) {
+    for (const position of new Set(receipts.map(entry => entry.position))) {
       const [item] = await this.access.items(logId, position, position + 1);
-      if (item !== undefined) entries.push({ position, leaf: encodeLeaf(item.leaf), record, cid });
+      if (item === undefined) continue;
+      const cids = receipts.flatMap(entry => (entry.position === position ? [entry.cid] : []));
+      entries.push({ position, record: item.leaf.transactionId, leaf: encodeLeaf(item.leaf), cids });
     }
     const sent = await this.records.send({
       kind: 'fileReceipt',
       scopes: [logId],
       parts: [{ scope: 0, content: encodeFileReceipt({ phase, receipts: entries }) }],
-      what: `sign for ${entries.length} files of phase ${phase.slice(0, 12)}`,
+      what: `sign for ${receipts.length} files of phase ${phase.slice(0, 12)}`,
     });
     return isReject(sent) ? sent : null;
   }
@@ -192,7 +194,7 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
       this.logger.warn({ transaction: transaction.id }, 'a committed receipt without readable content');
       return;
     }
-    const named = new Set(content.receipts.map(entry => entry.cid));
+    const named = new Set(content.receipts.flatMap(entry => entry.cids));
     for (const cid of named) {
       const holders = index.receipts.get(cid) ?? new Map<MemberId, number>();
       if (!holders.has(transaction.body.sender)) holders.set(transaction.body.sender, leaf.height);

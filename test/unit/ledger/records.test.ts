@@ -90,7 +90,7 @@ describe('fileReceipt', () => {
     ledger.commit(act.open(alice, REVIEW), act.put(bob, INTAKE, 'a'));
     const position = ledger.leavesOf('phase', INTAKE).length - 1;
     const stored = ledger.leavesOf('phase', INTAKE)[position]!;
-    const receipts = [{ position, record: stored.transactionId, leaf: stored.leaf, cid: 'bafk' }];
+    const receipts = [{ position, record: stored.transactionId, leaf: stored.leaf, cids: ['bafk'] }];
     const moved = ledger.make(
       carol,
       'fileReceipt',
@@ -106,7 +106,7 @@ describe('fileReceipt', () => {
     const dry = ledger.execute([record]);
     if (isReject(dry)) throw new Error(dry.detail);
     const { leaf, position, transactionId } = dry.diff.leaves[0]!;
-    const receipts = [{ position, record: transactionId, leaf, cid: 'bafk' }];
+    const receipts = [{ position, record: transactionId, leaf, cids: ['bafk'] }];
     const receipt = ledger.make(
       bob,
       'fileReceipt',
