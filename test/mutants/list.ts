@@ -1,0 +1,15 @@
+import { agreementMutants } from './agreement.ts';
+import { boundsMutants } from './bounds.ts';
+import { durabilityMutants } from './durability.ts';
+import { ledgerAndLightMutants } from './ledger-and-light.ts';
+import type { Mutant } from './mutant.ts';
+import { viewChangeMutants } from './view-change.ts';
+
+/** The checker is itself checked: each of these must be caught (SCENARIOS section 11). */
+export const mutants: readonly Mutant[] = [
+  ...agreementMutants,
+  ...viewChangeMutants,
+  ...durabilityMutants,
+  ...boundsMutants,
+  ...ledgerAndLightMutants,
+];

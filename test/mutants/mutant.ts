@@ -1,0 +1,21 @@
+/** One mistake that an implementer of this protocol could make, as one change of the source. */
+export interface Mutant {
+  /** Kebab-case; what `--only` takes. */
+  readonly name: string;
+  /** Below src/. */
+  readonly file: string;
+  /** Source text that occurs exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+  /** The simulator, or the test files (scenarios among them) that go red. */
+  readonly caughtBy: 'simulation' | readonly string[];
+  /** Seeds of the simulator within which it must be caught; `SEED_BUDGET` where it says nothing. */
+  readonly seedBudget?: number;
+  /** In the short run of `.ci/run`. */
+  readonly quick?: true;
+}
+
+export const SEED_BUDGET = 60;
+
+/** The catalogue of transcripts: what most mistakes in the engine's rules break. */
+export const TRANSCRIPTS = ['test/scenarios/transcripts.test.ts'] as const;
