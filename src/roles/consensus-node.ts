@@ -1,3 +1,4 @@
+import type { Suite } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
@@ -44,6 +45,8 @@ export interface ConsensusParts {
   readonly wal: WriteAheadLog;
   readonly transport: Transport;
   readonly firstStart: FirstStart;
+  /** P-256 on node:crypto when it is left out; a simulation brings signatures that cost nothing. */
+  readonly suite?: Suite;
 }
 
 export interface ConsensusNodeOptions {
@@ -102,7 +105,7 @@ export class ConsensusNode implements Service {
     const metrics = pick('metrics', options.metrics);
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
-    const suite = rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
+    const suite = parts.suite ?? rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
     const store: ChainStore = new KvChainStore(kv, {
       replayWindowBlocks: () => {
         const current = store.head() === null ? options.genesis : readSystem(store.state);
