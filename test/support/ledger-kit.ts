@@ -3,6 +3,12 @@ import { utf8 } from '../../src/core/base/bytes.ts';
 import type { BlockHash, Hash, LogId, MemberId, PhaseId, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { type BuiltTransaction, buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
+import {
+  encodeEvidence,
+  encodeProposalCreate,
+  encodeProposalVote,
+  encodeProposalWithdraw,
+} from '../../src/core/codec/governance.ts';
 import * as codec from '../../src/core/codec/operation.ts';
 import { decodeOperation, LAYOUTS, memberCardBytes } from '../../src/core/codec/operation.ts';
 import { decodeTransaction, encodeSignedTransaction, logIdOf } from '../../src/core/codec/transaction.ts';
@@ -150,6 +156,10 @@ const ENCODERS: Encoders = {
   fileReceipt: [codec.encodeFileReceipt],
   filePurge: [codec.encodeFilePurge],
   filePurgeAck: [codec.encodeFilePurgeAck],
+  proposalCreate: [encodeProposalCreate],
+  proposalVote: [encodeProposalVote],
+  proposalWithdraw: [encodeProposalWithdraw],
+  evidence: [encodeEvidence],
 };
 
 export function encodeContents<K extends KindName>(kind: K, contents: Contents[K]): Uint8Array[] {

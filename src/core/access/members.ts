@@ -5,6 +5,7 @@ import { LIMITS } from '../types/limits.ts';
 import type { MemberCard } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Member, MemberKey, PhaseState, SystemState } from '../types/state.ts';
+import { EVIDENCE_SENDER } from './evidence.ts';
 import { type CheckContext, demand, firstRefusal, hasPublicKeyForm, type Rule } from './rule.ts';
 import { isAdministrator } from './standing.ts';
 
@@ -70,6 +71,7 @@ export const memberRegister: Rule<'memberRegister'> = {
     return firstRefusal(
       () => demand(isAdministrator(system, context.sender), OUTCOMES.notAdministrator),
       () => demand(findMember(system, card.id) === null, OUTCOMES.memberExists),
+      () => demand(card.id !== EVIDENCE_SENDER.id, OUTCOMES.memberExists),
       () => demand(system.members.length < LIMITS.membersMax, OUTCOMES.limitReached),
       () => checkCard(context, card, proof),
     );

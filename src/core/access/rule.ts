@@ -20,8 +20,10 @@ export interface LedgerReader {
 export interface CheckContext {
   readonly suite: Suite;
   readonly state: LedgerReader;
-  /** Active as of now. */
+  /** Active as of now; of evidence, which proves itself, `EVIDENCE_SENDER`. */
   readonly sender: Member;
+  /** Of the block that is executed. */
+  readonly height: number;
   /** `body.scopes` */
   readonly scopes: readonly LogId[];
 }

@@ -1,10 +1,12 @@
 import type { KindName } from '../types/operation.ts';
 import { epochRotate } from './epochs.ts';
+import { evidence } from './evidence.ts';
 import { phaseHandover } from './handover.ts';
 import { memberRegister, memberRevoke, memberRotate } from './members.ts';
 import { participantAdd, participantRemove, participantRole } from './participants.ts';
 import { phaseAdd, phaseClose, phaseOpen } from './phases.ts';
 import { projectArchive, projectCreate } from './projects.ts';
+import { proposalCreate, proposalVote, proposalWithdraw } from './proposals.ts';
 import { filePurge, filePurgeAck } from './purges.ts';
 import { fileReceipt } from './receipts.ts';
 import { recordPut } from './records.ts';
@@ -27,6 +29,10 @@ export const RULES: { readonly [K in KindName]: Rule<K> } = {
   epochRotate,
   recordPut,
   fileReceipt,
+  proposalCreate,
+  proposalVote,
+  proposalWithdraw,
+  evidence,
   filePurge,
   filePurgeAck,
 };

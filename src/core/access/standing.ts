@@ -11,6 +11,7 @@ import type { CheckContext, LedgerReader } from './rule.ts';
  * Who may do what; any one of the names suffices. `self` is the member concerned, `owner` the project's or phase's owner,
  * the other names after it are roles in the phase (for a handover: in the source). `standIn` is a contributor of a phase whose
  * owner and stewards are all revoked: without it nobody could ever open an epoch there again. A revoked member may nothing.
+ * Evidence has no member as its sender: `nobody`.
  */
 export const WHO_MAY = {
   memberRegister: ['administrator'],
@@ -28,6 +29,10 @@ export const WHO_MAY = {
   epochRotate: ['owner', 'steward', 'standIn'],
   recordPut: ['contributor', 'steward'],
   fileReceipt: ['participant'],
+  proposalCreate: ['administrator'],
+  proposalVote: ['administrator'],
+  proposalWithdraw: ['self'],
+  evidence: ['nobody'],
   filePurge: ['owner', 'steward'],
   filePurgeAck: ['participant'],
 } as const satisfies Record<KindName, readonly Standing[]>;
@@ -40,7 +45,8 @@ export type Standing =
   | 'steward'
   | 'contributor'
   | 'standIn'
-  | 'participant';
+  | 'participant'
+  | 'nobody';
 
 export function isAdministrator(system: SystemState, member: Member): boolean {
   return !member.revoked && system.administrators.includes(member.id);

@@ -1,8 +1,21 @@
 import type { Hash, Sha256 } from '../base/ids.ts';
 import { leafHash } from '../merkle/log.ts';
 import { LIMITS, SIZES } from '../types/limits.ts';
-import type { HandoverItem, HandoverRelay, HandoverStep } from '../types/operation.ts';
-import { readMemberId, readOptional, readWrappedKey, writeOptional, writeWrappedKey } from './content.ts';
+import type {
+  HandoverItem,
+  HandoverRelay,
+  HandoverStep,
+  PhaseHandoverSource,
+  PhaseHandoverTarget,
+} from '../types/operation.ts';
+import {
+  contentCodec,
+  readMemberId,
+  readOptional,
+  readWrappedKey,
+  writeOptional,
+  writeWrappedKey,
+} from './content.ts';
 import type { Reader } from './reader.ts';
 import { tagBytes } from './tags.ts';
 import { readBatchPath, readPart, writeBatchPath, writePart } from './transaction.ts';
@@ -91,3 +104,51 @@ export function handoverItemHash(
   writeBatchPath(writer, record.batch);
   return leafHash(sha256, writer.list(steps, writeStep).finish());
 }
+
+export const { encode: encodePhaseHandoverSource, decode: decodePhaseHandoverSource } =
+  contentCodec<PhaseHandoverSource>(
+    'phase handover, source part',
+    (writer, content) => {
+      writer.hash(content.phase).hash(content.target);
+      writer.list(content.records, (out, entry) => {
+        out.u64(entry.position);
+        writeOptional(out, entry.item, (to, item) => to.u32(item));
+        out.hash(entry.id);
+      });
+    },
+    reader => ({
+      phase: reader.hash(),
+      target: reader.hash(),
+      records: reader.list(LIMITS.itemsPerHandover, from => ({
+        position: from.u64(),
+        item: readOptional(from, each => each.u32()),
+        id: from.hash(),
+      })),
+    }),
+  );
+
+export const { encode: encodePhaseHandoverTarget, decode: decodePhaseHandoverTarget } =
+  contentCodec<PhaseHandoverTarget>(
+    'phase handover, target part',
+    (writer, content) => {
+      writer.hash(content.phase).hash(content.source).u32(content.epoch);
+      writer.u32(content.itemCount).hash(content.itemsRoot);
+    },
+    reader => ({
+      phase: reader.hash(),
+      source: reader.hash(),
+      epoch: reader.u32(),
+      itemCount: reader.u32(),
+      itemsRoot: reader.hash(),
+    }),
+  );
+
+export const { encode: encodeHandoverItems, decode: decodeHandoverItems } = contentCodec<
+  readonly HandoverItem[]
+>(
+  'phase handover, items',
+  (writer, items) => {
+    writer.list(items, writeHandoverItem);
+  },
+  reader => reader.list(LIMITS.itemsPerHandover, readHandoverItem),
+);

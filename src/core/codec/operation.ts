@@ -7,7 +7,6 @@ import {
   type FilePurge,
   type FilePurgeAck,
   type FileReceipt,
-  type HandoverItem,
   KINDS,
   type KindName,
   type LeafReference,
@@ -21,8 +20,6 @@ import {
   type ParticipantRole,
   type PhaseAddPhase,
   type PhaseAddProject,
-  type PhaseHandoverSource,
-  type PhaseHandoverTarget,
   type PhaseLifecycle,
   type ProjectArchive,
   type ProjectCreate,
@@ -54,10 +51,19 @@ import {
   decodeProposalVote,
   decodeProposalWithdraw,
 } from './governance.ts';
-import { readHandoverItem, writeHandoverItem } from './handover.ts';
+import { decodeHandoverItems, decodePhaseHandoverSource, decodePhaseHandoverTarget } from './handover.ts';
 import type { Reader } from './reader.ts';
 import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
+
+export {
+  decodeHandoverItems,
+  decodePhaseHandoverSource,
+  decodePhaseHandoverTarget,
+  encodeHandoverItems,
+  encodePhaseHandoverSource,
+  encodePhaseHandoverTarget,
+} from './handover.ts';
 
 /** The bytes that a card's signing key signs as proof of possession. */
 export function memberCardBytes(chainId: Hash, card: MemberCard): Uint8Array {
@@ -156,54 +162,6 @@ export const { encode: encodePhaseLifecycle, decode: decodePhaseLifecycle } = co
     writer.hash(content.phase).u64(content.expectedVersion);
   },
   reader => ({ phase: reader.hash(), expectedVersion: reader.u64() }),
-);
-
-export const { encode: encodePhaseHandoverSource, decode: decodePhaseHandoverSource } =
-  contentCodec<PhaseHandoverSource>(
-    'phase handover, source part',
-    (writer, content) => {
-      writer.hash(content.phase).hash(content.target);
-      writer.list(content.records, (out, entry) => {
-        out.u64(entry.position);
-        writeOptional(out, entry.item, (to, item) => to.u32(item));
-        out.hash(entry.id);
-      });
-    },
-    reader => ({
-      phase: reader.hash(),
-      target: reader.hash(),
-      records: reader.list(LIMITS.itemsPerHandover, from => ({
-        position: from.u64(),
-        item: readOptional(from, each => each.u32()),
-        id: from.hash(),
-      })),
-    }),
-  );
-
-export const { encode: encodePhaseHandoverTarget, decode: decodePhaseHandoverTarget } =
-  contentCodec<PhaseHandoverTarget>(
-    'phase handover, target part',
-    (writer, content) => {
-      writer.hash(content.phase).hash(content.source).u32(content.epoch);
-      writer.u32(content.itemCount).hash(content.itemsRoot);
-    },
-    reader => ({
-      phase: reader.hash(),
-      source: reader.hash(),
-      epoch: reader.u32(),
-      itemCount: reader.u32(),
-      itemsRoot: reader.hash(),
-    }),
-  );
-
-export const { encode: encodeHandoverItems, decode: decodeHandoverItems } = contentCodec<
-  readonly HandoverItem[]
->(
-  'phase handover, items',
-  (writer, items) => {
-    writer.list(items, writeHandoverItem);
-  },
-  reader => reader.list(LIMITS.itemsPerHandover, readHandoverItem),
 );
 
 export const { encode: encodeParticipantAdd, decode: decodeParticipantAdd } = contentCodec<ParticipantAdd>(

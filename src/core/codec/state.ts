@@ -16,6 +16,7 @@ import type {
 import { readValidatorSet, writeValidatorSet } from './chain.ts';
 import { contentCodec, readChoice, readMemberId, readPolicy, writePolicy } from './content.ts';
 import { readParameters, writeParameters } from './genesis.ts';
+import { readGovernance, writeGovernance } from './governance.ts';
 import type { Reader } from './reader.ts';
 import { tagged } from './tags.ts';
 import { SCOPE_KINDS } from './transaction.ts';
@@ -96,6 +97,7 @@ export const { encode: encodeSystemState, decode: decodeSystemState } = contentC
     writer.u64(state.setChangeHeight);
     writer.list(state.administrators, (out, id) => out.text(id)).u16(state.administratorThreshold);
     writer.list(state.members, writeMember);
+    writeGovernance(writer, state.governance);
   },
   reader => {
     expectScope(reader, 'system');
@@ -107,6 +109,7 @@ export const { encode: encodeSystemState, decode: decodeSystemState } = contentC
       administrators: reader.list(LIMITS.administratorsMax, readMemberId),
       administratorThreshold: reader.u16(),
       members: reader.list(LIMITS.membersMax, readMember),
+      governance: readGovernance(reader),
     };
   },
 );

@@ -21,6 +21,7 @@ export const TAGS = {
   mapEntry: 'map-entry',
   scopeState: 'scope-state',
   validatorSet: 'validator-set',
+  validatorKey: 'validator-key',
   prePrepare: 'pbft-pre-prepare',
   prepare: 'pbft-prepare',
   commit: 'pbft-commit',

@@ -1,6 +1,11 @@
+import { checkEvidence, EVIDENCE_SENDER } from '../access/evidence.ts';
 import type { Hash, Suite } from '../base/ids.ts';
-import { type Reject, reject } from '../base/reject.ts';
+import { isReject, type Reject, reject } from '../base/reject.ts';
+import { decodeOperation } from '../codec/operation.ts';
+import { logIdOf } from '../codec/transaction.ts';
 import { VERSIONS } from '../types/limits.ts';
+import { KINDS } from '../types/operation.ts';
+import { OUTCOMES } from '../types/outcome.ts';
 import type { StateView, SystemState } from '../types/state.ts';
 import type { Transaction } from '../types/transaction.ts';
 import { findMember, readChainId, readSystem } from './read.ts';
@@ -8,6 +13,7 @@ import { type VerifyTransaction, verifyTransactionSignature } from './signature.
 
 /** The state that admission is judged by: that of the block before. */
 export interface AdmissionState {
+  readonly suite: Suite;
   readonly chainId: Hash;
   readonly system: SystemState;
   readonly headHeight: number;
@@ -47,12 +53,41 @@ function checkSender(state: AdmissionState, transaction: Transaction): Reject | 
   return state.verify(transaction, key.signingKey) ? null : reject('bad_signature', transaction.id);
 }
 
+/** Evidence proves itself: it has no sender and no signature, and stands in the system log only. */
+function checkEvidenceTransaction(state: AdmissionState, transaction: Transaction): Reject | null {
+  const { chainId, suite, system } = state;
+  const { body, signed } = transaction;
+  const unsigned =
+    body.sender === EVIDENCE_SENDER.id &&
+    body.keyId === 0 &&
+    signed.batch.treeSize === 1 &&
+    signed.batch.path.length === 0 &&
+    signed.signature.every(byte => byte === 0);
+  if (!unsigned) return reject('bad_evidence', 'evidence has no sender and no signature');
+  if (body.scopes.length !== 1 || body.scopes[0] !== logIdOf(suite.sha256, chainId, 'system', chainId)) {
+    return reject('bad_evidence', 'evidence belongs to the system log only');
+  }
+  const operation = decodeOperation(body.kind, signed.parts);
+  if (isReject(operation)) return operation;
+  if (operation.kind !== 'evidence') return reject('bad_evidence', transaction.id);
+  const [proof] = operation.contents;
+  const outcome = checkEvidence(suite, chainId, system, proof);
+  if (outcome === OUTCOMES.committed) return null;
+  const known = outcome === OUTCOMES.evidenceKnown || outcome === OUTCOMES.limitReached;
+  return reject(
+    known ? 'evidence_known' : 'bad_evidence',
+    `validator ${proof.signer} of set ${proof.validatorSetId}`,
+    known ? 'ignore' : 'penalise',
+  );
+}
+
 /** Why no block on top of this state may contain the transaction; cheap checks first, the signature last. */
 export function checkAdmissible(state: AdmissionState, transaction: Transaction): Reject | null {
   const fault = checkWrapper(state, transaction);
   if (fault !== null) return fault;
   const seen = state.view.seen(transaction.id);
   if (seen !== null) return reject('duplicate', `in block ${seen}`, 'ignore');
+  if (transaction.body.kind === KINDS.evidence) return checkEvidenceTransaction(state, transaction);
   return checkSender(state, transaction);
 }
 
@@ -69,6 +104,7 @@ export function checkAdmission(
   verify?: VerifyTransaction,
 ): Reject | null {
   const state: AdmissionState = {
+    suite,
     chainId: readChainId(view),
     system: readSystem(view),
     headHeight,

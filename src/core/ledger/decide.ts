@@ -1,10 +1,11 @@
+import { EVIDENCE_SENDER } from '../access/evidence.ts';
 import type { CheckContext, Rule } from '../access/rule.ts';
 import { RULES } from '../access/rules.ts';
 import type { Hash, LogId, Suite } from '../base/ids.ts';
 import { isReject } from '../base/reject.ts';
 import { decodeOperation, verifyLayout } from '../codec/operation.ts';
 import type { ScopeRef } from '../codec/state.ts';
-import type { KindName, Operation } from '../types/operation.ts';
+import { KINDS, type KindName, type Operation } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Transaction } from '../types/transaction.ts';
 import { findMember } from './read.ts';
@@ -30,10 +31,18 @@ function judge(operation: Operation, context: CheckContext): number {
   return rule.check(context, operation.contents);
 }
 
-/** Judges a transaction against the state that the ones before it have left. Changes nothing. */
-export function decide(suite: Suite, workspace: Workspace, transaction: Transaction): Decision {
+/**
+ * Judges a transaction against the state that the ones before it have left. Changes nothing.
+ * @param height of the block that is executed
+ */
+export function decide(
+  suite: Suite,
+  workspace: Workspace,
+  transaction: Transaction,
+  height: number,
+): Decision {
   const { body, signed } = transaction;
-  const sender = findMember(workspace.system(), body.sender);
+  const sender = body.kind === KINDS.evidence ? EVIDENCE_SENDER : findMember(workspace.system(), body.sender);
   // admitted against the state before the block, but revoked earlier in this very block
   if (sender === null || sender.revoked) return refused(OUTCOMES.revokedKey);
   const operation = decodeOperation(body.kind, signed.parts);
@@ -41,7 +50,7 @@ export function decide(suite: Suite, workspace: Workspace, transaction: Transact
   const partScopes = body.parts.map(part => part.scope);
   if (!verifyLayout(operation.kind, partScopes)) return refused(OUTCOMES.malformed);
   if (body.scopes.length === 0) return refused(OUTCOMES.wrongScopes);
-  const context: CheckContext = { suite, state: workspace, sender, scopes: body.scopes };
+  const context: CheckContext = { suite, state: workspace, sender, height, scopes: body.scopes };
   const outcome = judge(operation, context);
   return outcome === OUTCOMES.committed ? { outcome, operation } : refused(outcome);
 }

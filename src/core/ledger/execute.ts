@@ -7,7 +7,7 @@ import { encodeBlockEntryLeaf, headerHash, validatorSetHash } from '../codec/cha
 import type { ScopeRef } from '../codec/state.ts';
 import { leafHash, treeRoot } from '../merkle/log.ts';
 import type { Block, BlockEntry, Header } from '../types/chain.ts';
-import { VERSIONS } from '../types/limits.ts';
+import { protocolVersionAt } from '../types/governance.ts';
 import { CUSTODY, type Operation } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Diff, StateView } from '../types/state.ts';
@@ -108,6 +108,7 @@ function admissionOf(
   options: ExecutionOptions,
 ): BlockAdmission {
   return new BlockAdmission({
+    suite,
     chainId: parent.header.chainId,
     system: readSystem(view),
     headHeight: parent.header.height,
@@ -133,7 +134,7 @@ class BlockRun {
   }
 
   execute(transaction: Transaction): void {
-    const decision = decide(this.suite, this.workspace, transaction);
+    const decision = decide(this.suite, this.workspace, transaction, this.height);
     if (decision.operation === null) this.refuse(transaction, decision.outcome);
     else this.apply(transaction, decision.operation);
     const { id, wrapperHash } = transaction;
@@ -193,7 +194,7 @@ class BlockRun {
     const ids = this.entries.map(entry => entry.id);
     const { diff, mapRoot } = this.workspace.finish(this.height, parent.mapRoot, ids);
     const header: Header = {
-      version: VERSIONS.header,
+      version: protocolVersionAt(before.governance, this.height),
       chainId: parent.chainId,
       height: this.height,
       parentHash: this.parent.hash,

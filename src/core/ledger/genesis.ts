@@ -1,3 +1,4 @@
+import { EVIDENCE_SENDER } from '../access/evidence.ts';
 import { hasCardForm, newMember } from '../access/members.ts';
 import { hasPublicKeyForm, isStrictlyAscending } from '../access/rule.ts';
 import { toHex, utf8 } from '../base/bytes.ts';
@@ -18,6 +19,7 @@ import { logIdOf } from '../codec/transaction.ts';
 import { EMPTY_FRONTIER, frontierRoot, treeRoot } from '../merkle/log.ts';
 import { mapUpdate } from '../merkle/map.ts';
 import type { Block, Header } from '../types/chain.ts';
+import { INITIAL_GOVERNANCE } from '../types/governance.ts';
 import { LIMITS, VERSIONS } from '../types/limits.ts';
 import type { Diff, Genesis, SystemState } from '../types/state.ts';
 import { checkParameters } from './parameters.ts';
@@ -46,6 +48,9 @@ function checkForms({ name, timeMs, validators, members, administrators }: Genes
     id => !isMemberId(id),
   );
   if (badName !== undefined) return reject('bad_genesis', `${badName} is not a short name`);
+  if (members.some(card => card.id === EVIDENCE_SENDER.id)) {
+    return reject('bad_genesis', `a member is called ${EVIDENCE_SENDER.id}, which is reserved`);
+  }
   const badValidator = validators.find(
     ({ publicKey, peerId }) => !hasPublicKeyForm(publicKey) || !isText(peerId, LIMITS.peerIdBytes),
   );
@@ -104,6 +109,7 @@ export function genesisSystem(genesis: Genesis): SystemState {
     administrators: genesis.administrators,
     administratorThreshold: genesis.administratorThreshold,
     members: genesis.members.map(card => newMember(card, 0)),
+    governance: INITIAL_GOVERNANCE,
   };
 }
 

@@ -1,7 +1,9 @@
+import { EVIDENCE_SENDER } from '../access/evidence.ts';
 import type { Suite } from '../base/ids.ts';
 import { type Reject, reject } from '../base/reject.ts';
 import { findMember } from '../ledger/read.ts';
 import { type VerifyTransaction, verifyTransactionSignature } from '../ledger/signature.ts';
+import { KINDS } from '../types/operation.ts';
 import type { MemberKey, SystemState } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
@@ -26,6 +28,8 @@ export function checkAuthorship(
   if (transaction.id !== leaf.transactionId) {
     return reject('wrong_transaction', `leaf ${leaf.position} names another transaction`);
   }
+  // Evidence has no author: it proved itself to the validators who recorded it.
+  if (sender === EVIDENCE_SENDER.id && transaction.body.kind === KINDS.evidence) return null;
   const member = findMember(system, sender);
   if (member === null) return reject('unknown_author', `no member ${sender}`);
   const key = member.keys[keyId];

@@ -37,6 +37,22 @@ export const OUTCOMES = {
   lastSteward: 48,
   unknownRecord: 50,
   wrongScopes: 51,
+  unknownProposal: 80,
+  proposalClosed: 81,
+  proposalExpired: 82,
+  alreadyVoted: 83,
+  notProposer: 84,
+  unknownValidator: 85,
+  validatorExists: 86,
+  consensusKeyTaken: 87,
+  setTooSmall: 88,
+  setTooLarge: 89,
+  setChangedInBlock: 90,
+  badParameters: 91,
+  badAdministrators: 92,
+  badActivation: 93,
+  evidenceKnown: 94,
+  badEvidence: 95,
 } as const;
 
 export type OutcomeName = keyof typeof OUTCOMES;

@@ -1,5 +1,6 @@
 import type { BlockHash, Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
 import type { Header, ValidatorSet } from './chain.ts';
+import type { Governance } from './governance.ts';
 import type { PhasePolicy } from './operation.ts';
 
 /** Limits of the consortium, fixed in genesis and changeable by governance. */
@@ -51,6 +52,7 @@ export interface SystemState {
   readonly administratorThreshold: number;
   /** Sorted by id. */
   readonly members: readonly Member[];
+  readonly governance: Governance;
 }
 
 export interface ProjectPhase {

@@ -49,6 +49,23 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   lastSteward: 'Make another participant steward first.',
   unknownRecord: 'The list of records shows those of the phase.',
   wrongScopes: 'This program and the chain disagree about the format: compare their versions.',
+  unknownProposal: 'The list of proposals shows those that exist.',
+  proposalClosed: 'It is decided already: the list of proposals says how.',
+  proposalExpired: 'Its time is over: propose it again.',
+  alreadyVoted: 'A ballot stays as it was cast.',
+  notProposer: 'Only its proposer withdraws a proposal: reject it instead.',
+  unknownValidator: 'The list of validators shows those of the current set.',
+  validatorExists: 'Choose another name, or remove the validator of that name first.',
+  consensusKeyTaken: 'Make a fresh consensus key: phaseline validator new-key.',
+  setTooSmall: 'The network would tolerate no failure any more: add validators first.',
+  setTooLarge: 'Remove validators first.',
+  setChangedInBlock: 'The validators changed in this very block: vote again.',
+  badParameters: 'The values do not fit each other, or the number of validators.',
+  badAdministrators:
+    'Administrators are active members, sorted by id, and at least as many as the threshold.',
+  badActivation: 'A version is higher than the last one, and begins after the proposal expires.',
+  evidenceKnown: 'It is recorded already.',
+  badEvidence: 'The two messages do not contradict each other, or are not of this validator.',
 };
 
 /**

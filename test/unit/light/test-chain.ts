@@ -42,6 +42,7 @@ import type {
   Header,
   ValidatorSet,
 } from '../../../src/core/types/chain.ts';
+import { INITIAL_GOVERNANCE } from '../../../src/core/types/governance.ts';
 import type { KindName } from '../../../src/core/types/operation.ts';
 import type { MemberKey, PhaseState, SystemState } from '../../../src/core/types/state.ts';
 import type { SignedTransaction } from '../../../src/core/types/transaction.ts';
@@ -311,6 +312,7 @@ export function sampleSystem(): SystemState {
       member('alice', [memberKey('alice', 0, 0)]),
       member('bob', [memberKey('bob', 0, 5), memberKey('bob 2', 5, 0)]),
     ],
+    governance: INITIAL_GOVERNANCE,
   };
 }
 

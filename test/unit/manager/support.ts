@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Hash, MemberId, PhaseId, ProjectId } from '../../../src/core/base/ids.ts';
 import { memberCardBytes } from '../../../src/core/codec/operation.ts';
 import { challengeBytes } from '../../../src/core/codec/request.ts';
+import { INITIAL_GOVERNANCE } from '../../../src/core/types/governance.ts';
 import type { MemberCard } from '../../../src/core/types/operation.ts';
 import type { Member, PhaseState, ProjectState, SystemState } from '../../../src/core/types/state.ts';
 import { p256Signer } from '../../../src/crypto/signer.ts';
@@ -68,6 +69,7 @@ function systemState(): SystemState {
       { ...rotated, keys: rotatedKeys },
       memberWith('manager', keys.manager),
     ],
+    governance: INITIAL_GOVERNANCE,
   };
 }
 
