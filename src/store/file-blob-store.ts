@@ -1,15 +1,19 @@
-import { access, mkdir, open, opendir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, opendir, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../core/base/assert.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
-import { OperatingError } from '../ports/lifecycle.ts';
+import type { Blob, BlobStore } from '../ports/blob-store.ts';
+import type { OperatingError } from '../ports/lifecycle.ts';
+import { blobFailure } from './blob-failure.ts';
 import { parseCid, verifyCid } from './cid.ts';
-import { isMissing, syncDirectory } from './file-operations.ts';
+import { concurrently } from './concurrently.ts';
+import { type FileOperations, isMissing, nodeFileOperations } from './file-operations.ts';
 
 const BLOCKS = 'blocks';
 const TEMPORARY = 'tmp';
 /** Characters of the CID's end that name its directory: 1,024 directories. */
 const SHARD_CHARACTERS = 2;
+/** Blocks of one `putMany` that are written at the same time. */
+const WRITES_IN_FLIGHT = 8;
 
 /**
  * Blocks as files: `blocks/<shard>/<cid>`. Paths are made of checked CIDs only, so no name from outside reaches the file system
@@ -21,7 +25,10 @@ export class FileBlobStore implements BlobStore {
   private readonly shards = new Set<string>();
   private written = 0;
 
-  constructor(private readonly directory: string) {
+  constructor(
+    private readonly directory: string,
+    private readonly disk: FileOperations = nodeFileOperations,
+  ) {
     this.blocks = join(directory, BLOCKS);
     this.temporary = join(directory, TEMPORARY);
   }
@@ -32,7 +39,7 @@ export class FileBlobStore implements BlobStore {
       await rm(this.temporary, { recursive: true, force: true });
       await mkdir(this.temporary, { recursive: true });
       await mkdir(this.blocks, { recursive: true });
-      await syncDirectory(this.directory);
+      await this.disk.syncDirectory(this.directory);
       for (const shard of await readdir(this.blocks)) this.shards.add(shard);
     } catch (error) {
       throw this.failure('open', error);
@@ -41,18 +48,19 @@ export class FileBlobStore implements BlobStore {
 
   async close(): Promise<void> {}
 
-  async put(cid: string, bytes: Uint8Array): Promise<void> {
-    const parsed = parseCid(cid);
-    assert(parsed !== null && verifyCid(parsed, bytes), 'a block is stored under its own CID');
-    this.written += 1;
-    const temporary = join(this.temporary, `${this.written}-${cid}`);
+  put(cid: string, bytes: Uint8Array): Promise<void> {
+    return this.putMany([{ cid, bytes }]);
+  }
+
+  async putMany(blobs: readonly Blob[]): Promise<void> {
+    for (const { cid } of blobs) assert(parseCid(cid) !== null, 'a block is stored under a CID');
+    const shards = new Set<string>();
     try {
-      const shard = await this.ensureShard(cid);
-      await writeDurably(temporary, bytes);
-      await rename(temporary, join(shard, cid));
-      await syncDirectory(shard);
+      await concurrently(WRITES_IN_FLIGHT, blobs, async blob => {
+        shards.add(await this.write(blob));
+      });
+      for (const shard of shards) await this.disk.syncDirectory(shard);
     } catch (error) {
-      await rm(temporary, { force: true });
       throw this.failure('write', error);
     }
   }
@@ -98,8 +106,38 @@ export class FileBlobStore implements BlobStore {
     }
   }
 
+  async freeBytes(): Promise<number | null> {
+    try {
+      const { bavail, bsize } = await statfs(this.directory);
+      return bavail * bsize;
+    } catch (error) {
+      throw this.failure('ask for the space left for', error);
+    }
+  }
+
   private pathOf(cid: string): string {
     return join(this.blocks, cid.slice(-SHARD_CHARACTERS), cid);
+  }
+
+  /** @returns the directory that is to be flushed */
+  private async write({ cid, bytes }: Blob): Promise<string> {
+    this.written += 1;
+    const temporary = join(this.temporary, `${this.written}-${cid}`);
+    try {
+      const shard = await this.ensureShard(cid);
+      const file = await this.disk.create(temporary);
+      try {
+        await file.write(bytes, 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await this.disk.rename(temporary, join(shard, cid));
+      return shard;
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   private async ensureShard(cid: string): Promise<string> {
@@ -107,27 +145,12 @@ export class FileBlobStore implements BlobStore {
     const shard = join(this.blocks, name);
     if (this.shards.has(name)) return shard;
     await mkdir(shard, { recursive: true });
-    await syncDirectory(this.blocks);
+    await this.disk.syncDirectory(this.blocks);
     this.shards.add(name);
     return shard;
   }
 
   private failure(what: string, cause: unknown): OperatingError {
-    return new OperatingError(
-      'blob_store_failed',
-      `cannot ${what} the files in ${this.directory}`,
-      'Check free space and the health of the disk, then start again.',
-      cause,
-    );
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    await handle.writeFile(bytes);
-    await handle.datasync();
-  } finally {
-    await handle.close();
+    return blobFailure(what, this.directory, cause);
   }
 }

@@ -66,10 +66,34 @@ export function blobStoreContract(name: string, create: () => BlobStore): void {
       await store.close();
     });
 
-    it('does not store bytes under the CID of others', async () => {
+    it('keeps many blocks at once, small and large', async () => {
       const store = await opened();
-      await expect(store.put(rawCid(utf8('a')), utf8('b'))).rejects.toThrow('its own CID');
-      expect(await store.has(rawCid(utf8('a')))).toBe(false);
+      const blobs = [0, 1, 70_000, 1024 * 1024].map(length => {
+        const bytes = new Uint8Array(length).fill(length % 251);
+        return { cid: rawCid(bytes), bytes };
+      });
+      await store.putMany(blobs);
+      await store.putMany([]);
+      for (const { cid, bytes } of blobs) expect(Buffer.compare((await store.get(cid))!, bytes)).toBe(0);
+      const listed: string[] = [];
+      for await (const cid of store.list()) listed.push(cid);
+      expect(listed.sort()).toEqual(blobs.map(({ cid }) => cid).sort());
+      await store.close();
+    });
+
+    it('[68] never gives out bytes that are not those of the CID', async () => {
+      const store = await opened();
+      await store.put(rawCid(utf8('a')), utf8('b'));
+      expect(await store.get(rawCid(utf8('a')))).toBeNull();
+      await store.put(rawCid(utf8('a')), utf8('a'));
+      expect(await store.get(rawCid(utf8('a')))).toEqual(utf8('a'));
+      await store.close();
+    });
+
+    it('says how much room the disk has, or that it has no such limit', async () => {
+      const store = await opened();
+      const free = await store.freeBytes();
+      expect(free === null || free > 0).toBe(true);
       await store.close();
     });
 
@@ -79,7 +103,10 @@ export function blobStoreContract(name: string, create: () => BlobStore): void {
         expect(await store.get(hostile)).toBeNull();
         expect(await store.has(hostile)).toBe(false);
         await store.delete(hostile);
-        await expect(store.put(hostile, new Uint8Array(0))).rejects.toThrow('its own CID');
+        await expect(store.put(hostile, new Uint8Array(0))).rejects.toThrow('under a CID');
+        await expect(store.putMany([{ cid: hostile, bytes: new Uint8Array(0) }])).rejects.toThrow(
+          'under a CID',
+        );
       }
       await store.close();
     });

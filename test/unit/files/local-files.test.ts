@@ -52,6 +52,10 @@ function withPut(blobs: BlobStore, put: BlobStore['put']): BlobStore {
     has: cid => blobs.has(cid),
     delete: cid => blobs.delete(cid),
     list: () => blobs.list(),
+    freeBytes: () => blobs.freeBytes(),
+    putMany: async many => {
+      for (const { cid, bytes } of many) await put(cid, bytes);
+    },
     put,
   };
 }

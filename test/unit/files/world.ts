@@ -261,10 +261,12 @@ export function reading(
     open: () => blobs.open(),
     close: () => blobs.close(),
     put: (cid, bytes) => blobs.put(cid, bytes),
+    putMany: many => blobs.putMany(many),
     get: async cid => get(cid, await blobs.get(cid)),
     has: cid => blobs.has(cid),
     delete: cid => blobs.delete(cid),
     list: () => blobs.list(),
+    freeBytes: () => blobs.freeBytes(),
   };
 }
 

@@ -2,9 +2,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/base/bytes.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { FileBlobStore } from '../../../src/store/file-blob-store.ts';
+import { type FileOperations, nodeFileOperations } from '../../../src/store/file-operations.ts';
+import { KvBlobStore } from '../../../src/store/kv-blob-store.ts';
+import { LevelStore } from '../../../src/store/level-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
+import { MemoryStore } from '../../../src/store/memory-store.ts';
+import { TieredBlobStore } from '../../../src/store/tiered-blob-store.ts';
 import { blobStoreContract, rawCid } from '../../contracts/blob-store.ts';
+import { FailingDisk } from './failing-disk.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const root = temporaryDirectory();
@@ -16,6 +23,15 @@ const newDirectory = () => {
 
 blobStoreContract('MemoryBlobStore', () => new MemoryBlobStore());
 blobStoreContract('FileBlobStore', () => new FileBlobStore(newDirectory()));
+blobStoreContract('KvBlobStore over level', () => {
+  const directory = newDirectory();
+  return new KvBlobStore(new LevelStore(directory), directory);
+});
+blobStoreContract('TieredBlobStore', () => {
+  const directory = newDirectory();
+  const small = new KvBlobStore(new LevelStore(join(directory, 'small')), directory);
+  return new TieredBlobStore(small, new FileBlobStore(directory));
+});
 
 function pathOf(directory: string, cid: string): string {
   return join(directory, 'blocks', cid.slice(-2), cid);
@@ -72,5 +88,59 @@ describe('FileBlobStore', () => {
     writeFileSync(join(directory, 'blocks', cid.slice(-2)), 'a file where the directory should be');
     await expect(store.put(cid, bytes)).rejects.toMatchObject({ code: 'blob_store_failed' });
     expect(readdirSync(join(directory, 'tmp'))).toEqual([]);
+  });
+});
+
+describe('a put that the disk breaks off', () => {
+  const bytes = utf8('ciphertext that is to be there whole or not at all');
+  const cid = rawCid(bytes);
+
+  it('[69] leaves the block whole or nothing, at every step of it', async () => {
+    const probe = new FailingDisk(Number.POSITIVE_INFINITY);
+    const whole = new FileBlobStore(newDirectory(), probe);
+    await whole.open();
+    await whole.put(cid, bytes);
+    expect(probe.steps.length).toBeGreaterThan(4);
+    for (let step = 1; step < probe.steps.length; step += 1) {
+      const directory = newDirectory();
+      const store = new FileBlobStore(directory, new FailingDisk(step));
+      await store.open();
+      await expect(store.put(cid, bytes)).rejects.toMatchObject({ code: 'blob_store_failed' });
+      const after = new FileBlobStore(directory);
+      await after.open();
+      const found = await after.get(cid);
+      expect(found === null || Buffer.compare(found, bytes) === 0).toBe(true);
+      expect(await after.has(cid)).toBe(found !== null);
+      expect(readdirSync(join(directory, 'tmp'))).toEqual([]);
+      await after.put(cid, bytes);
+      expect(await after.get(cid)).toEqual(bytes);
+    }
+  });
+
+  it('[69] says that the disk is full when it is', async () => {
+    const full: FileOperations = {
+      ...nodeFileOperations,
+      create: async () => {
+        throw Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });
+      },
+    };
+    const store = new FileBlobStore(newDirectory(), full);
+    await store.open();
+    await expect(store.put(cid, bytes)).rejects.toMatchObject({ code: 'disk_full' });
+  });
+
+  it('[68] in level: a value that rotted is a block that is missing', async () => {
+    const kv = new MemoryStore();
+    const store = new KvBlobStore(kv, null);
+    await store.open();
+    await store.put(cid, bytes);
+    await kv.batch([{ type: 'put', key: `block/${cid}`, value: bytes.slice(1) }], { sync: true });
+    expect(await store.get(cid)).toBeNull();
+    const rotten = Object.assign(new MemoryStore(), {
+      get: () => {
+        throw new OperatingError('corrupt', 'a bad checksum');
+      },
+    });
+    expect(await new KvBlobStore(rotten, null).get(cid)).toBeNull();
   });
 });
