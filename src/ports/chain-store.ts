@@ -1,4 +1,7 @@
 import type { BlockHash, Hash, LogId, TransactionId } from '../core/base/ids.ts';
+import type { SetChange } from '../core/light/trust.ts';
+import type { ScopesChunk } from '../core/snapshot/chunks.ts';
+import type { SnapshotEnd, SnapshotWrites } from '../core/snapshot/fetch.ts';
 import type { Block, Certificate } from '../core/types/chain.ts';
 import type { Diff, StateView } from '../core/types/state.ts';
 
@@ -28,13 +31,28 @@ export interface StoredLeaf {
   readonly transactionId: TransactionId;
 }
 
+/** What is held of the past. Leaves, their hashes and set changes are always held from the beginning. */
+export interface History {
+  /** Height of the snapshot that this store began with; 0 where it began with genesis. */
+  readonly baseHeight: number;
+  /** Lowest height above genesis whose block is here, with every block above it. */
+  readonly blocksFrom: number;
+  /** Lowest height above genesis whose transactions are all here, with those of every block above it. */
+  readonly bodiesFrom: number;
+}
+
 /** What a consensus node keeps: blocks, bodies, logs and state. Reads see the committed state only. */
 export interface ChainStore {
   readonly state: StateView;
   /** Null before genesis was applied. */
   head(): StoredBlock | null;
+  readonly history: History;
   block(height: number): StoredBlock | null;
-  /** Encoded `SignedTransaction` as its block names it; null when it is not committed. */
+  /** Null where that height did not change the validator set. */
+  setChange(height: number): SetChange | null;
+  /** Set changes of the heights in (above, upTo], oldest first; at most `limit`. */
+  setChanges(above: number, upTo: number, limit: number): Promise<readonly SetChange[]>;
+  /** Encoded `SignedTransaction` as its block names it; null when it is not committed or was pruned. */
   transaction(id: TransactionId): Uint8Array | null;
   /** Committed, or stored ahead of its block. */
   wrapper(wrapperHash: Hash): Uint8Array | null;
@@ -50,4 +68,43 @@ export interface ChainStore {
    * each other until no block can contain them any more.
    */
   putAhead(wrappers: readonly Wrapper[]): Promise<void>;
+  /**
+   * Deletes the transactions of the lowest blocks that still have theirs.
+   * @param below no block of this height or above loses any
+   * @param heightsMax blocks that one call looks at
+   * @param keep true for a wrapper that stays
+   */
+  prune(below: number, heightsMax: number, keep: (wrapper: Uint8Array) => boolean): Promise<void>;
+  /** Where a snapshot is put together; one at a time. */
+  stage(): SnapshotStage;
+}
+
+/**
+ * Takes a verified snapshot beside the state in force, which stays as it is until `install` replaces it in one step. After a
+ * crash the database is the old one or the new one; leaves and blocks that have come are not fetched again.
+ */
+export interface SnapshotStage {
+  /** Clears what an earlier attempt has left of scopes. */
+  begin(): Promise<void>;
+  /** Leaves [0, size) of a log that are here, committed or staged. */
+  heldSize(logId: LogId): number;
+  /** Of leaves below `heldSize`. */
+  heldHashes(logId: LogId, from: number, to: number): readonly Hash[];
+  hasBlock(height: number): boolean;
+  /** Durable when it resolves. */
+  put(writes: SnapshotWrites, setChanges: readonly SetChange[]): Promise<void>;
+  /** The head becomes the snapshot's. No commit may be under way. */
+  install(end: SnapshotEnd): Promise<void>;
+}
+
+/** Snapshots that this node serves: the scopes as they were at a height, while the chain goes on. */
+export interface ServedSnapshots {
+  /** Heights, newest first. */
+  heights(): readonly number[];
+  /** Right after the commit of the head, before the next one: copies its scopes in the background. */
+  take(): void;
+  /** As many scopes as fit, at least one; null when there is no such snapshot any more. */
+  scopes(height: number, after: Hash | null, bytesMax: number): Promise<ScopesChunk | null>;
+  /** Resolves when nothing is being copied. */
+  idle(): Promise<void>;
 }

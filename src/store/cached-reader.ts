@@ -41,4 +41,9 @@ export class CachedReader {
       this.cache.set(operation.key, operation.type === 'put' ? operation.value : null);
     }
   }
+
+  /** The value changes by another way. */
+  forget(key: string): void {
+    this.cache.delete(key);
+  }
 }

@@ -1,14 +1,18 @@
-import { assert } from '../core/base/assert.ts';
+import { assert, assertDefined } from '../core/base/assert.ts';
 import { concatBytes, hashBytes } from '../core/base/bytes.ts';
 import type { Hash, LogId } from '../core/base/ids.ts';
+import { isReject } from '../core/base/reject.ts';
+import { decodeSystemState, STATE_KEYS } from '../core/codec/state.ts';
+import { changesSet } from '../core/light/trust.ts';
 import type { Diff, NewLeaf } from '../core/types/state.ts';
 import type { StoredBlock } from '../ports/chain-store.ts';
-import type { KvOperation } from '../ports/kv.ts';
+import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import {
   encodeHashes,
   encodeHeight,
   encodeLocation,
   encodeMapNode,
+  encodeSetChange,
   encodeStoredBlock,
   encodeStoredLeaf,
 } from './chain-records.ts';
@@ -23,6 +27,8 @@ export interface CommitWrites {
   /** New keys that readers reach only by way of the head or of a log's size. */
   readonly immutable: readonly KvOperation[];
 }
+
+const HASH_BYTES = 32;
 
 const put = (key: string, value: Uint8Array): KvOperation => ({ type: 'put', key, value });
 
@@ -43,7 +49,20 @@ export function blockWrites(
   return writes;
 }
 
+/** The set that a block brings in, beside its certified header: light nodes ask for every one since genesis. */
+export function setChangeWrites({ block, certificate }: StoredBlock, diff: Diff): KvOperation[] {
+  const { header } = block;
+  if (!changesSet(header)) return [];
+  const bytes = assertDefined(diff.state.get(STATE_KEYS.system), 'a set change changes the system scope');
+  const system = decodeSystemState(assertDefined(bytes, 'the system scope is never deleted'));
+  assert(!isReject(system), 'the state of a block decodes');
+  const certified = { header, certificate: assertDefined(certificate, 'only genesis has no certificate') };
+  const change = { certified, nextSet: system.validatorSet };
+  return [put(keys.setChange(header.height), encodeSetChange(change))];
+}
+
 interface LogReader {
+  readonly generation: number;
   logSize(logId: LogId): number;
   /** The page's hashes so far, 32 bytes each; empty for a new page. */
   leafHashPage(logId: LogId, page: number): Uint8Array;
@@ -53,7 +72,11 @@ export function diffWrites(diff: Diff, logs: LogReader): CommitWrites {
   const values: KvOperation[] = [];
   const immutable: KvOperation[] = [];
   for (const [key, value] of diff.state) {
-    values.push(value === null ? { type: 'delete', key: keys.state(key) } : put(keys.state(key), value));
+    values.push(
+      value === null
+        ? { type: 'delete', key: keys.state(logs.generation, key) }
+        : put(keys.state(logs.generation, key), value),
+    );
   }
   const byLog = new Map<LogId, NewLeaf[]>();
   for (const leaf of diff.leaves) {
@@ -64,10 +87,11 @@ export function diffWrites(diff: Diff, logs: LogReader): CommitWrites {
   }
   for (const [logId, leaves] of byLog) values.push(...logWrites(logId, leaves, logs));
   const nodes = [...diff.mapNodes].map(([hash, node]) =>
-    put(keys.mapNode(hash), encodeMapNode(diff.height, node)),
+    put(keys.mapNode(logs.generation, hash), encodeMapNode(diff.height, node)),
   );
   const stale = diff.staleMapNodes.filter(hash => !diff.mapNodes.has(hash));
-  if (stale.length > 0) immutable.push(put(keys.staleNodes(diff.height), encodeHashes(stale)));
+  if (stale.length > 0)
+    immutable.push(put(keys.staleNodes(logs.generation, diff.height), encodeHashes(stale)));
   return { values, nodes, immutable };
 }
 
@@ -75,10 +99,15 @@ export function diffWrites(diff: Diff, logs: LogReader): CommitWrites {
 function logWrites(logId: LogId, leaves: readonly NewLeaf[], logs: LogReader): KvOperation[] {
   let size = logs.logSize(logId);
   let page = Math.floor(size / LEAF_HASHES_PER_PAGE);
-  let hashes = size % LEAF_HASHES_PER_PAGE === 0 ? [] : [logs.leafHashPage(logId, page)];
+  // a page may hold more than the log: leaves of a snapshot that is being fetched
+  const known = (size % LEAF_HASHES_PER_PAGE) * HASH_BYTES;
+  let hashes = known === 0 ? [] : [logs.leafHashPage(logId, page).subarray(0, known)];
   const writes: KvOperation[] = [];
   const flush = (): void => {
-    if (hashes.length > 0) writes.push(put(keys.leafHashPage(logId, page), concatBytes(...hashes)));
+    const bytes = concatBytes(...hashes);
+    if (bytes.length === 0) return;
+    const ahead = logs.leafHashPage(logId, page).subarray(bytes.length);
+    writes.push(put(keys.leafHashPage(logId, page), concatBytes(bytes, ahead)));
   };
   for (const leaf of leaves) {
     assert(leaf.position === size, 'a leaf extends its log');
@@ -90,6 +119,25 @@ function logWrites(logId: LogId, leaves: readonly NewLeaf[], logs: LogReader): K
     hashes = [];
   }
   flush();
-  writes.push(put(keys.logSize(logId), encodeHeight(size)));
+  writes.push(put(keys.logSize(logs.generation, logId), encodeHeight(size)));
   return writes;
+}
+
+/** Deletes the transactions of the blocks [from, to) that `keep` does not keep. */
+export function pruneWrites(
+  kv: KeyValueStore,
+  block: (height: number) => StoredBlock | null,
+  from: number,
+  to: number,
+  keep: (wrapper: Uint8Array) => boolean,
+): { readonly operations: readonly KvOperation[]; readonly wrappers: readonly Hash[] } {
+  const wrappers: Hash[] = [];
+  for (let height = from; height < to; height += 1) {
+    for (const { wrapperHash } of block(height)?.block.entries ?? []) {
+      const wrapper = kv.get(keys.wrapper(wrapperHash));
+      if (wrapper !== null && !keep(wrapper)) wrappers.push(wrapperHash);
+    }
+  }
+  const deletes = wrappers.map((hash): KvOperation => ({ type: 'delete', key: keys.wrapper(hash) }));
+  return { operations: [...deletes, put(keys.bodiesFrom, encodeHeight(to))], wrappers };
 }

@@ -1,8 +1,19 @@
 import type { Hash, TransactionId } from '../core/base/ids.ts';
 import { isReject, type Reject } from '../core/base/reject.ts';
-import { encodeBlock, encodeCertificate, readBlock, readCertificate } from '../core/codec/chain.ts';
+import {
+  encodeBlock,
+  encodeCertificate,
+  readBlock,
+  readCertificate,
+  readHeader,
+  readValidatorSet,
+  writeCertificate,
+  writeHeader,
+  writeValidatorSet,
+} from '../core/codec/chain.ts';
 import { Reader } from '../core/codec/reader.ts';
 import { Writer } from '../core/codec/writer.ts';
+import type { SetChange } from '../core/light/trust.ts';
 import { LIMITS } from '../core/types/limits.ts';
 import type { StoredBlock, StoredLeaf, TransactionLocation, Wrapper } from '../ports/chain-store.ts';
 import { corrupt } from './checksum.ts';
@@ -107,4 +118,18 @@ export function decodeMapNode(key: string, bytes: Uint8Array): { height: number;
   const reader = new Reader(bytes);
   const record = { height: reader.u64(), node: reader.fixed(Math.max(0, bytes.length - 8)) };
   return decoded(key, reader.finish(record, 'map node'));
+}
+
+export function encodeSetChange({ certified, nextSet }: SetChange): Uint8Array {
+  const writer = new Writer();
+  writeHeader(writer, certified.header);
+  writeCertificate(writer, certified.certificate);
+  writeValidatorSet(writer, nextSet);
+  return writer.finish();
+}
+
+export function decodeSetChange(key: string, bytes: Uint8Array): SetChange {
+  const reader = new Reader(bytes);
+  const certified = { header: readHeader(reader), certificate: readCertificate(reader) };
+  return decoded(key, reader.finish({ certified, nextSet: readValidatorSet(reader) }, 'set change'));
 }

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { assert } from '../core/base/assert.ts';
 import { toHex } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
+import type { SetChange } from '../core/light/trust.ts';
 import type { Diff, StateView } from '../core/types/state.ts';
 import type {
   ChainStore,
+  History,
+  SnapshotStage,
   StoredBlock,
   StoredLeaf,
   TransactionLocation,
@@ -13,21 +16,24 @@ import type {
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { CachedReader } from './cached-reader.ts';
-import { blockWrites, type CommitWrites, diffWrites } from './chain-commit.ts';
+import { blockWrites, type CommitWrites, diffWrites, pruneWrites, setChangeWrites } from './chain-commit.ts';
 import {
   decodeAhead,
   decodeHashes,
   decodeHeight,
   decodeLocation,
   decodeMapNode,
+  decodeSetChange,
   decodeStoredBlock,
   decodeStoredLeaf,
   encodeAhead,
   type LocationRecord,
 } from './chain-records.ts';
 import { corrupt } from './checksum.ts';
-import { below, keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
+import { aheadBelow, keys, LEAF_HASHES_PER_PAGE, staleBelow } from './keyspaces.ts';
+import { KvSnapshotStage } from './kv-snapshot-stage.ts';
 import { LruCache } from './lru-cache.ts';
+import { readHistory, type StoredHistory } from './stored-history.ts';
 
 export interface ChainStoreOptions {
   /** `Parameters.replayWindowBlocks` at the head: ids of the last so many heights are known. 1,000 when not given. */
@@ -63,6 +69,8 @@ export class KvChainStore implements ChainStore {
   private readonly writer = randomUUID();
   private writesAhead = 0;
   private headHeight: number | null = null;
+  private past: StoredHistory | null = null;
+  private pinnedHeight = Number.POSITIVE_INFINITY;
   private committing = false;
   private failure: unknown = null;
 
@@ -77,12 +85,21 @@ export class KvChainStore implements ChainStore {
     this.blocks = new LruCache(BLOCK_CACHE_ENTRIES, stored => 16 + stored.block.entries.length);
     this.wrappers = new LruCache(this.options.cacheBytesMax, bytes => bytes.length + HASH_BYTES);
     this.state = {
-      get: key => this.values.get(keys.state(key)),
+      get: key => this.values.get(keys.state(this.record().generation, key)),
       mapNode: hash => this.mapNode(hash),
       leafHash: (logId, position) =>
         position < this.logSize(logId) ? this.leafHashes(logId, position, position + 1)[0]! : null,
       seen: id => this.seen(id),
     };
+  }
+
+  get history(): History {
+    return this.record();
+  }
+
+  /** Where the state in force stands. */
+  get generation(): number {
+    return this.record().generation;
   }
 
   head(): StoredBlock | null {
@@ -95,14 +112,36 @@ export class KvChainStore implements ChainStore {
     const cached = this.blocks.get(height);
     if (cached !== undefined) return cached;
     const key = keys.block(height);
-    const stored = decodeStoredBlock(key, this.present(key));
+    const isHere = height === 0 || height >= this.record().blocksFrom;
+    const bytes = isHere ? this.present(key) : this.kv.get(key);
+    if (bytes === null) return null;
+    const stored = decodeStoredBlock(key, bytes);
     this.blocks.set(height, stored);
     return stored;
   }
 
+  setChange(height: number): SetChange | null {
+    if (height > this.height()) return null;
+    const key = keys.setChange(height);
+    const bytes = this.kv.get(key);
+    return bytes === null ? null : decodeSetChange(key, bytes);
+  }
+
+  async setChanges(above: number, upTo: number, limit: number): Promise<readonly SetChange[]> {
+    const from = keys.setChange(above + 1);
+    const to = keys.setChange(Math.min(upTo, this.height()) + 1);
+    const changes: SetChange[] = [];
+    if (from >= to) return changes;
+    for await (const [key, value] of this.kv.entries({ from, to, limit })) {
+      changes.push(decodeSetChange(key, value));
+    }
+    return changes;
+  }
+
   transaction(id: TransactionId): Uint8Array | null {
     const location = this.location(id);
-    return location === null ? null : this.wrapper(location.wrapperHash);
+    const wrapper = location === null ? null : this.wrapper(location.wrapperHash);
+    return wrapper ?? this.kv.get(keys.body(id));
   }
 
   wrapper(wrapperHash: Hash): Uint8Array | null {
@@ -117,7 +156,7 @@ export class KvChainStore implements ChainStore {
   }
 
   logSize(logId: LogId): number {
-    const key = keys.logSize(logId);
+    const key = keys.logSize(this.record().generation, logId);
     const bytes = this.values.get(key);
     return bytes === null ? 0 : decodeHeight(key, bytes);
   }
@@ -134,6 +173,10 @@ export class KvChainStore implements ChainStore {
 
   leafHashes(logId: LogId, from: number, to: number): readonly Hash[] {
     assert(from >= 0 && from <= to && to <= this.logSize(logId), 'leaf hashes are asked for within the log');
+    return this.hashesBetween(logId, from, to);
+  }
+
+  private hashesBetween(logId: LogId, from: number, to: number): readonly Hash[] {
     const hashes: Hash[] = [];
     for (let position = from; position < to; ) {
       const page = Math.floor(position / LEAF_HASHES_PER_PAGE);
@@ -197,9 +240,47 @@ export class KvChainStore implements ChainStore {
     }
   }
 
+  /** Nodes that the map of this height reaches stay until `release`, however long that is. */
+  pinNodes(height: number): { release(): void } {
+    this.pinnedHeight = height + 1;
+    return {
+      release: () => {
+        this.pinnedHeight = Number.POSITIVE_INFINITY;
+      },
+    };
+  }
+
+  async prune(below: number, heightsMax: number, keep: (wrapper: Uint8Array) => boolean): Promise<void> {
+    const { bodiesFrom } = this.record();
+    const to = Math.min(below, bodiesFrom + heightsMax, this.height() + 1);
+    if (to <= bodiesFrom) return;
+    const pruned = pruneWrites(this.kv, height => this.block(height), bodiesFrom, to, keep);
+    await this.write(pruned.operations);
+    for (const wrapperHash of pruned.wrappers) this.wrappers.delete(wrapperHash);
+    this.past = null;
+  }
+
+  stage(): SnapshotStage {
+    return new KvSnapshotStage(this.kv, {
+      generation: this.record().generation,
+      height: () => this.height(),
+      logSize: logId => this.logSize(logId),
+      leafHashes: (logId, from, to) => this.hashesBetween(logId, from, to),
+      write: operations => this.write(operations),
+      forget: key => this.values.forget(key),
+      installed: () => {
+        assert(!this.committing, 'no block is committed while a snapshot is installed');
+        this.headHeight = null;
+        this.past = null;
+      },
+    });
+  }
+
   private collect(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): CommitWrites {
     const block = blockWrites(stored, transactions, wrapperHash => this.isStored(wrapperHash));
+    block.push(...setChangeWrites(stored, diff));
     const state = diffWrites(diff, {
+      generation: this.record().generation,
       logSize: logId => this.logSize(logId),
       leafHashPage: (logId, page) => this.leafHashPage(logId, page),
     });
@@ -216,19 +297,19 @@ export class KvChainStore implements ChainStore {
     const remove = (key: string): void => {
       rest.push({ type: 'delete', key });
     };
-    const staleRange = {
-      ...below('stale', height - this.options.staleNodeBlocks),
-      limit: CLEANED_HEIGHTS_MAX,
-    };
+    const { generation } = this.record();
+    const staleHeight = Math.min(height - this.options.staleNodeBlocks, this.pinnedHeight);
+    const staleRange = { ...staleBelow(generation, staleHeight), limit: CLEANED_HEIGHTS_MAX };
     for await (const [key, value] of this.kv.entries(staleRange)) {
-      const staleAt = Number(key.slice('stale/'.length));
+      const staleAt = Number(key.slice(key.lastIndexOf('/') + 1));
       for (const hash of decodeHashes(key, value)) {
-        if (this.nodeAddedAt(hash) <= staleAt) nodes.push({ type: 'delete', key: keys.mapNode(hash) });
+        if (this.nodeAddedAt(hash) > staleAt) continue;
+        nodes.push({ type: 'delete', key: keys.mapNode(generation, hash) });
       }
       remove(key);
     }
     const expired = height - this.options.replayWindowBlocks();
-    const aheadRange = { ...below('ahead', expired), limit: CLEANED_HEIGHTS_MAX };
+    const aheadRange = { ...aheadBelow(expired), limit: CLEANED_HEIGHTS_MAX };
     for await (const [key, value] of this.kv.entries(aheadRange)) {
       for (const { id, wrapperHash } of decodeAhead(key, value)) {
         if (committing.has(wrapperHash) || this.location(id)?.wrapperHash === wrapperHash) continue;
@@ -253,13 +334,13 @@ export class KvChainStore implements ChainStore {
   }
 
   private mapNode(hash: Hash): Uint8Array | null {
-    const key = keys.mapNode(hash);
+    const key = keys.mapNode(this.record().generation, hash);
     const bytes = this.nodes.get(key);
     return bytes === null ? null : decodeMapNode(key, bytes).node;
   }
 
   private nodeAddedAt(hash: Hash): number {
-    const key = keys.mapNode(hash);
+    const key = keys.mapNode(this.record().generation, hash);
     const bytes = this.nodes.get(key);
     return bytes === null ? -1 : decodeMapNode(key, bytes).height;
   }
@@ -280,6 +361,11 @@ export class KvChainStore implements ChainStore {
       this.headHeight = decodeHeight(keys.head, bytes);
     }
     return this.headHeight;
+  }
+
+  private record(): StoredHistory {
+    this.past ??= readHistory(this.kv);
+    return this.past;
   }
 
   private present(key: string): Uint8Array {

@@ -3,11 +3,13 @@ import { ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { voteBytes } from '../../src/core/codec/chain.ts';
 import { decodeTransaction } from '../../src/core/codec/transaction.ts';
+import type { SetChange } from '../../src/core/light/trust.ts';
 import type { Certificate } from '../../src/core/types/chain.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
 import { nodeSuite } from '../../src/crypto/suite.ts';
 import type {
   ChainStore,
+  History,
   StoredBlock,
   StoredLeaf,
   TransactionLocation,
@@ -89,6 +91,20 @@ export class LedgerStore implements ChainStore {
 
   commit = () => Promise.reject(new Error('the test commits through its ledger'));
   putAhead = this.commit;
+  prune = this.commit;
+  readonly history: History = { baseHeight: 0, blocksFrom: 1, bodiesFrom: 1 };
+
+  setChange(): null {
+    return null;
+  }
+
+  async setChanges(): Promise<readonly SetChange[]> {
+    return [];
+  }
+
+  stage(): never {
+    throw new Error('the test has no snapshots');
+  }
 
   wrapper(wrapperHash: Hash): Uint8Array | null {
     for (const { block } of this.ledger.blocks) {

@@ -1,5 +1,5 @@
 import { assertDefined } from '../../core/base/assert.ts';
-import type { Hash, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { BlockHash, Hash, Suite, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
 import { checkAdmission } from '../../core/ledger/admission.ts';
 import { readSystem } from '../../core/ledger/read.ts';
@@ -100,13 +100,19 @@ export class ChainReader implements PoolChain {
   engineStart(): EngineStart {
     const { block, hash, certificate } = this.head();
     const { parameters, validatorSet, setChangeHeight } = this.system();
-    const changed = assertDefined(this.store.block(setChangeHeight), 'set-change blocks are never pruned');
     const reign: Reign = {
       chainId: block.header.chainId,
       set: validatorSet,
       startHeight: setChangeHeight,
-      startHash: changed.hash,
+      startHash: this.setChangeHash(setChangeHeight),
     };
     return { header: block.header, blockHash: hash, certificate, reign, parameters };
+  }
+
+  /** Of the block that brought a set in: that of genesis, or of a set change, which the store keeps for good. */
+  private setChangeHash(height: number): BlockHash {
+    if (height === 0) return assertDefined(this.store.block(0), 'genesis is kept').hash;
+    const change = assertDefined(this.store.setChange(height), 'set changes are kept');
+    return change.certified.certificate.blockHash;
   }
 }

@@ -4,7 +4,6 @@ import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { memberOfPeer, readSystem } from '../../core/ledger/read.ts';
 import { freshHeadBytes } from '../../core/light/fresh-head.ts';
 import { EntryTree, makeReceipt } from '../../core/light/receipt.ts';
-import { changesSet, type SetChange } from '../../core/light/trust.ts';
 import type { Block } from '../../core/types/chain.ts';
 import type { Member } from '../../core/types/state.ts';
 import type { ChainStore } from '../../ports/chain-store.ts';
@@ -137,29 +136,16 @@ export class LightServer {
     }
   }
 
-  private headSince(knownHeight: number): LightAnswer | Reject {
+  /** Set changes since genesis are kept, so that a light node may have slept through any number of them [79]. */
+  private async headSince(knownHeight: number): Promise<LightAnswer> {
     const { store } = this.config;
+    const { setChangesPerAnswer } = this.limits;
     const head = this.head();
-    const { validatorSet, setChangeHeight } = this.system();
-    const heights: number[] = [];
-    const { header } = head.block;
-    let height = changesSet(header) ? header.height : header.previousSetChangeHeight;
-    while (height > knownHeight) {
-      heights.push(height);
-      height = assertDefined(store.block(height), 'set-change blocks are kept').block.header
-        .previousSetChangeHeight;
-    }
-    const changes: SetChange[] = [];
-    for (const at of heights.reverse().slice(0, this.limits.setChangesPerAnswer)) {
-      const stored = assertDefined(store.block(at), 'set-change blocks are kept');
-      const certified = certifiedOf(stored);
-      // The store keeps the current set only; earlier ones are needed when sets can change (governance).
-      if (certified === null || at !== setChangeHeight)
-        return reject('pruned', `set of height ${at}`, 'ignore');
-      changes.push({ certified, nextSet: validatorSet });
-    }
-    const cut = heights.length > changes.length;
-    return { kind: 'head', changes, certified: cut ? changes.at(-1)!.certified : certifiedOf(head) };
+    const { height } = head.block.header;
+    const found = await store.setChanges(knownHeight, height, setChangesPerAnswer + 1);
+    const changes = found.slice(0, setChangesPerAnswer);
+    const isCut = found.length > changes.length;
+    return { kind: 'head', changes, certified: isCut ? changes.at(-1)!.certified : certifiedOf(head) };
   }
 
   private addresses(members: ReadonlySet<string>): LightAnswer {

@@ -229,7 +229,7 @@ describe('KvChainStore', () => {
       expect.objectContaining({ code: 'corrupt', message: expect.stringContaining(key) });
     expect(() => damaged.block(0)).toThrow(naming('block/0000000000000000'));
     expect(() => damaged.head()).toThrow(naming('block/0000000000000001'));
-    expect(() => damaged.state.get('a')).toThrow(naming('state/a'));
+    expect(() => damaged.state.get('a')).toThrow(naming('state/0/a'));
     expect(() => damaged.logSize(log)).toThrow(naming('size/'));
   });
 });
