@@ -38,5 +38,9 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
     checkSigned: createSignedRequestCheck(management),
     onFatal: fail,
   });
-  return { service: sequence([node.service, hosting, rpc]), url: () => rpc.address().url, failed };
+  return {
+    service: sequence([node.service, hosting, api.uploads, rpc]),
+    url: () => rpc.address().url,
+    failed,
+  };
 }

@@ -18,5 +18,5 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
     checkSigned: null,
     onFatal: fail,
   });
-  return { service: sequence([node.service, rpc]), url: () => rpc.address().url, failed };
+  return { service: sequence([node.service, api.uploads, rpc]), url: () => rpc.address().url, failed };
 }

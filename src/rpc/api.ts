@@ -6,6 +6,7 @@ import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
 import type { NamedPhase } from './resolve.ts';
+import type { Uploads } from './uploads.ts';
 
 /**
  * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
@@ -113,7 +114,10 @@ export interface ParticipantApi
     RecordApi,
     FileApi,
     HandoverApi,
-    ProofApi {}
+    ProofApi {
+  /** Files on their way in. */
+  readonly uploads: Uploads;
+}
 
 export interface PhaseView {
   readonly state: PhaseState;
@@ -141,6 +145,8 @@ export interface FileView {
   readonly mediaType: string;
   /** Plaintext length. */
   readonly bytes: number;
+  /** SHA-256 of the plaintext, as the record's author says. */
+  readonly sha256: Hash;
   readonly ciphertextBytes: number;
   readonly keyCommitment: Hash;
 }
@@ -186,14 +192,56 @@ export interface FileInput {
   readonly bytes: number | null;
 }
 
+export type StageInput = Pick<FileInput, 'source' | 'bytes'>;
+
+/** A file that is stored here, encrypted, and that no record names yet. */
+export interface StagedFile {
+  /** Names it in this process. */
+  readonly id: string;
+  readonly cid: string;
+  /** Plaintext length. */
+  readonly bytes: number;
+  /** SHA-256 of the plaintext. */
+  readonly sha256: Hash;
+  /** True when the phase had the same content already: nothing more is kept. */
+  readonly reused: boolean;
+}
+
+export interface StagedInput {
+  readonly name: string;
+  readonly mediaType: string;
+  /** Id of a staged file. */
+  readonly staged: string;
+}
+
 export interface RecordInput {
   readonly phase: PhaseId;
   readonly type: string;
   readonly title: string;
   readonly mediaType: string;
   readonly data: Uint8Array;
-  readonly files: readonly FileInput[];
+  readonly files: readonly (FileInput | StagedInput)[];
   readonly references: readonly TransactionId[];
+  /** Set when the record is to be written only after its files have so many copies. */
+  readonly waitForCopies?: CopiesWanted | null;
+}
+
+export interface CopiesWanted {
+  /** Copies of each file, this node's own among them; null for the minimum of the phase's policy. */
+  readonly copies: number | null;
+  /** After this time the record is refused with `too_few_copies`; its staged files stay. */
+  readonly waitMs: number;
+  /** Called when a node confirmed something. */
+  readonly onProgress?: (state: CopiesView) => void;
+}
+
+/** Before a record names the files: what nodes said that they hold, not signed yet. */
+export interface CopiesView {
+  /** Of the file that has fewest. */
+  readonly copies: number;
+  readonly wanted: number;
+  /** Ciphertext bytes that other nodes have confirmed. */
+  readonly bytesConfirmed: number;
 }
 
 /** What a committed transaction of this node came to. A refusal by the ledger is a Reject with the outcome's name. */
@@ -205,11 +253,27 @@ export interface Receipt {
 
 export interface RecordReceipt extends Receipt {
   readonly position: number;
-  readonly files: readonly FileView[];
+  /** `reused`: the phase had the content already. */
+  readonly files: readonly (FileView & { readonly reused: boolean })[];
 }
 
 export interface RecordApi {
-  /** Resolves when the record is committed and verified by this node. */
+  /**
+   * Encrypts and stores files for a record of this phase that is written later, all or none; durable when it resolves. What no
+   * record came to name is dropped at a later start.
+   * @throws what a source throws; OperatingError `file_too_large`, and what the disk says
+   */
+  stageFiles(
+    phase: PhaseId,
+    files: readonly StageInput[],
+    signal: AbortSignal,
+  ): Promise<readonly StagedFile[] | Reject>;
+  /** Drops a staged file that no record is to name; an unknown one is none. */
+  discardStaged(id: string): Promise<void>;
+  /**
+   * Resolves when the record is committed and verified by this node. Staged files are used up, except by a refusal: they stay,
+   * for another try.
+   */
   putRecord(input: RecordInput, signal: AbortSignal): Promise<RecordReceipt | Reject>;
   /**
    * Records at positions ≥ `from`, ascending, about `limit` (those of one position come together); `next` continues,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isReject } from '../core/base/reject.ts';
 import { answerFailure } from './answer.ts';
 import type { ParticipantApi } from './api.ts';
-import { failure, failureOfReject } from './errors.ts';
+import { failure, failureOfReject, type RpcFailure } from './errors.ts';
 import { attachmentHeader } from './file-names.ts';
 import type { RpcLimits } from './limits.ts';
 import { findPhase } from './methods/phase/find.ts';
@@ -12,12 +12,17 @@ import { presentRecordReceipt, recordTextSchemas } from './methods/record/presen
 import { parseParams } from './params.ts';
 import { cidSchema, phaseNameSchema } from './schemas.ts';
 import { limitBytes } from './streams.ts';
+import { registerTusRoutes } from './tus-routes.ts';
 
-export type FileRoutesApi = Pick<ParticipantApi, 'phases' | 'phase' | 'putRecord' | 'readFile' | 'dossier'>;
+export type FileRoutesApi = Pick<
+  ParticipantApi,
+  'phases' | 'phase' | 'putRecord' | 'readFile' | 'dossier' | 'uploads'
+>;
 
 interface RouteOptions {
   readonly limits: RpcLimits;
   readonly stopping: AbortSignal;
+  readonly failureOf: (error: unknown) => RpcFailure;
 }
 
 const uploadSchema = z.strictObject({
@@ -36,6 +41,7 @@ const dossierSchema = z.strictObject({
 /**
  * What is too large for JSON, streamed and never held whole; all with the session token:
  * - `PUT /phases/:phase/files?name=…` the body is the file; answers what `file_put` answers
+ * - `/uploads` the same by the tus protocol, which goes on after an interruption
  * - `GET /phases/:phase/files/:cid` the file, with `Range: bytes=first-last`
  * - `GET /phases/:phase/dossier` a dossier of the phase
  */
@@ -53,6 +59,12 @@ export async function registerFileRoutes(
     });
     const streamed = { bodyLimit: options.limits.uploadBytesMax, config: { isUpload: true } };
     scope.put('/phases/:phase/files', streamed, (request, reply) => upload(api, request, reply, options));
+    registerTusRoutes(scope, {
+      uploads: api.uploads,
+      phaseOf: name => findPhase(api, name).state.id,
+      uploadBytesMax: options.limits.uploadBytesMax,
+      failureOf: options.failureOf,
+    });
     scope.get('/phases/:phase/files/:cid', (request, reply) => download(api, request, reply, options));
     scope.get('/phases/:phase/dossier', (request, reply) => downloadDossier(api, request, reply));
   });

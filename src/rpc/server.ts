@@ -183,6 +183,7 @@ export class RpcServer implements Service {
       await registerFileRoutes(app, this.options.files, {
         limits: this.limits,
         stopping: this.stopping.signal,
+        failureOf: error => this.failureOf(error),
       });
     }
     return app;

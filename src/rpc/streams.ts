@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { failure, RpcFailure } from './errors.ts';
 import { invalidParams } from './params.ts';
 
-const READ_BYTES = 64 * 1024;
+const READ_BYTES = 256 * 1024;
 /** How file systems say that they have no hard links. */
 const NO_LINKS: ReadonlySet<string> = new Set([
   'EPERM',
@@ -41,21 +40,27 @@ export function assertAbsolute(path: string): void {
   }
 }
 
+/** A file of the node's own machine, open; to be closed. */
+export interface LocalFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** The same for the same file on the disk while nobody writes to it. */
+  readonly identity: string;
+  /**
+   * Its bytes from `offset` on. Fails with RpcFailure `conflict` when the file changed since it was opened, and `unavailable`
+   * when the machine cannot read it.
+   */
+  read(offset: number): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /**
- * A file of the node's own machine as a stream; the caller holds the session token of this node. The stream is to be
- * destroyed when it is not read to its end. It fails with RpcFailure `conflict` when the file changes while it is read, and
- * `unavailable` when the machine cannot read it.
+ * Opens a file for a caller who holds the session token of this node.
  *
  * @throws RpcFailure `not_found` or `forbidden` unless it is a readable regular file
  */
-export async function openLocalFile(
-  path: string,
-): Promise<{ name: string; bytes: number; source: Readable }> {
-  assertAbsolute(path);
-  const found = await stat(path).catch(error => {
-    throw unreadable(path, error);
-  });
-  if (!found.isFile()) throw notAFile(path);
+export async function openLocalFile(path: string): Promise<LocalFile> {
+  await localFileBytes(path);
   // without waiting for a writer, should the name have become a pipe meanwhile
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(error => {
     throw unreadable(path, error);
@@ -65,10 +70,34 @@ export async function openLocalFile(
     await file.close();
     throw notAFile(path);
   }
-  const source = Readable.from(readUnchanged(path, file, before), { objectMode: false });
-  // closed also when not a byte was read: then the reader above never began
-  source.once('close', () => void file.close());
-  return { name: basename(path), bytes: Number(before.size), source };
+  const { dev, ino, size, mtimeNs } = before;
+  return {
+    name: basename(path),
+    bytes: Number(size),
+    identity: `${dev}/${ino}/${size}/${mtimeNs}`,
+    read: offset => readUnchanged(path, file, before, offset),
+    close: () => file.close(),
+  };
+}
+
+/** Length of a file that could be opened. @throws as `openLocalFile` */
+export async function localFileBytes(path: string): Promise<number> {
+  assertAbsolute(path);
+  const found = await stat(path).catch(error => {
+    throw unreadable(path, error);
+  });
+  if (!found.isFile()) throw notAFile(path);
+  return found.size;
+}
+
+/** Opened when it is read. @throws as `openLocalFile` and its `read` */
+export async function* readLocalFile(path: string): AsyncGenerator<Uint8Array> {
+  const file = await openLocalFile(path);
+  try {
+    yield* file.read(0);
+  } finally {
+    await file.close();
+  }
 }
 
 function notAFile(path: string): RpcFailure {
@@ -85,20 +114,26 @@ export function unreadable(path: string, cause: unknown): RpcFailure {
   return failure('unavailable', 'read_failed', `the node cannot read ${path} (${code ?? cause})`);
 }
 
-async function* readUnchanged(path: string, file: FileHandle, before: BigIntStats): AsyncGenerator<Buffer> {
-  let bytes = 0n;
+async function* readUnchanged(
+  path: string,
+  file: FileHandle,
+  before: BigIntStats,
+  offset: number,
+): AsyncGenerator<Uint8Array> {
+  let at = offset;
   const changed = () =>
     failure('conflict', 'file_changed', `${path} changed while it was read`, 'Put it again when it rests.');
   try {
     for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES));
+      const room = Buffer.allocUnsafe(Math.max(1, Math.min(READ_BYTES, Number(before.size) - at + 1)));
+      const { bytesRead } = await file.read(room, 0, room.length, at);
       if (bytesRead === 0) break;
-      bytes += BigInt(bytesRead);
-      if (bytes > before.size) throw changed();
-      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+      if (at > before.size) throw changed();
+      yield room.subarray(0, bytesRead);
     }
     const { size, mtimeNs } = await file.stat({ bigint: true });
-    if (bytes !== before.size || size !== before.size || mtimeNs !== before.mtimeNs) throw changed();
+    if (BigInt(at) !== before.size || size !== before.size || mtimeNs !== before.mtimeNs) throw changed();
   } catch (error) {
     throw error instanceof RpcFailure ? error : unreadable(path, error);
   }

@@ -1,4 +1,4 @@
-import type { PhaseId } from '../../core/base/ids.ts';
+import { type PhaseId, ZERO_HASH } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { fileCipher } from '../../crypto/file-cipher.ts';
 import type { FileApi, FileStatus } from '../../rpc/api.ts';
@@ -46,7 +46,7 @@ async function status(
   const file = await findFile(node, phase, cid);
   const { entry } = found;
   const hidden = {
-    ...{ cid, name: '', mediaType: '', bytes: 0 },
+    ...{ cid, name: '', mediaType: '', bytes: 0, sha256: ZERO_HASH },
     ciphertextBytes: entry.ciphertextBytes,
     keyCommitment: entry.keyCommitment,
   };

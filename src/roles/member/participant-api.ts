@@ -6,6 +6,7 @@ import { frontierRoot } from '../../core/merkle/log.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import type { HeadView, IdentityApi, NodeApi, NodeStatus, ParticipantApi, PhaseView } from '../../rpc/api.ts';
+import { Uploads } from '../../rpc/uploads.ts';
 import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
 import { VERSION } from '../rpc.ts';
@@ -101,13 +102,15 @@ export function createIdentityApi({ card, records, signer, light }: MemberNode):
 /** What a member's node answers over RPC: verified data of its own phases. */
 export function createParticipantApi(node: MemberNode, input: RoleInput): ParticipantApi {
   const { light } = node;
+  const records = createRecordApi(node);
   const phase = (id: PhaseId) => {
     const state = light.phase(id);
     return state === null ? null : phaseView(node, state);
   };
   return {
     ...createNodeApi(node, input),
-    ...createRecordApi(node),
+    ...records,
+    uploads: new Uploads(records, systemClock),
     ...createFileApi(node),
     ...createHandoverApi(node),
     ...createProofApi(node, input),

@@ -1,5 +1,5 @@
 import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
-import { isReject, type Reject } from '../../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type {
   FileView,
   HandoverApi,
@@ -13,8 +13,8 @@ import type { LightClient } from '../../services/light-client/light-client.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import type { LedgerAccess } from '../../services/records/ports.ts';
 import type { RecordView } from '../../services/records/reading.ts';
-import { KnownFiles } from './known-files.ts';
 import type { MemberNode } from './member-node.ts';
+import { Staging } from './staging.ts';
 
 export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
   readonly light: Pick<LedgerAccess, 'phase' | 'head'> & Pick<LightClient, 'onEvents'>;
@@ -22,7 +22,7 @@ export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
 
 export function fileView(file: RecordFile): FileView {
   const { cid, name, mediaType, plaintextBytes: bytes, ciphertextBytes, keyCommitment } = file;
-  return { cid, name, mediaType, bytes, ciphertextBytes, keyCommitment };
+  return { cid, name, mediaType, bytes, sha256: file.plaintextHash, ciphertextBytes, keyCommitment };
 }
 
 function recordView(view: RecordView): RpcRecordView {
@@ -36,67 +36,76 @@ function recordView(view: RecordView): RpcRecordView {
   };
 }
 
-interface StoredFiles {
-  readonly files: readonly RecordFile[];
-  /** CIDs of those that were not in the phase before. */
-  readonly fresh: readonly string[];
+/** What a record gave this node to write came to: its files, and which of them are new in the phase. */
+interface GivenFiles {
+  readonly files: readonly (RecordFile & { readonly reused: boolean })[];
+  /** Staged for this call alone: a refusal takes them along. */
+  readonly own: readonly string[];
 }
 
-async function discard(node: RecordNode, cids: readonly string[]): Promise<void> {
-  for (const cid of cids) await node.files.discardFile(cid);
-}
-
-/** Stores all files or none: one that breaks off takes those before it along. */
-async function storeFiles(
-  node: RecordNode,
-  known: KnownFiles,
-  input: RecordInput,
-  signal: AbortSignal,
-): Promise<StoredFiles> {
-  const files: RecordFile[] = [];
-  const fresh: string[] = [];
+/** Stores all files or none: one that breaks off takes the others along. */
+async function stageAll(staging: Staging, input: RecordInput, signal: AbortSignal): Promise<GivenFiles> {
+  const own: string[] = [];
+  const ids: string[] = [];
   try {
-    for (const { name, mediaType, source } of input.files) {
+    for (const file of input.files) {
       signal.throwIfAborted();
-      const put = await node.files.putFile(source);
-      fresh.push(put.cid);
-      const same = await known.find(input.phase, put);
-      if (same !== null) await discard(node, fresh.splice(-1));
-      files.push({ ...(same ?? put), name, mediaType });
+      if ('staged' in file) {
+        ids.push(file.staged);
+        continue;
+      }
+      const [staged] = await staging.stage(input.phase, [file], signal);
+      own.push(staged!.id);
+      ids.push(staged!.id);
     }
     signal.throwIfAborted();
-    return { files, fresh };
+    const files = input.files.map(({ name, mediaType }, index) => ({
+      ...staging.file(ids[index]!),
+      name,
+      mediaType,
+    }));
+    return { files, own };
   } catch (error) {
-    await discard(node, fresh);
+    for (const id of own) await staging.discard(id);
     throw error;
   }
 }
 
 async function putRecord(
   node: RecordNode,
-  known: KnownFiles,
+  staging: Staging,
   input: RecordInput,
   signal: AbortSignal,
 ): Promise<RecordReceipt | Reject> {
-  const state = node.light.phase(input.phase);
-  const { files, fresh } =
-    state === null ? { files: [], fresh: [] } : await storeFiles(node, known, input, signal);
+  const readable = node.light.phase(input.phase) !== null;
+  const given = readable ? await stageAll(staging, input, signal) : { files: [], own: [] };
   const { phase, type, title, mediaType, data, references } = input;
+  const { files, own } = given;
   // When this throws, the record may still be committed: files that no record comes to name are dropped at a later start.
   const done = await node.records.putRecord({ phase, type, title, mediaType, data, files, references });
   if (isReject(done)) {
-    await discard(node, fresh);
+    for (const id of own) await staging.discard(id);
     return done;
   }
+  for (const file of input.files) if ('staged' in file) staging.release(file.staged);
+  for (const id of own) staging.release(id);
   const { id, height, timeMs, position } = done;
-  return { id, height, timeMs, position: position ?? 0, files: files.map(fileView) };
+  const shown = files.map(file => ({ ...fileView(file), reused: file.reused }));
+  return { id, height, timeMs, position: position ?? 0, files: shown };
+}
+
+function unknownPhase(phase: PhaseId): Reject {
+  return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
 }
 
 export function createRecordApi(node: RecordNode): RecordApi {
   const { records, light } = node;
-  const known = new KnownFiles(node);
+  const staging = new Staging(node);
   return {
-    putRecord: (input, signal) => putRecord(node, known, input, signal),
+    stageFiles: async (phase, files, signal) =>
+      light.phase(phase) === null ? unknownPhase(phase) : staging.stage(phase, files, signal),
+    discardStaged: id => staging.discard(id),
+    putRecord: (input, signal) => putRecord(node, staging, input, signal),
     records: async (phase, from, limit) => {
       const page = await records.listRecords(phase, from, limit);
       return isReject(page) ? page : { ...page, records: page.records.map(recordView) };

@@ -1,10 +1,11 @@
-import type { FileApi, ProjectReadApi, RecordApi } from '../api.ts';
+import type { FileApi, ProjectReadApi } from '../api.ts';
 import type { RpcMethod } from '../method.ts';
+import type { PutApi } from '../put-files.ts';
 import { fileGet } from './file/get.ts';
 import { filePut } from './file/put.ts';
 import { fileRepair } from './file/repair.ts';
 import { fileStatus } from './file/status.ts';
 import { fileVerify } from './file/verify.ts';
 
-export const fileMethods = (api: FileApi & RecordApi & ProjectReadApi): readonly RpcMethod[] =>
+export const fileMethods = (api: FileApi & PutApi & ProjectReadApi): readonly RpcMethod[] =>
   [filePut, fileGet, fileStatus, fileVerify, fileRepair].map(method => method(api));

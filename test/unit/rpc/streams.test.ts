@@ -25,7 +25,14 @@ beforeEach(() => {
   dir = mkdtempSync(join(root, 'dir-'));
 });
 
-const read = async (path: string) => bytesOf((await openLocalFile(path)).source);
+async function read(path: string, offset = 0): Promise<Uint8Array> {
+  const file = await openLocalFile(path);
+  try {
+    return await bytesOf(file.read(offset));
+  } finally {
+    await file.close();
+  }
+}
 const failing = (reason: string, path: string) => ({
   name: 'RpcFailure',
   message: expect.stringContaining(path),
@@ -39,6 +46,7 @@ describe('a file of this machine', () => {
     writeFileSync(join(dir, 'empty'), '');
     expect(Buffer.from(await read(join(dir, 'a'))).equals(content)).toBe(true);
     expect((await read(join(dir, 'empty'))).length).toBe(0);
+    expect(Buffer.from(await read(join(dir, 'a'), 199_990)).toString()).toBe('abababababa');
   });
 
   it('is refused by name when it is none: missing, a directory, a device, a pipe, a loop', async () => {
@@ -83,15 +91,16 @@ describe('a file of this machine', () => {
     for (const [what, change] of changes) {
       const path = join(dir, what);
       writeFileSync(path, Buffer.alloc(300_000, 1));
-      const { source } = await openLocalFile(path);
+      const file = await openLocalFile(path);
       const reading = (async () => {
         let first = true;
-        for await (const _ of source) {
+        for await (const _ of file.read(0)) {
           if (first) change(path);
           first = false;
         }
       })();
       await expect(reading, what).rejects.toMatchObject(failing('file_changed', path));
+      await file.close();
     }
   });
 });

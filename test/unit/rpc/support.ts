@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
@@ -18,11 +19,14 @@ import type {
   PhaseView,
   RecordInput,
   RecordView,
+  StagedFile,
+  StageInput,
 } from '../../../src/rpc/api.ts';
 import { ChangeSource } from '../../../src/rpc/changes.ts';
 import type { RpcMethod } from '../../../src/rpc/method.ts';
 import { createMetrics } from '../../../src/rpc/metrics.ts';
 import { RpcServer, type RpcServerOptions } from '../../../src/rpc/server.ts';
+import { Uploads } from '../../../src/rpc/uploads.ts';
 
 export const TOKEN = 'A'.repeat(43);
 
@@ -255,19 +259,40 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   phases = () => this.phaseViews;
   phase = (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
 
+  readonly staged = new Map<string, { file: StagedFile; bytes: Uint8Array }>();
+  readonly uploads = new Uploads(this, new ManualClock());
+
+  stageFiles = async (_phase: PhaseId, files: readonly StageInput[]) => {
+    const staged: StagedFile[] = [];
+    for (const { source } of files) {
+      const bytes = await bytesOf(source);
+      const sha256 = createHash('sha256').update(bytes).digest('hex') as Hash;
+      const id = `staged-${this.staged.size}`;
+      const file = { id, cid: `bafystaged${this.staged.size}`, bytes: bytes.length, sha256, reused: false };
+      this.staged.set(id, { file, bytes });
+      staged.push(file);
+    }
+    return staged;
+  };
+  discardStaged = async (id: string) => {
+    this.staged.delete(id);
+  };
+
   putRecord = async (input: RecordInput, signal: AbortSignal) => {
     this.uploadSignal = signal;
     if (this.refusal !== null) return this.refusal;
-    const files: FileView[] = [];
+    const files: (FileView & { reused: boolean })[] = [];
     for (const given of input.files) {
-      const bytes = await bytesOf(given.source);
+      const bytes = 'staged' in given ? this.staged.get(given.staged)!.bytes : await bytesOf(given.source);
       const file = {
         cid: `bafy${this.files.size}`,
         name: given.name,
         mediaType: given.mediaType,
         bytes: bytes.length,
+        sha256: createHash('sha256').update(bytes).digest('hex') as Hash,
         ciphertextBytes: bytes.length + 16,
         keyCommitment: hashOf(14),
+        reused: false,
       };
       this.files.set(file.cid, { file, bytes });
       files.push(file);

@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
-import type { FileApi, ProjectReadApi, RecordApi } from '../../api.ts';
+import type { ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
+import { type PutApi, putRecordWithFiles } from '../../put-files.ts';
 import { phaseNameSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
-import { presentRecordReceipt, recordReceiptSchema, recordTextSchemas } from '../record/present.ts';
-import { openLocalFiles } from './local.ts';
+import {
+  copiesWanted,
+  presentRecordReceipt,
+  recordReceiptSchema,
+  recordTextSchemas,
+  waitForCopiesSchema,
+} from '../record/present.ts';
 
-export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
+export const filePut = (api: PutApi & ProjectReadApi): RpcMethod =>
   defineMethod({
     name: 'file_put',
     summary:
@@ -20,6 +26,7 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
       mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
       type: recordTextSchemas.type.default('file'),
       title: recordTextSchemas.title.default(''),
+      waitForCopies: waitForCopiesSchema,
     }),
     result: recordReceiptSchema,
     errors: [
@@ -32,25 +39,13 @@ export const filePut = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
       'expired',
       'limit_exceeded',
     ],
-    handle: async ({ phase, path, name, mediaType, type, title }, { signal }) => {
-      const { id } = findPhase(api, phase).state;
-      const files = await openLocalFiles([{ path, name, mediaType }]);
-      try {
-        const receipt = await api.putRecord(
-          {
-            phase: id,
-            type,
-            title,
-            mediaType: 'text/plain',
-            data: new Uint8Array(),
-            files: files.inputs,
-            references: [],
-          },
-          signal,
-        );
-        return isReject(receipt) ? receipt : presentRecordReceipt(receipt);
-      } finally {
-        files.close();
-      }
+    handle: async ({ phase, path, name, mediaType, type, title, waitForCopies }, { signal }) => {
+      const record = {
+        ...{ phase: findPhase(api, phase).state.id, type, title, references: [] },
+        ...{ mediaType: 'text/plain', data: new Uint8Array() },
+        waitForCopies: copiesWanted(waitForCopies),
+      };
+      const receipt = await putRecordWithFiles(api, record, [{ path, name, mediaType }], signal);
+      return isReject(receipt) ? receipt : presentRecordReceipt(receipt);
     },
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { utf8Decode } from '../../../core/base/bytes.ts';
-import type { FileView, RecordReceipt, RecordView } from '../../api.ts';
+import type { CopiesWanted, FileView, RecordReceipt, RecordView } from '../../api.ts';
 import {
   base64,
   bytesText,
@@ -28,20 +28,50 @@ export const fileSchema = z.object({
   name: z.string(),
   mediaType: z.string(),
   bytes: count,
+  sha256: hashText.meta({ description: "SHA-256 of the plaintext, as the record's author says" }),
   ciphertextBytes: count,
   keyCommitment: hashText,
 });
 
 export function presentFile(file: FileView) {
-  const { cid, name, mediaType, bytes, ciphertextBytes, keyCommitment } = file;
-  return { cid, name, mediaType, bytes, ciphertextBytes, keyCommitment };
+  const { cid, name, mediaType, bytes, sha256, ciphertextBytes, keyCommitment } = file;
+  return { cid, name, mediaType, bytes, sha256, ciphertextBytes, keyCommitment };
 }
 
-export const recordReceiptSchema = receiptSchema.extend({ position: count, files: z.array(fileSchema) });
+const WAIT_MS_MAX = 3_600_000;
+
+/** Null for a record that is committed at once, and shows the gap until others have its files. */
+export const waitForCopiesSchema = z
+  .strictObject({
+    copies: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(null)
+      .meta({ description: "copies of each file, this node's among them; null for the phase's minimum" }),
+    waitMs: z.int().min(0).max(WAIT_MS_MAX).default(60_000),
+  })
+  .nullable()
+  .default(null)
+  .meta({ description: 'write the record only after its files have so many copies' });
+
+export function copiesWanted(given: z.output<typeof waitForCopiesSchema>): CopiesWanted | null {
+  return given === null ? null : { ...given };
+}
+
+const storedFileSchema = fileSchema.extend({
+  reused: z.boolean().meta({ description: 'true when the phase had the same content already' }),
+});
+
+export const recordReceiptSchema = receiptSchema.extend({
+  position: count,
+  files: z.array(storedFileSchema),
+});
 
 export function presentRecordReceipt(receipt: RecordReceipt) {
   const { id, height, timeMs, position, files } = receipt;
-  return { id, height, time: time(timeMs), position, files: files.map(presentFile) };
+  const shown = files.map(file => ({ ...presentFile(file), reused: file.reused }));
+  return { id, height, time: time(timeMs), position, files: shown };
 }
 
 export const recordSchema = z.object({

@@ -2,16 +2,38 @@ import { z } from 'zod';
 import { utf8 } from '../../../core/base/bytes.ts';
 import { isReject } from '../../../core/base/reject.ts';
 import { LIMITS } from '../../../core/types/limits.ts';
-import type { ProjectReadApi, RecordApi } from '../../api.ts';
+import type { ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
 import { invalidParams } from '../../params.ts';
+import { type PutApi, putRecordWithFiles } from '../../put-files.ts';
 import { bytesSchema, hashSchema, phaseNameSchema } from '../../schemas.ts';
-import { openLocalFiles } from '../file/local.ts';
 import { findPhase } from '../phase/find.ts';
-import { presentRecordReceipt, recordReceiptSchema, recordTextSchemas } from './present.ts';
+import {
+  copiesWanted,
+  presentRecordReceipt,
+  recordReceiptSchema,
+  recordTextSchemas,
+  waitForCopiesSchema,
+} from './present.ts';
 
 /** Room for the rest of the payload in a part of a transaction. */
 const DATA_BYTES_MAX = LIMITS.partBytes / 2;
+
+const fileSchema = z.union([
+  z.strictObject({
+    path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
+    name: recordTextSchemas.fileName.nullable().default(null),
+    mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+  }),
+  z.strictObject({
+    upload: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .meta({ description: 'id of an upload that is whole' }),
+    name: recordTextSchemas.fileName.nullable().default(null),
+    mediaType: recordTextSchemas.mediaType.nullable().default(null),
+  }),
+]);
 
 const params = z.strictObject({
   phase: phaseNameSchema,
@@ -25,24 +47,16 @@ const params = z.strictObject({
   type: recordTextSchemas.type.default(''),
   title: recordTextSchemas.title.default(''),
   mediaType: recordTextSchemas.mediaType.nullable().default(null),
-  files: z
-    .array(
-      z.strictObject({
-        path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
-        name: recordTextSchemas.fileName.nullable().default(null),
-        mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
-      }),
-    )
-    .max(LIMITS.filesPerRecord)
-    .default([]),
+  files: z.array(fileSchema).max(LIMITS.filesPerRecord).default([]),
   references: z
     .array(hashSchema)
     .max(LIMITS.referencesPerRecord)
     .default([])
     .meta({ description: 'ids of earlier records' }),
+  waitForCopies: waitForCopiesSchema,
 });
 
-export const recordPut = (api: RecordApi & ProjectReadApi): RpcMethod =>
+export const recordPut = (api: PutApi & ProjectReadApi): RpcMethod =>
   defineMethod({
     name: 'record_put',
     summary: 'Writes a record, with files of this machine if any; answers when it is committed and verified.',
@@ -71,23 +85,13 @@ export const recordPut = (api: RecordApi & ProjectReadApi): RpcMethod =>
         ]);
       }
       const mediaType = given.mediaType ?? (given.data === null ? 'text/plain' : 'application/octet-stream');
-      const files = await openLocalFiles(given.files);
-      try {
-        const receipt = await api.putRecord(
-          {
-            phase,
-            type: given.type,
-            title: given.title,
-            mediaType,
-            data,
-            files: files.inputs,
-            references: given.references,
-          },
-          signal,
-        );
-        return isReject(receipt) ? receipt : presentRecordReceipt(receipt);
-      } finally {
-        files.close();
-      }
+      const { type, title, references } = given;
+      const receipt = await putRecordWithFiles(
+        api,
+        { phase, type, title, mediaType, data, references, waitForCopies: copiesWanted(given.waitForCopies) },
+        given.files,
+        signal,
+      );
+      return isReject(receipt) ? receipt : presentRecordReceipt(receipt);
     },
   });

@@ -1,0 +1,91 @@
+import { assertDefined } from '../../core/base/assert.ts';
+import type { PhaseId } from '../../core/base/ids.ts';
+import type { StagedFile, StageInput } from '../../rpc/api.ts';
+import type { PutResult } from '../../services/files/local-files.ts';
+import type { RecordFile } from '../../services/records/payload.ts';
+import { KnownFiles, type KnownFilesNode } from './known-files.ts';
+
+/** What a record says of a file, except how people call it. */
+type StoredFile = Omit<RecordFile, 'name' | 'mediaType'>;
+
+interface Staged {
+  readonly phase: PhaseId;
+  readonly file: StoredFile;
+  /** True when the file was in the phase, or staged for it, before. */
+  reused: boolean;
+}
+
+/**
+ * Files that are stored and that no record names yet, with the content keys that only the record will hold: in memory, so that a
+ * key is never on the disk in the open. A restart forgets them, and their blocks are dropped later.
+ */
+export class Staging {
+  private readonly staged = new Map<string, Staged>();
+  private readonly known: KnownFiles;
+  private last = 0;
+
+  constructor(private readonly node: KnownFilesNode) {
+    this.known = new KnownFiles(node);
+  }
+
+  /** All or none. @throws what a source and the disk throw */
+  async stage(
+    phase: PhaseId,
+    files: readonly StageInput[],
+    signal: AbortSignal,
+  ): Promise<readonly StagedFile[]> {
+    const staged: StagedFile[] = [];
+    try {
+      for (const { source } of files) {
+        signal.throwIfAborted();
+        staged.push(await this.enter(phase, await this.node.files.putFile(source)));
+      }
+      return staged;
+    } catch (error) {
+      for (const { id } of staged) await this.discard(id);
+      throw error;
+    }
+  }
+
+  private async enter(phase: PhaseId, put: PutResult): Promise<StagedFile> {
+    // no turn of the event loop between looking for a twin and being one
+    const same = (await this.known.find(phase, put)) ?? this.twin(phase, put);
+    const file = same ?? put;
+    const reused = same !== null;
+    this.last += 1;
+    const id = String(this.last);
+    this.staged.set(id, { phase, file, reused });
+    if (reused) await this.node.files.discardFile(put.cid);
+    return { id, cid: file.cid, bytes: file.plaintextBytes, sha256: file.plaintextHash, reused };
+  }
+
+  /** @param id of a file that is staged now */
+  file(id: string): StoredFile & { readonly reused: boolean } {
+    const { file, reused } = assertDefined(
+      this.staged.get(id) ?? null,
+      'a record names files that are staged',
+    );
+    return { ...file, reused };
+  }
+
+  /** Forgets a file that a record names. */
+  release(id: string): void {
+    this.staged.delete(id);
+  }
+
+  async discard(id: string): Promise<void> {
+    const given = this.staged.get(id);
+    this.staged.delete(id);
+    if (given === undefined || given.reused) return;
+    const heir = [...this.staged.values()].find(({ file }) => file.cid === given.file.cid);
+    if (heir !== undefined) heir.reused = false;
+    else await this.node.files.discardFile(given.file.cid);
+  }
+
+  private twin(phase: PhaseId, put: StoredFile): StoredFile | null {
+    for (const staged of this.staged.values()) {
+      if (staged.phase === phase && staged.file.plaintextHash === put.plaintextHash) return staged.file;
+    }
+    return null;
+  }
+}
