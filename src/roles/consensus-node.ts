@@ -11,8 +11,7 @@ import type { KeyValueStore } from '../ports/kv.ts';
 import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import type { Signer } from '../ports/signer.ts';
-import type { FirstStart } from '../ports/signing-state.ts';
+import type { ConsensusKeys, FirstStart } from '../ports/signing-state.ts';
 import type { PeerId, Transport } from '../ports/transport.ts';
 import type { WriteAheadLog } from '../ports/wal.ts';
 import { ChainReader } from '../services/consensus/chain-reader.ts';
@@ -30,6 +29,7 @@ import { FileWal } from '../store/file-wal.ts';
 import { FileFirstStart } from '../store/first-start.ts';
 import { KvChainStore } from '../store/kv-chain-store.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
+import { KvViewArchive } from '../store/kv-view-archive.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
 import { sequence } from './node-role.ts';
@@ -52,8 +52,8 @@ export interface ConsensusParts {
 export interface ConsensusNodeOptions {
   readonly name: string;
   readonly genesis: Genesis;
-  /** The consensus key: votes and nothing else. */
-  readonly signer: Signer;
+  /** The consensus keys: votes and nothing else. */
+  readonly keys: ConsensusKeys;
   /** Where the validators listen; this node's own entry is left out by itself. */
   readonly validators: readonly ValidatorAddresses[];
   readonly logger: Logger;
@@ -93,15 +93,17 @@ export class ConsensusNode implements Service {
   readonly consensus: Consensus;
   readonly transport: Transport;
   private readonly light: LightServer;
-  private readonly signing: SigningLog;
+  readonly signing: SigningLog;
   private running: Service | null = null;
   private registered = false;
+  /** Validators that this node keeps a link to. */
+  private readonly kept = new Set<PeerId>();
 
   constructor(
     readonly options: ConsensusNodeOptions,
     private readonly parts: ConsensusParts,
   ) {
-    const { clock, logger, limits, signer, onFatal } = options;
+    const { clock, logger, limits, keys, onFatal } = options;
     const metrics = pick('metrics', options.metrics);
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
@@ -126,11 +128,12 @@ export class ConsensusNode implements Service {
     });
     this.pool = pool;
     const records = new KvSigningRecords(kv);
-    const signing = new SigningLog({ wal, records, firstStart, signer, peerId: transport.peerId });
+    const signing = new SigningLog({ wal, records, firstStart, keys, peerId: transport.peerId });
     this.signing = signing;
     this.consensus = new Consensus({
       chain,
       signing,
+      views: new KvViewArchive(kv),
       pool,
       transport,
       clock,
@@ -150,7 +153,7 @@ export class ConsensusNode implements Service {
       submit: signed => pool.submit(signed),
       isPending: id => pool.get(id) !== null,
       vouch: bytes => {
-        const seat = signing.findSeat(chain.validatorSet());
+        const seat = signing.seatIn(chain.validatorSet());
         return seat === null ? null : { signer: seat.index, signature: seat.sign(bytes) };
       },
     });
@@ -164,6 +167,7 @@ export class ConsensusNode implements Service {
       { start: () => kv.open(), stop: () => kv.close() },
       { start: () => this.applyGenesis(), stop: async () => {} },
       { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
+      { start: () => this.settleKeys(), stop: async () => {} },
       { start: () => transport.start(), stop: () => transport.stop() },
       { start: async () => {}, stop: async () => pool.stop() },
       { start: () => consensus.start(), stop: () => consensus.stop() },
@@ -204,14 +208,39 @@ export class ConsensusNode implements Service {
     if (!diff.state.has(STATE_KEYS.system)) return;
     this.transport.recheckGate();
     this.connect();
+    void this.settleKeys();
   }
 
-  /** Keeps a link to every other validator of the current set whose address is known. */
+  /** The key before is erased once the reign that it served is over; a crash before that does it at the next start [58]. */
+  private async settleKeys(): Promise<void> {
+    const { chain, signing } = this;
+    const { logger, onFatal } = this.options;
+    try {
+      const { id } = chain.validatorSet();
+      const isNew = await signing.settle(chain.validatorSet());
+      if (isNew) logger.info({ validatorSetId: id }, 'votes with the new consensus key; erased the old one');
+    } catch (error) {
+      onFatal(error);
+    }
+  }
+
+  /**
+   * Keeps a link to every other validator of the current set: where the configuration says or, for one that came by a
+   * proposal, where the chain says. A node that is not in the set dials those that it was configured with.
+   */
   private connect(): void {
     const current = new Set(this.chain.validatorPeers());
-    for (const { peerId, addresses } of this.options.validators) {
-      if (current.has(peerId)) this.transport.keepConnected(peerId, addresses);
-      else if (peerId !== this.transport.peerId) this.transport.release(peerId);
+    const places = new Map<PeerId, readonly string[]>(
+      this.chain.system().governance.addresses.map(({ peerId, addresses }) => [peerId, addresses]),
+    );
+    for (const { peerId, addresses } of this.options.validators) places.set(peerId, addresses);
+    for (const peer of this.kept) if (!current.has(peer)) this.transport.release(peer);
+    this.kept.clear();
+    for (const peer of current) {
+      const addresses = places.get(peer);
+      if (addresses === undefined) continue;
+      this.kept.add(peer);
+      this.transport.keepConnected(peer, addresses);
     }
   }
 

@@ -1,6 +1,6 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
 import type { BlockHash } from '../core/base/ids.ts';
-import { isReject, reject } from '../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../core/base/reject.ts';
 import { decodeBlock, encodeBlock } from '../core/codec/chain.ts';
 import { ENGINE_LIMITS } from '../core/pbft/config.ts';
 import { messageKind } from '../core/pbft/message-codec.ts';
@@ -10,30 +10,37 @@ import { LIMITS, SIZES } from '../core/types/limits.ts';
 import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
 import { phaseline } from './generated/messages.js';
 
-export const consensusMessageCodec = wireCodec<phaseline.ConsensusMessage.$Properties, SignedMessage>(
+function toWire(message: SignedMessage): phaseline.ConsensusMessage.$Properties {
+  const { validatorSetId, signer, body, signature } = message;
+  return {
+    kind: MESSAGE_KINDS[message.kind],
+    validatorSetId: toLong(validatorSetId),
+    signer,
+    body,
+    signature,
+  };
+}
+
+function fromWire(wire: phaseline.ConsensusMessage.$Properties): SignedMessage | Reject {
+  const kind = messageKind(wire.kind ?? 0);
+  const validatorSetId = fromLong(wire.validatorSetId);
+  const body = ownBytes(wire.body);
+  const signature = ownBytes(wire.signature);
+  const signer = wire.signer ?? 0;
+  if (kind === null || validatorSetId === null || signer >= LIMITS.validatorsMax) {
+    return reject('undecodable', 'consensus message: kind, set id or signer out of range');
+  }
+  if (signature.length !== SIZES.signature || body.length > ENGINE_LIMITS.messageBodyBytes) {
+    return reject('undecodable', 'consensus message: wrong length');
+  }
+  return { kind, validatorSetId, signer, body, signature };
+}
+
+export const consensusMessageCodec = wireCodec(
   'consensus message',
   phaseline.ConsensusMessage,
-  message => ({
-    kind: MESSAGE_KINDS[message.kind],
-    validatorSetId: toLong(message.validatorSetId),
-    signer: message.signer,
-    body: message.body,
-    signature: message.signature,
-  }),
-  wire => {
-    const kind = messageKind(wire.kind ?? 0);
-    const validatorSetId = fromLong(wire.validatorSetId);
-    const body = ownBytes(wire.body);
-    const signature = ownBytes(wire.signature);
-    const signer = wire.signer ?? 0;
-    if (kind === null || validatorSetId === null || signer >= LIMITS.validatorsMax) {
-      return reject('undecodable', 'consensus message: kind, set id or signer out of range');
-    }
-    if (signature.length !== SIZES.signature || body.length > ENGINE_LIMITS.messageBodyBytes) {
-      return reject('undecodable', 'consensus message: wrong length');
-    }
-    return { kind, validatorSetId, signer, body, signature };
-  },
+  toWire,
+  fromWire,
 );
 
 export interface BlockFetch {
@@ -41,16 +48,52 @@ export interface BlockFetch {
   readonly height: number;
 }
 
-export const blockFetchCodec = wireCodec<phaseline.BlockFetch.$Properties, BlockFetch>(
-  'block fetch',
-  phaseline.BlockFetch,
-  ({ blockHash, height }) => ({ blockHash: hashBytes(blockHash), height: toLong(height) }),
-  wire => {
-    const height = fromLong(wire.height);
-    if (height === null || wire.blockHash?.length !== SIZES.hash) {
-      return reject('undecodable', 'block fetch: hash or height out of range');
+/** For the NEW-VIEW of a view above `view`. */
+export interface NewViewFetch {
+  readonly validatorSetId: number;
+  readonly view: number;
+}
+
+export type ConsensusRequest =
+  | ({ readonly type: 'block' } & BlockFetch)
+  | ({ readonly type: 'newView' } & NewViewFetch);
+
+export const consensusRequestCodec = wireCodec<phaseline.ConsensusRequest.$Properties, ConsensusRequest>(
+  'consensus request',
+  phaseline.ConsensusRequest,
+  request =>
+    request.type === 'block'
+      ? { block: { blockHash: hashBytes(request.blockHash), height: toLong(request.height) } }
+      : { newView: { validatorSetId: toLong(request.validatorSetId), view: toLong(request.view) } },
+  ({ block, newView }) => {
+    if (block != null) {
+      const height = fromLong(block.height);
+      if (height === null || block.blockHash?.length !== SIZES.hash) {
+        return reject('undecodable', 'consensus request: hash or height out of range');
+      }
+      return { type: 'block', blockHash: toHex(block.blockHash) as BlockHash, height };
     }
-    return { blockHash: toHex(wire.blockHash) as BlockHash, height };
+    const validatorSetId = fromLong(newView?.validatorSetId);
+    const view = fromLong(newView?.view);
+    if (newView == null || validatorSetId === null || view === null) {
+      return reject('undecodable', 'consensus request: neither a block nor a view');
+    }
+    return { type: 'newView', validatorSetId, view };
+  },
+);
+
+/** Null: the peer has none. */
+export const newViewFetchedCodec = wireCodec<
+  phaseline.NewViewFetched.$Properties,
+  { newView: SignedMessage | null }
+>(
+  'new view fetched',
+  phaseline.NewViewFetched,
+  ({ newView }) => (newView === null ? {} : { newView: toWire(newView) }),
+  ({ newView }) => {
+    if (newView == null) return { newView: null };
+    const signed = fromWire(newView);
+    return isReject(signed) ? signed : { newView: signed };
   },
 );
 

@@ -89,6 +89,7 @@ function honestMessage(run: Run, [, a, b, c]: Step): ConsensusMessage {
         view: b % (viewMost + 1),
         height,
         lasting: a % 2 === 0,
+        gone: [],
       });
     case 5: {
       const rest = { acceptedHeight: height, stableHeight: 0, reply: a % 2 === 0 };
@@ -143,14 +144,14 @@ function hostileContent({ world, viewMost, alone }: Run, [, a, b, c]: Step): Mes
     case 5: {
       const signers = world.signers().filter((_, index) => (a >> index) % 4 !== 3);
       if (!alone) return world.newView(Math.min(view, viewMost), signers).content;
-      return { kind: 'complaint', view, height, lasting: true };
+      return { kind: 'complaint', view, height, lasting: true, gone: [] };
     }
     case 6: {
       const rest = { acceptedHeight: height, stableHeight: numberOf(c, 9), reply: a % 2 === 0 };
       return { kind: 'status', view, active: b % 2 === 0, head, ...rest };
     }
     default:
-      return { kind: 'complaint', view, height, lasting: a % 2 === 0 };
+      return { kind: 'complaint', view, height, lasting: a % 2 === 0, gone: [] };
   }
 }
 
@@ -317,7 +318,7 @@ const samples: Record<MessageKind, ConsensusMessage> = {
     stableHeight: 0,
     reply: false,
   }),
-  complaint: world!.consortium.sign(1, { kind: 'complaint', view: 1, height: 2, lasting: false }),
+  complaint: world!.consortium.sign(1, { kind: 'complaint', view: 1, height: 2, lasting: false, gone: [] }),
 };
 const signedMessages = Object.values(samples).map(({ signed }) => signed);
 

@@ -15,7 +15,12 @@ import {
   frameHeader,
 } from '../../src/transport/frame.ts';
 import { WIRE_LIMITS, type WireCodec } from '../../src/wire/codec.ts';
-import { blockFetchCodec, blockFetchedCodec, consensusMessageCodec } from '../../src/wire/consensus.ts';
+import {
+  blockFetchedCodec,
+  consensusMessageCodec,
+  consensusRequestCodec,
+  newViewFetchedCodec,
+} from '../../src/wire/consensus.ts';
 import { filesAnswerCodec, filesRequestCodec } from '../../src/wire/files.ts';
 import { phaseline } from '../../src/wire/generated/messages.js';
 import { lightFrameCodec, lightRequestCodec } from '../../src/wire/light.ts';
@@ -126,7 +131,14 @@ const refusal = reject('expired', 'too late', 'ignore');
 
 const subjects: readonly Subject[] = [
   codecSubject('consensus message', consensusMessageCodec, [signed]),
-  codecSubject('block fetch', blockFetchCodec, [{ blockHash: hash, height: 300 }]),
+  codecSubject('consensus request', consensusRequestCodec, [
+    { type: 'block', blockHash: hash, height: 300 },
+    { type: 'newView', validatorSetId: 2, view: 9 },
+  ]),
+  codecSubject<{ newView: typeof signed | null }>('new view fetched', newViewFetchedCodec, [
+    { newView: signed },
+    { newView: null },
+  ]),
   codecSubject<{ block: Block | null }>('block fetched', blockFetchedCodec, [{ block }, { block: null }]),
   codecSubject('pool frame', poolFrameCodec, [
     { kind: 'bodies', transactions: [bytes, bytes] },

@@ -59,7 +59,7 @@ export function amnesiac(random: Random): Behaviour {
     if (content.kind === 'status' && random.chance(0.3))
       return [
         message,
-        forge(message, { kind: 'complaint', view: content.view, height: 1e6, lasting: true }, node),
+        forge(message, { kind: 'complaint', view: content.view, height: 1e6, lasting: true, gone: [] }, node),
       ];
     return [message];
   };

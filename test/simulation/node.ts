@@ -211,6 +211,9 @@ export class SimulatedNode {
           if (effect.peerIds.includes(peerId))
             this.world.send(this.identity.index, index, { ...effect, type: 'fetch' });
         break;
+      case 'fetchNewView':
+      case 'archive':
+        break;
       case 'evidence':
         if (this.engine !== null) this.world.checker.evidence(this.engine.reign, effect.first, effect.second);
         break;

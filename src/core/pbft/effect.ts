@@ -83,6 +83,13 @@ export type Effect =
       readonly height: number;
       readonly peerIds: readonly string[];
     }
+  /**
+   * An observer can sign no STATUS and so is told of no view: ask these peers for the NEW-VIEW of a view above this one, and give
+   * it as a `message`.
+   */
+  | { readonly type: 'fetchNewView'; readonly view: number; readonly peerIds: readonly string[] }
+  /** Keep this NEW-VIEW with its signed VIEW-CHANGEs, so that conflicting commits can be traced (SCENARIOS 36). */
+  | { readonly type: 'archive'; readonly newView: SignedMessage }
   /** Two conflicting messages signed by one validator of the current set. */
   | { readonly type: 'evidence'; readonly first: SignedMessage; readonly second: SignedMessage }
   /** Stop voting and tell the operator: going on could break agreement. No later input has an effect. */

@@ -1,19 +1,15 @@
 import type { BlockHash } from '../base/ids.ts';
 import type { Block } from '../types/chain.ts';
-import { type Engine, peerIdOf, primaryOf } from './state.ts';
+import type { Engine } from './state.ts';
 
 /**
  * What the shell needs: `createEngine(config, start, records)`, then `step(engine, {type: 'start'})`, then `step` for every
- * input. Fields that it may read: `reign` (to verify messages), `seat`, `head`, `view`, `active`, `stableHeight`, `halted`.
+ * input. Fields that it may read: `reign` (to verify messages), `seat`, `head`, `view`, `active`, `newView`, `stableHeight`,
+ * `halted`.
  */
 export { createEngine } from './restore.ts';
 export type { Engine } from './state.ts';
 export { step } from './step.ts';
-
-/** The peer id of the current view's primary, whose connection the shell watches. */
-export function primaryPeerId(engine: Engine): string {
-  return peerIdOf(engine, primaryOf(engine, engine.view));
-}
 
 /** A block above the head by its hash: what a peer's `fetchBlock` is answered from. Null when it is not here. */
 export function blockInFlight(engine: Engine, blockHash: BlockHash): Block | null {

@@ -1,6 +1,6 @@
 import { ENGINE_LIMITS } from './config.ts';
 import type { ConsensusMessage, PrePrepare, Vote } from './messages.ts';
-import type { Engine } from './state.ts';
+import { type Engine, headHeight, highestHeight } from './state.ts';
 
 function heightOf(message: ConsensusMessage<PrePrepare | Vote>): number {
   const { content } = message;
@@ -17,7 +17,7 @@ function sameSlot(a: ConsensusMessage<PrePrepare | Vote>, b: ConsensusMessage<Pr
  * Keeps a proposal or vote of a later view or height. A signer fills its own share only, and all shares are bounded
  * together (SCENARIOS 70); what does not fit is lost and comes again by the resend path.
  */
-export function buffer(engine: Engine, message: ConsensusMessage<PrePrepare | Vote>): void {
+function buffer(engine: Engine, message: ConsensusMessage<PrePrepare | Vote>): void {
   engine.hint = true;
   const { bySigner } = engine.future;
   const { signer, body } = message.signed;
@@ -30,6 +30,21 @@ export function buffer(engine: Engine, message: ConsensusMessage<PrePrepare | Vo
   share.bytes += body.length;
   bySigner.set(signer, share);
   engine.future.count += 1;
+}
+
+/** Whether a proposal or vote is for now; what is for later goes to the buffer, what is over is dropped. */
+export function isForNow(
+  engine: Engine,
+  message: ConsensusMessage<PrePrepare | Vote>,
+  height: number,
+): boolean {
+  const { view, newViewDigest } = message.content;
+  if (view < engine.view || height <= headHeight(engine)) return false;
+  if (view > engine.view || !engine.active || height > highestHeight(engine)) {
+    buffer(engine, message);
+    return false;
+  }
+  return newViewDigest === engine.digest;
 }
 
 /** Empties the buffer; the caller handles each message again, which may put it back. */

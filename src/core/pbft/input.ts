@@ -47,5 +47,10 @@ export type Input =
   | { readonly type: 'synced'; readonly head: EngineStart }
   /** The answer to `fetchBlock`: any block; the engine checks it against the hash it wants. */
   | { readonly type: 'fetched'; readonly block: Block }
-  /** The shell saw the primary censor, be slow or be gone: asks for its replacement; lasts until the view ends. */
-  | { readonly type: 'complain' };
+  /** The shell saw the primary censor or be slow: asks for its replacement; lasts until the view ends. */
+  | { readonly type: 'complain' }
+  /**
+   * All peers to which this node had a connection and lost it for longer than a hiccup; replaces the list given before. A
+   * primary among them is replaced without waiting for a timeout, several in a row in one go.
+   */
+  | { readonly type: 'unreachable'; readonly peerIds: readonly string[] };

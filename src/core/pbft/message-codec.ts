@@ -107,7 +107,12 @@ export function encodeContent(content: MessageContent): Uint8Array {
       writeHead(writer.u64(content.view).bool(content.active), content.head);
       return writer.u64(content.acceptedHeight).u64(content.stableHeight).bool(content.reply).finish();
     case 'complaint':
-      return writer.u64(content.view).u64(content.height).bool(content.lasting).finish();
+      return writer
+        .u64(content.view)
+        .u64(content.height)
+        .bool(content.lasting)
+        .list(content.gone, (out, index) => out.u16(index))
+        .finish();
     default:
       return assertNever(content);
   }
@@ -165,7 +170,13 @@ function readStatus(reader: Reader): Status {
 }
 
 function readComplaint(reader: Reader): Complaint {
-  return { kind: 'complaint', view: reader.u64(), height: reader.u64(), lasting: reader.bool() };
+  return {
+    kind: 'complaint',
+    view: reader.u64(),
+    height: reader.u64(),
+    lasting: reader.bool(),
+    gone: reader.list(LIMITS.validatorsMax, from => from.u16()),
+  };
 }
 
 function readContent(reader: Reader, kind: MessageKind): MessageContent {

@@ -97,7 +97,10 @@ export interface Status {
   readonly reply: boolean;
 }
 
-/** "The primary of `view` makes no progress." f + 1 of them start the view change; the sender goes on voting meanwhile. */
+/**
+ * "The primary of `view` should be replaced." f + 1 of them start the view change; the sender goes on voting meanwhile. While
+ * a NEW-VIEW is awaited: "its primary is gone", and f + 1 of those skip it.
+ */
 export interface Complaint {
   readonly kind: 'complaint';
   readonly view: number;
@@ -105,6 +108,8 @@ export interface Complaint {
   readonly height: number;
   /** Stays until the view ends: censorship or slowness is not answered by progress (SCENARIOS 24, 25). */
   readonly lasting: boolean;
+  /** Validators that the sender had a connection to and has lost, ascending: no view of theirs is worth a wait. */
+  readonly gone: readonly number[];
 }
 
 export type MessageContent = PrePrepare | Vote | Checkpoint | ViewChange | NewView | Status | Complaint;

@@ -1,17 +1,32 @@
 import { assertDefined } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
+import { SIZES } from '../types/limits.ts';
 import { bindSlot, removeSlots, requestBlock } from './blocks.ts';
-import { giveEvidence, halt, persist, pruneSigned, sign, toAll } from './emit.ts';
+import { dropComplaints } from './complaints.ts';
+import { ENGINE_LIMITS } from './config.ts';
+import { emit, giveEvidence, halt, persist, pruneSigned, sign, toAll } from './emit.ts';
+import { adoptHead } from './head.ts';
 import type { ConsensusMessage, NewView, ViewChange } from './messages.ts';
 import { type ChosenBlock, type ChosenWindow, chooseWindow } from './new-view-window.ts';
-import { adoptHead } from './reconfiguration.ts';
 import { newViewDigest } from './signing.ts';
-import { type Engine, endSlotView, headHeight, type Slot, slotAt, slotsAscending } from './state.ts';
+import {
+  type Engine,
+  endSlotView,
+  headHeight,
+  isPrimary,
+  quorum,
+  type Slot,
+  slotAt,
+  slotsAscending,
+} from './state.ts';
 import { viewChangesOf } from './verify.ts';
 import { encodeWalMessage } from './wal-record.ts';
 
+/** Kind, set id, signer, length, signature of a message inside another, and room to spare for what surrounds the list. */
+const SIGNED_OVERHEAD_BYTES = 128;
+
 /** @param asked VIEW-CHANGEs of a quorum for the current view, signers ascending */
-export function makeNewView(engine: Engine, asked: readonly ConsensusMessage<ViewChange>[]): void {
+function makeNewView(engine: Engine, asked: readonly ConsensusMessage<ViewChange>[]): void {
   const { blocks } = chooseWindow(
     engine.config.suite.sha256,
     asked.map(({ content }) => content),
@@ -24,6 +39,31 @@ export function makeNewView(engine: Engine, asked: readonly ConsensusMessage<Vie
   });
   persist(engine, [encodeWalMessage(message.signed)], [toAll(message)], [message]);
   installNewView(engine, message);
+}
+
+/**
+ * A quorum of VIEW-CHANGEs for the view, signers ascending; null while there is none. When all of them do not fit a message,
+ * the smallest: a faulty one may be of any size, and those of the honest fit together (`newViewBytesMax`).
+ */
+function askedFor(engine: Engine): ConsensusMessage<ViewChange>[] | null {
+  const size = ({ signed }: ConsensusMessage) => signed.body.length + SIGNED_OVERHEAD_BYTES;
+  const asked = [...engine.viewChanges.values()]
+    .filter(({ content }) => content.view === engine.view)
+    .sort((a, b) => size(a) - size(b));
+  let bytes = SIGNED_OVERHEAD_BYTES + ENGINE_LIMITS.windowBlocksMax * SIZES.hash;
+  const fitting = asked.filter(message => {
+    bytes += size(message);
+    return bytes <= ENGINE_LIMITS.messageBodyBytes;
+  });
+  if (fitting.length < quorum(engine)) return null;
+  return fitting.sort((a, b) => a.signed.signer - b.signed.signer);
+}
+
+/** The primary of a view that a quorum asks for opens it (OSDI 4.4). */
+export function tryOpenView(engine: Engine): void {
+  if (engine.active || !isPrimary(engine)) return;
+  const asked = askedFor(engine);
+  if (asked !== null) makeNewView(engine, asked);
 }
 
 /** A NEW-VIEW proves by itself that a quorum is in its view, so a higher one is followed without own VIEW-CHANGE. */
@@ -74,13 +114,13 @@ export function installNewView(engine: Engine, message: ConsensusMessage<NewView
   const { content } = message;
   const viewChanges = assertDefined(viewChangesOf(content), 'a verified NEW-VIEW holds VIEW-CHANGEs');
   const chosen = chooseWindow(suite.sha256, viewChanges);
+  if (content.view > engine.view) engine.fruitlessViews += 1;
   engine.view = content.view;
   engine.active = true;
   engine.digest = newViewDigest(suite.sha256, chainId, engine.reign.set.id, content);
   engine.newView = message;
   engine.viewTop = chosen.base.header.height + chosen.blocks.length;
-  engine.complaint = null;
-  engine.complaints.clear();
+  dropComplaints(engine);
   engine.build = null;
   engine.buildable = engine.waiting;
   engine.resendStreak = 0;
@@ -94,6 +134,7 @@ export function installNewView(engine: Engine, message: ConsensusMessage<NewView
       return;
     }
   }
+  emit(engine, { type: 'archive', newView: message.signed });
   adoptHead(engine, chosen.base);
   cutAbove(engine, engine.viewTop);
   for (const block of chosen.blocks)

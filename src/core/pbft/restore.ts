@@ -6,12 +6,12 @@ import type { Block } from '../types/chain.ts';
 import { bindSlot } from './blocks.ts';
 import { makeCheckpoint } from './checkpoint.ts';
 import type { EngineConfig, EngineStart } from './config.ts';
-import { recordSigned, resend } from './emit.ts';
+import { emit, recordSigned, resend } from './emit.ts';
 import type { ConsensusMessage, PreparedProof, Vote } from './messages.ts';
 import { installNewView } from './new-view.ts';
 import { type Engine, headHeight, type Slot, slotAt, slotsAscending } from './state.ts';
 import { resendOwn, sendStatus } from './status.ts';
-import { enterView, tryOpenView } from './view-change.ts';
+import { enterView } from './view-change.ts';
 import { decodeWalRecord, type WalRecord } from './wal-record.ts';
 
 function emptyEngine(config: EngineConfig, start: EngineStart): Engine {
@@ -32,9 +32,10 @@ function emptyEngine(config: EngineConfig, start: EngineStart): Engine {
     newView: null,
     ownViewChange: null,
     viewChanges: new Map(),
-    progressView: 0,
+    fruitlessViews: 0,
     complaint: null,
     complaints: new Map(),
+    unreachable: new Set(),
     slots: new Map(),
     future: { bySigner: new Map(), count: 0 },
     stableHeight: reign.startHeight,
@@ -169,6 +170,8 @@ export function createEngine(
   // Replaying asks for nothing: what is still missing is asked for by `start` and the resend timer.
   engine.out = [];
   engine.syncTarget = null;
+  // How many views were fruitless is not in the log: patience starts anew.
+  engine.fruitlessViews = engine.active ? 0 : 1;
   return engine;
 }
 
@@ -185,7 +188,7 @@ export function onStart(engine: Engine): void {
       resend(engine, 'all', ownCommit);
     }
   }
+  if (engine.newView !== null) emit(engine, { type: 'archive', newView: engine.newView.signed });
   makeCheckpoint(engine);
-  tryOpenView(engine);
   sendStatus(engine, false);
 }

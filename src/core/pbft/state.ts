@@ -97,10 +97,14 @@ export interface Engine {
   ownViewChange: ConsensusMessage<ViewChange> | null;
   /** The highest of each signer. */
   readonly viewChanges: Map<number, ConsensusMessage<ViewChange>>;
-  /** The view of the last progress: the distance to it is the exponent of the back-off. */
-  progressView: number;
+  /** Views entered without progress since: the exponent of the back-off. */
+  fruitlessViews: number;
+  /** The own one of this view. */
   complaint: Complaint | null;
+  /** The highest of each signer, of this view or a later one. */
   readonly complaints: Map<number, Complaint>;
+  /** Peers that the shell has lost. */
+  unreachable: ReadonlySet<string>;
 
   /** Heights above the head, at most `windowBlocks` of them. */
   readonly slots: Map<number, Slot>;
@@ -219,6 +223,14 @@ export function headHeight(engine: Engine): number {
   return engine.head.header.height;
 }
 
+/** With rotation, the height after which the view ends; every replica of the view gets the same from its NEW-VIEW. */
+export function lastHeightOfView(engine: Engine): number {
+  const { rotationBlocks } = engine.parameters;
+  return rotationBlocks === 0 || setSize(engine) === 1
+    ? Number.POSITIVE_INFINITY
+    : engine.viewTop + rotationBlocks;
+}
+
 /** Followers take what is at most a window above their own head; the primary keeps to the low watermark besides. */
 export function highestHeight(engine: Engine): number {
   return headHeight(engine) + engine.parameters.windowBlocks;
@@ -252,4 +264,16 @@ export function acceptedHeight(engine: Engine): number {
     if (slot === undefined || slot.block === null || (!slot.proposed && slot.decided === null)) return height;
     height += 1;
   }
+}
+
+/** Votes of f validators alone start nothing, or one of them could keep an idle network busy. */
+export function isUnderWay(engine: Engine, slot: Slot): boolean {
+  const needed = witnesses(engine);
+  return slot.proposed || slot.prepares.size >= needed || slot.commits.size >= needed;
+}
+
+export function hasUndecided(engine: Engine): boolean {
+  for (const slot of engine.slots.values())
+    if (slot.decided === null && isUnderWay(engine, slot)) return true;
+  return false;
 }

@@ -1,8 +1,8 @@
 import { requestBlock } from './blocks.ts';
 import { announceOverdue, checkpointsFor } from './checkpoint.ts';
 import { emit, resend, sendAll, sendTo, sign } from './emit.ts';
+import { adoptHead, requestSync } from './head.ts';
 import type { ConsensusMessage, Status } from './messages.ts';
-import { adoptHead, requestSync } from './reconfiguration.ts';
 import {
   acceptedHeight,
   type Engine,
@@ -26,15 +26,20 @@ function status(engine: Engine, reply: boolean): ConsensusMessage<Status> {
   });
 }
 
-/** To everyone; an observer, which cannot sign, asks for a state transfer instead. */
+/** To everyone; an observer, which cannot sign, asks for blocks and for the view. */
 export function sendStatus(engine: Engine, reply: boolean): void {
   if (engine.seat !== null) sendAll(engine, status(engine, reply));
-  else emit(engine, { type: 'sync', head: engine.syncTarget, peerIds: otherPeerIds(engine) });
+  else ask(engine, otherPeerIds(engine));
 }
 
 function sendStatusTo(engine: Engine, peerId: string, reply: boolean): void {
   if (engine.seat !== null) sendTo(engine, peerId, status(engine, reply));
-  else emit(engine, { type: 'sync', head: engine.syncTarget, peerIds: [peerId] });
+  else ask(engine, [peerId]);
+}
+
+function ask(engine: Engine, peerIds: readonly string[]): void {
+  emit(engine, { type: 'sync', head: engine.syncTarget, peerIds });
+  emit(engine, { type: 'fetchNewView', view: engine.view, peerIds });
 }
 
 /** Own votes above the peer's head, and the own proposals that it lacks: stored bytes, sent again. */

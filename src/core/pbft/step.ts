@@ -1,19 +1,22 @@
 import { assert, assertNever } from '../base/assert.ts';
 import { onFetched } from './blocks.ts';
 import { onCheckpoint } from './checkpoint.ts';
+import { complain, complainOfGone, onComplaint } from './complaints.ts';
 import type { Effect } from './effect.ts';
+import { onExecuted } from './execution.ts';
 import { drainFuture } from './future.ts';
 import type { Input } from './input.ts';
 import type { ConsensusMessage } from './messages.ts';
-import { onNewView } from './new-view.ts';
-import { advanceSlots, onExecuted, onPrePrepare, onVote } from './normal-case.ts';
-import { maybeBuild, onBuildEmpty, onBuilt } from './proposing.ts';
+import { onNewView, tryOpenView } from './new-view.ts';
+import { advanceSlots } from './normal-case.ts';
+import { maybeBuild, onBuildEmpty, onBuilt, onPrePrepare } from './pre-prepare.ts';
 import { onCommitted, onSynced } from './reconfiguration.ts';
 import { onStart } from './restore.ts';
 import type { Engine } from './state.ts';
 import { onConnected, onOtherSet, onResendTimer, onStatus } from './status.ts';
-import { complain, onComplaint, onViewTimer, takeTimer, updateTimers } from './supervision.ts';
-import { onViewChange } from './view-change.ts';
+import { takeTimer, updateTimers } from './supervision.ts';
+import { leaveView, onViewChange, onViewTimer } from './view-change.ts';
+import { onVote } from './votes.ts';
 
 type KindedMessage = ConsensusMessage['content']['kind'];
 type MessageOf<Kind extends KindedMessage> = ConsensusMessage<
@@ -104,6 +107,9 @@ function handle(engine: Engine, input: Input): void {
     case 'complain':
       complain(engine, true);
       break;
+    case 'unreachable':
+      engine.unreachable = new Set(input.peerIds);
+      break;
     default:
       assertNever(input);
   }
@@ -112,6 +118,21 @@ function handle(engine: Engine, input: Input): void {
 /** Where the next messages would be for: when it moves, buffered messages are looked at again. */
 function position(engine: Engine): string {
   return `${engine.reign.set.id}:${engine.view}:${engine.active}:${engine.head.header.height}`;
+}
+
+/** Ends a view that should end, and opens the next when it is this node's to open. */
+function settleView(engine: Engine): void {
+  if (!engine.halted) leaveView(engine);
+  if (!engine.halted) tryOpenView(engine);
+}
+
+/** Everything that follows from the state after an input, up from the head. */
+function advance(engine: Engine): void {
+  advanceSlots(engine);
+  if (!engine.halted) maybeBuild(engine);
+  if (!engine.halted) advanceSlots(engine);
+  settleView(engine);
+  if (!engine.halted) updateTimers(engine);
 }
 
 /**
@@ -123,13 +144,11 @@ export function step(engine: Engine, input: Input): Effect[] {
   engine.out = [];
   const before = position(engine);
   handle(engine, input);
-  if (before !== position(engine))
+  if (!engine.halted) complainOfGone(engine);
+  settleView(engine);
+  if (before !== position(engine)) {
     for (const message of drainFuture(engine)) if (!engine.halted) count(engine, message);
-  if (!engine.halted) advanceSlots(engine);
-  if (!engine.halted) maybeBuild(engine);
-  if (!engine.halted) {
-    advanceSlots(engine);
-    updateTimers(engine);
   }
+  if (!engine.halted) advance(engine);
   return engine.out;
 }

@@ -1,18 +1,16 @@
 import { isCheckpointOverdue } from './checkpoint.ts';
 import { ENGINE_LIMITS } from './config.ts';
 import type { TimerName } from './effect.ts';
-import { cancelTimer, sendAll, setTimer, sign } from './emit.ts';
-import type { Complaint, ConsensusMessage } from './messages.ts';
-import { type Engine, headHeight, isPrimary, quorum, type Slot, witnesses } from './state.ts';
-import { startViewChange } from './view-change.ts';
+import { cancelTimer, setTimer } from './emit.ts';
+import { type Engine, hasUndecided, headHeight, isPrimary, isUnderWay, quorum } from './state.ts';
 
 /** 2^30 times the base is above every cap. */
 const BACK_OFF_EXPONENT_MAX = 30;
 
-/** Doubles with each view since the last progress, up to the cap (SCENARIOS 44). */
+/** Doubles with each view since the last progress, up to the cap (OSDI 4.5.2; SCENARIOS 44). */
 export function viewTimeoutMs(engine: Engine): number {
   const { viewTimeoutMs: base, viewTimeoutMsMax } = engine.parameters;
-  const exponent = Math.min(engine.view - engine.progressView, BACK_OFF_EXPONENT_MAX);
+  const exponent = Math.min(engine.fruitlessViews, BACK_OFF_EXPONENT_MAX);
   return Math.min(base * 2 ** exponent, viewTimeoutMsMax);
 }
 
@@ -27,18 +25,6 @@ export function viewChangesFrom(engine: Engine, view: number): number {
   let count = 0;
   for (const { content } of engine.viewChanges.values()) if (content.view >= view) count += 1;
   return count;
-}
-
-/** Votes of f validators alone start nothing, or one of them could keep an idle network busy. */
-function isUnderWay(engine: Engine, slot: Slot): boolean {
-  const needed = witnesses(engine);
-  return slot.proposed || slot.prepares.size >= needed || slot.commits.size >= needed;
-}
-
-function hasUndecided(engine: Engine): boolean {
-  for (const slot of engine.slots.values())
-    if (slot.decided === null && isUnderWay(engine, slot)) return true;
-  return false;
 }
 
 function hasOpenSlot(engine: Engine): boolean {
@@ -89,59 +75,4 @@ export function takeTimer(engine: Engine, name: TimerName, generation: number): 
   if (armed?.generation !== generation) return null;
   engine.timers.delete(name);
   return armed.purpose;
-}
-
-/**
- * Who wants this view to end: lasting complaints, those of signers that have seen no more progress than this node, and
- * signers that ask for a higher view. Without the last, a node that left the view alone could be missing for f + 1.
- */
-function standingComplaints(engine: Engine): number {
-  const against = new Set<number>();
-  for (const [signer, { lasting, height }] of engine.complaints)
-    if (lasting || height >= headHeight(engine)) against.add(signer);
-  for (const [signer, { content }] of engine.viewChanges) if (content.view > engine.view) against.add(signer);
-  return against.size;
-}
-
-/** f + 1 complaints contain an honest one; fewer change nothing, so that one bad link puts nobody out of its view. */
-export function judge(engine: Engine): void {
-  if (engine.active && standingComplaints(engine) >= witnesses(engine))
-    startViewChange(engine, engine.view + 1);
-}
-
-export function onComplaint(engine: Engine, message: ConsensusMessage<Complaint>): void {
-  const { content, signed } = message;
-  if (content.view > engine.view) engine.hint = true;
-  if (content.view !== engine.view || !engine.active) return;
-  const known = engine.complaints.get(signed.signer);
-  if (known?.lasting && !content.lasting) return;
-  engine.complaints.set(signed.signer, content);
-  judge(engine);
-}
-
-/** Says that the primary of this view should be replaced. Nobody complains of itself. */
-export function complain(engine: Engine, lasting: boolean): void {
-  if (engine.seat === null || !engine.active || isPrimary(engine)) return;
-  const complaint: Complaint = {
-    kind: 'complaint',
-    view: engine.view,
-    height: headHeight(engine),
-    lasting: lasting || engine.complaint?.lasting === true,
-  };
-  engine.complaint = complaint;
-  const message = sign(engine, complaint);
-  sendAll(engine, message);
-  onComplaint(engine, message);
-}
-
-/** Progress answers every complaint but a lasting one. */
-export function withdrawComplaints(engine: Engine): void {
-  if (engine.complaint !== null && !engine.complaint.lasting) engine.complaint = null;
-  for (const [signer, { lasting, height }] of engine.complaints)
-    if (!lasting && height < headHeight(engine)) engine.complaints.delete(signer);
-}
-
-export function onViewTimer(engine: Engine): void {
-  if (engine.active) complain(engine, false);
-  else startViewChange(engine, engine.view + 1);
 }

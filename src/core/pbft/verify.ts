@@ -139,6 +139,10 @@ function verifyPrePrepare(suite: Suite, reign: Reign, signed: SignedMessage, pro
   );
 }
 
+function isAscendingBelow(indices: readonly number[], length: number): boolean {
+  return indices.every((index, at) => index < length && index > (indices[at - 1] ?? -1));
+}
+
 /**
  * Checks the outer signature and every nested one, certificates included, under the reign's set; a NEW-VIEW's window is
  * computed again. Pure, so that it can run in a worker. False for anything that its signer could not have made honestly.
@@ -160,10 +164,11 @@ export function verifyConsensusMessage(suite: Suite, reign: Reign, message: Cons
       return verifyNewView(suite, reign, signed, content);
     case 'status':
       return verifyShownHead(suite, reign, content.head);
+    case 'complaint':
+      return isAscendingBelow(content.gone, reign.set.validators.length);
     case 'prepare':
     case 'commit':
     case 'checkpoint':
-    case 'complaint':
       return true;
     default:
       return assertNever(content);

@@ -1,5 +1,5 @@
 import { isReject, type Reject } from '../../core/base/reject.ts';
-import { blockInFlight, createEngine, type Engine, primaryPeerId, step } from '../../core/pbft/engine.ts';
+import { blockInFlight, createEngine, type Engine, step } from '../../core/pbft/engine.ts';
 import type { Input } from '../../core/pbft/input.ts';
 import type { Block, ValidatorSet } from '../../core/types/chain.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -7,21 +7,22 @@ import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { type Metrics, noMetrics } from '../../ports/metrics.ts';
 import type { Transport } from '../../ports/transport.ts';
+import type { ViewArchive } from '../../ports/view-archive.ts';
 import type { SyncBlock } from '../../wire/sync.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Sync, SyncTarget } from '../sync/sync.ts';
 import { Builder } from './builder.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { type Committed, Committer, type OnCommitted } from './committer.ts';
-import { type EffectHandlers, type EffectOf, performEffect } from './effects.ts';
+import { type EffectHandlers, type EffectOf, haltError, performEffect } from './effects.ts';
 import { EvidenceBox } from './evidence.ts';
 import { Executions } from './executions.ts';
 import { Executor, type Overlay, wrapperOf } from './executor.ts';
 import { CONSENSUS_LIMITS, type ConsensusLimits } from './limits.ts';
+import { LostPeers } from './lost-peers.ts';
 import { type ConsensusCounters, Meter } from './meter.ts';
 import { ConsensusNetwork } from './network.ts';
 import { Observer } from './observer.ts';
-import { PrimaryWatch } from './primary-watch.ts';
 import type { SigningLog } from './signing-log.ts';
 import { type ConsensusStatus, consensusStatus, OBSERVER_HINT } from './status.ts';
 import { Supervisor } from './supervisor.ts';
@@ -32,6 +33,7 @@ export interface ConsensusConfig {
   readonly chain: ChainReader;
   /** The log, opened and closed by who made it, and the right to sign with this node's consensus key. */
   readonly signing: SigningLog;
+  readonly views: ViewArchive;
   readonly pool: Pool;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -58,7 +60,7 @@ export class Consensus implements SyncTarget {
   private readonly writer: WalWriter;
   private readonly timers: EngineTimers;
   private readonly supervisor: Supervisor;
-  private readonly primaryWatch: PrimaryWatch;
+  private readonly lostPeers: LostPeers;
   private readonly observer: Observer;
   private readonly effects = this.handlers();
   private engine: Engine | null = null;
@@ -114,6 +116,7 @@ export class Consensus implements SyncTarget {
       otherSet: (validatorSetId, peerId) => this.give({ type: 'otherSet', validatorSetId, peerId }),
       connected: peerId => this.give({ type: 'connected', peerId }),
       block: hash => (this.engine === null ? null : blockInFlight(this.engine, hash)),
+      newView: () => this.engine?.newView ?? null,
     });
     this.writer = new WalWriter(signing, effect => this.durable(effect), fail, this.meter);
     this.observer = new Observer(clock, this.limits.observerDelayMs, () => this.sync?.explore());
@@ -127,14 +130,13 @@ export class Consensus implements SyncTarget {
       reminderIdsMax: this.limits.reminderIdsMax,
       complain: () => this.complain('the primary leaves transactions out'),
     });
-    this.primaryWatch = new PrimaryWatch({
+    this.lostPeers = new LostPeers({
       transport,
       clock,
-      graceMs: this.limits.primaryGraceMs,
-      primary: () => (this.engine === null ? null : primaryPeerId(this.engine)),
-      gone: () => {
-        if (pool.size > 0 || this.executor.size > 0) this.complain('the primary is disconnected');
-      },
+      graceMs: this.limits.connectionGraceMs,
+      startGraceMs: this.limits.startGraceMs,
+      validators: () => (this.engine === null ? [] : chain.validatorPeers()),
+      lost: peerIds => this.give({ type: 'unreachable', peerIds }),
     });
   }
 
@@ -142,7 +144,7 @@ export class Consensus implements SyncTarget {
   register(sync: Sync): void {
     this.sync = sync;
     this.network.register();
-    this.primaryWatch.register();
+    this.lostPeers.register();
     this.config.pool.onEvents({ added: () => this.pending(), dismissed: () => {} });
     this.committer.onCommitted(committed => this.committed(committed));
   }
@@ -164,12 +166,14 @@ export class Consensus implements SyncTarget {
       { height: chain.headHeight(), records: records.length, view: engine.view },
       'consensus starts',
     );
-    if (signing.observes !== null) {
-      logger.warn({ reason: signing.observes, hint: OBSERVER_HINT }, 'this node observes and does not vote');
+    const observes = signing.observes(chain.validatorSet());
+    if (observes !== null) {
+      logger.warn({ reason: observes, hint: OBSERVER_HINT }, 'this node observes and does not vote');
     }
     this.give({ type: 'start' });
     if (this.config.pool.size > 0) this.pending();
     this.supervisor.start();
+    this.lostPeers.start();
   }
 
   private restore(records: readonly Uint8Array[]): Engine | Reject {
@@ -191,7 +195,7 @@ export class Consensus implements SyncTarget {
   private end(): void {
     this.stopped = true;
     this.supervisor.stop();
-    this.primaryWatch.stop();
+    this.lostPeers.stop();
     this.observer.stop();
     this.timers.stop();
     this.builder.cancel();
@@ -206,7 +210,8 @@ export class Consensus implements SyncTarget {
 
   status(): ConsensusStatus {
     const { chain, signing } = this.config;
-    return consensusStatus(this.engine, chain.validatorSet(), this.executor.size, signing.observes);
+    const set = chain.validatorSet();
+    return consensusStatus(this.engine, set, this.executor.size, signing.observes(set));
   }
 
   // What block synchronisation asks.
@@ -258,7 +263,6 @@ export class Consensus implements SyncTarget {
     this.meter.viewChanged();
     const { view, primary } = this.status();
     this.config.logger.info({ view, primary, height: this.headHeight() }, 'view changed');
-    this.config.clock.defer(() => this.primaryWatch.check());
   }
 
   /** One input for all transactions that arrive in one turn of the event loop. */
@@ -267,7 +271,6 @@ export class Consensus implements SyncTarget {
     this.pendingGiven = true;
     this.give({ type: 'pending', waiting: true });
     this.builder.reconsider();
-    this.primaryWatch.check();
     this.config.clock.defer(() => {
       this.pendingGiven = false;
       this.builder.reconsider();
@@ -346,6 +349,8 @@ export class Consensus implements SyncTarget {
       sync: effect =>
         effect.head === null ? this.sync?.explore() : this.sync?.catchUp(effect.head.header.height),
       fetchBlock: effect => void this.fetchBlock(effect),
+      fetchNewView: ({ view, peerIds }) => void this.fetchNewView(view, peerIds),
+      archive: ({ newView }) => void this.config.views.add(newView).catch(error => this.fail(error)),
       evidence: effect => this.keepEvidence(effect),
       halt: effect => this.fail(haltError(effect.height, effect.reason)),
     };
@@ -373,6 +378,11 @@ export class Consensus implements SyncTarget {
     if (block !== null) this.give({ type: 'fetched', block });
   }
 
+  private fetchNewView(view: number, peerIds: readonly string[]): Promise<void> {
+    const options = { timeoutMs: this.limits.newViewFetchTimeoutMs, signal: this.abort.signal };
+    return this.network.fetchNewView(view, peerIds, options);
+  }
+
   private keepEvidence({ first, second }: EffectOf<'evidence'>): void {
     this.counters.evidence += 1;
     const validator = this.engine?.reign.set.validators[first.signer]?.name ?? '';
@@ -387,12 +397,4 @@ export class Consensus implements SyncTarget {
     this.config.logger.error({ code, error: message }, 'consensus stopped');
     this.config.onFatal(error);
   }
-}
-
-function haltError(height: number, reason: string): OperatingError {
-  return new OperatingError(
-    'consensus_halted',
-    `consensus stopped at height ${height}: ${reason}`,
-    'Run "phaseline db verify" on this data directory and compare the versions of the nodes.',
-  );
 }

@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/base/assert.ts';
 import type { Effect } from '../../core/pbft/effect.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
 
 export type EffectOf<Type extends Effect['type']> = Extract<Effect, { type: Type }>;
 
@@ -15,6 +16,8 @@ export interface EffectHandlers {
   returnToPool(effect: EffectOf<'returnToPool'>): void;
   sync(effect: EffectOf<'sync'>): void;
   fetchBlock(effect: EffectOf<'fetchBlock'>): void;
+  fetchNewView(effect: EffectOf<'fetchNewView'>): void;
+  archive(effect: EffectOf<'archive'>): void;
   evidence(effect: EffectOf<'evidence'>): void;
   halt(effect: EffectOf<'halt'>): void;
 }
@@ -53,6 +56,12 @@ export function performEffect(effect: Effect, handlers: EffectHandlers): void {
     case 'fetchBlock':
       handlers.fetchBlock(effect);
       break;
+    case 'fetchNewView':
+      handlers.fetchNewView(effect);
+      break;
+    case 'archive':
+      handlers.archive(effect);
+      break;
     case 'evidence':
       handlers.evidence(effect);
       break;
@@ -62,4 +71,13 @@ export function performEffect(effect: Effect, handlers: EffectHandlers): void {
     default:
       assertNever(effect);
   }
+}
+
+/** The engine refuses to go on: what the operator is told. */
+export function haltError(height: number, reason: string): OperatingError {
+  return new OperatingError(
+    'consensus_halted',
+    `consensus stopped at height ${height}: ${reason}`,
+    'Run "phaseline db verify" on this data directory and compare the versions of the nodes.',
+  );
 }

@@ -7,8 +7,11 @@ export interface ConsensusLimits {
   readonly blockFetchTimeoutMs: number;
   /** Pause before peers are asked again for the bodies of a proposal. */
   readonly bodiesRetryMs: number;
-  /** How long the primary may be disconnected before this node asks for another. */
-  readonly primaryGraceMs: number;
+  /** How long a validator may be disconnected before it counts as lost: its views are ended and skipped. */
+  readonly connectionGraceMs: number;
+  /** How long the first connections may take after the start. */
+  readonly startGraceMs: number;
+  readonly newViewFetchTimeoutMs: number;
   /** An observer asks for new blocks this long after it heard that others are at work. */
   readonly observerDelayMs: number;
   /** Ids that one reminder about long waiting transactions names. */
@@ -21,7 +24,9 @@ export const CONSENSUS_LIMITS: ConsensusLimits = {
   batchTransactionsMin: 256,
   blockFetchTimeoutMs: 3000,
   bodiesRetryMs: 250,
-  primaryGraceMs: 300,
+  connectionGraceMs: 200,
+  startGraceMs: 5000,
+  newViewFetchTimeoutMs: 3000,
   observerDelayMs: 250,
   reminderIdsMax: 1024,
   evidenceMax: 64,

@@ -2,13 +2,21 @@ import type { BlockHash } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { Reign } from '../../core/pbft/config.ts';
 import { decodeMessage } from '../../core/pbft/message-codec.ts';
-import type { ConsensusMessage, SignedMessage } from '../../core/pbft/messages.ts';
+import type { ConsensusMessage, NewView, SignedMessage } from '../../core/pbft/messages.ts';
 import { verifyConsensusMessage } from '../../core/pbft/verify.ts';
 import type { Block } from '../../core/types/chain.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import { blockFetchCodec, blockFetchedCodec, consensusMessageCodec } from '../../wire/consensus.ts';
+import type { WireCodec } from '../../wire/codec.ts';
+import {
+  blockFetchedCodec,
+  type ConsensusRequest,
+  consensusMessageCodec,
+  consensusRequestCodec,
+  type NewViewFetch,
+  newViewFetchedCodec,
+} from '../../wire/consensus.ts';
 import type { ChainReader } from './chain-reader.ts';
 import {
   CONSENSUS_FRAME_BYTES_MAX,
@@ -29,6 +37,8 @@ export interface NetworkConfig {
   connected(peerId: PeerId): void;
   /** A block in flight. */
   block(hash: BlockHash): Block | null;
+  /** The NEW-VIEW of this node's view; null in the first view of a set, and while one is awaited. */
+  newView(): ConsensusMessage<NewView> | null;
 }
 
 /** PBFT messages and block requests on `/phaseline/consensus/1`. */
@@ -76,31 +86,65 @@ export class ConsensusNetwork {
     preferred: readonly PeerId[],
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<Block | null> {
-    const { transport, chain } = this.config;
-    const connected = chain.connectedValidators();
+    const connected = this.config.chain.connectedValidators();
     const peers = new Set([...preferred.filter(peer => connected.includes(peer)), ...connected]);
-    const request = blockFetchCodec.encode({ blockHash, height });
     for (const peer of peers) {
-      if (options.signal.aborted) return null;
-      try {
-        const answer = await transport.request(peer, CONSENSUS_PROTOCOL, request, options);
-        const fetched = isReject(answer) ? answer : blockFetchedCodec.decode(answer);
-        if (!isReject(fetched) && fetched.block !== null) return fetched.block;
-      } catch (error) {
-        if (!(error instanceof OperatingError)) throw error;
-      }
+      const request = { type: 'block', blockHash, height } as const;
+      const { block } = (await this.ask(peer, request, blockFetchedCodec, options)) ?? { block: null };
+      if (block !== null) return block;
     }
     return null;
   }
 
-  private receive(from: PeerId, frame: Uint8Array): Reject | null {
+  /** Asks the connected ones of these peers for a later NEW-VIEW, all at once; what verifies comes as a message. */
+  async fetchNewView(
+    view: number,
+    peers: readonly PeerId[],
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<void> {
     const reign = this.config.reign();
-    if (reign === null) return null;
+    const connected = this.config.chain.connectedValidators();
+    if (reign === null) return;
+    const request = { type: 'newView', validatorSetId: reign.set.id, view } as const;
+    const asked = peers.filter(peer => connected.includes(peer));
+    const ask = async (peer: PeerId) => {
+      const answer = await this.ask(peer, request, newViewFetchedCodec, options);
+      if (answer != null && answer.newView !== null) this.take(peer, answer.newView);
+    };
+    await Promise.all(asked.map(ask));
+  }
+
+  /** Null when there is no answer. */
+  private async ask<T>(
+    peer: PeerId,
+    request: ConsensusRequest,
+    codec: WireCodec<T>,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<T | null> {
+    if (options.signal.aborted) return null;
+    const frame = consensusRequestCodec.encode(request);
+    try {
+      const answer = await this.config.transport.request(peer, CONSENSUS_PROTOCOL, frame, options);
+      const decoded = isReject(answer) ? answer : codec.decode(answer);
+      return isReject(decoded) ? null : decoded;
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      return null;
+    }
+  }
+
+  private receive(from: PeerId, frame: Uint8Array): Reject | null {
+    if (this.config.reign() === null) return null;
     if (!this.config.chain.validatorPeers().includes(from)) {
       return reject('not_validator', 'the consensus protocol is for validators', 'ignore');
     }
     const signed = consensusMessageCodec.decode(frame);
-    if (isReject(signed)) return signed;
+    return isReject(signed) ? signed : this.take(from, signed);
+  }
+
+  private take(from: PeerId, signed: SignedMessage): Reject | null {
+    const reign = this.config.reign();
+    if (reign === null) return null;
     if (signed.validatorSetId !== reign.set.id) {
       this.config.otherSet(signed.validatorSetId, from);
       return null;
@@ -120,11 +164,18 @@ export class ConsensusNetwork {
     if (!chain.validatorPeers().includes(from)) {
       return reject('not_validator', 'the consensus protocol is for validators', 'ignore');
     }
-    const request = blockFetchCodec.decode(frame);
+    const request = consensusRequestCodec.decode(frame);
     if (isReject(request)) return request;
+    if (request.type === 'newView') return this.answerNewView(request);
     const committed = chain.store.block(request.height);
     const block =
       committed?.hash === request.blockHash ? committed.block : this.config.block(request.blockHash);
     return blockFetchedCodec.encode({ block });
+  }
+
+  private answerNewView({ validatorSetId, view }: NewViewFetch): Uint8Array {
+    const newView = this.config.newView();
+    const isLater = newView?.signed.validatorSetId === validatorSetId && newView.content.view > view;
+    return newViewFetchedCodec.encode({ newView: isLater ? newView.signed : null });
   }
 }

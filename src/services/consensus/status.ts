@@ -15,7 +15,7 @@ export interface ConsensusStatus {
   readonly observes: string | null;
 }
 
-export const OBSERVER_HINT = 'It votes again with a new consensus key, which comes by governance.';
+export const OBSERVER_HINT = 'It votes again with a new consensus key: phaseline validator new-key.';
 
 /** @param engine null before the start */
 export function consensusStatus(

@@ -34,7 +34,7 @@ const messages: Record<string, ConsensusMessage> = {
     stableHeight: 0,
     reply: false,
   }),
-  complaint: consortium.sign(3, { kind: 'complaint', view: 1, height: 4, lasting: true }),
+  complaint: consortium.sign(3, { kind: 'complaint', view: 1, height: 4, lasting: true, gone: [0, 2] }),
 };
 
 describe('messages', () => {

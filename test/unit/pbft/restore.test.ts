@@ -8,7 +8,7 @@ const consortium = new Consortium(4);
 const one = consortium.block(consortium.genesis, 'one');
 const twin = consortium.block(consortium.genesis, 'twin');
 const two = consortium.block(one.header, 'two');
-const complaint = { kind: 'complaint', view: 0, height: 0, lasting: false } as const;
+const complaint = { kind: 'complaint', view: 0, height: 0, lasting: false, gone: [] } as const;
 
 /** A replica that prepared height 1 and accepted height 2. */
 function busy(): Driver {

@@ -51,7 +51,7 @@ describe('the window of a new view', () => {
 });
 
 describe('view change', () => {
-  const complaint = { kind: 'complaint', view: 0, height: 0, lasting: false } as const;
+  const complaint = { kind: 'complaint', view: 0, height: 0, lasting: false, gone: [] } as const;
 
   it('[44] one complaint moves nobody, f + 1 do', () => {
     const driver = new Driver(consortium.engine(3));
@@ -200,7 +200,7 @@ describe('view change', () => {
       for (const signer of [0, 1]) driver.receive(consortium.viewChange(signer, view));
       return delay();
     });
-    expect(delays).toEqual([200, 400, PARAMETERS.viewTimeoutMsMax, PARAMETERS.viewTimeoutMsMax]);
+    expect(delays).toEqual([200, 400, 800, PARAMETERS.viewTimeoutMsMax]);
     const changes = [0, 1, 2].map(signer => consortium.viewChange(signer, 5));
     const viewChanges = changes.map(({ signed }) => signed);
     driver.receive(consortium.sign(1, { kind: 'newView', view: 5, viewChanges, window: [] }));

@@ -133,7 +133,7 @@ describe('four consensus nodes', () => {
   it('[43] a leader whose connection is lost is replaced long before its view times out', async () => {
     const net = await startCluster({
       parameters: { viewTimeoutMs: 60_000, viewTimeoutMsMax: 60_000 },
-      limits: { consensus: { primaryGraceMs: 50 } },
+      limits: { consensus: { connectionGraceMs: 50 } },
     });
     await net.stop(0);
     const { id, bytes } = net.transaction();

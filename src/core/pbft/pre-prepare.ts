@@ -1,10 +1,14 @@
 import { headerHash } from '../codec/chain.ts';
 import type { Block, ValidatorSet } from '../types/chain.ts';
-import { giveUp } from './blocks.ts';
-import { emit, proposedBefore, sign } from './emit.ts';
-import type { PrePrepare } from './messages.ts';
-import { takeNextSet } from './normal-case.ts';
-import { changesSet, type Engine, headHeight, isPrimary, slotAt } from './state.ts';
+import { bindSlot, giveUp } from './blocks.ts';
+import { complain } from './complaints.ts';
+import { emit, giveEvidence, preparedOther, proposedBefore, sign } from './emit.ts';
+import { takeNextSet } from './execution.ts';
+import { isForNow } from './future.ts';
+import type { ConsensusMessage, PrePrepare } from './messages.ts';
+import { changesSet, type Engine, headHeight, isPrimary, lastHeightOfView, slotAt } from './state.ts';
+
+// The primary: OSDI 4.2, "the primary multicasts a pre-prepare"; several heights are in flight (4.2, 5 of TOCS).
 
 /** The block to build on: the top of what this view has proposed; null while that is not executed here. */
 function buildParent(engine: Engine): { height: number; hash: Block['header']['parentHash'] } | null {
@@ -31,7 +35,7 @@ export function maybeBuild(engine: Engine): void {
   if (parent === null) return;
   const height = parent.height + 1;
   if (height > engine.stableHeight + engine.parameters.windowBlocks) return;
-  if (proposedBefore(engine, height)) return;
+  if (height > lastHeightOfView(engine) || proposedBefore(engine, height)) return;
   engine.build = { id: engine.nextId, height, parentHash: parent.hash };
   engine.nextId += 1;
   const { id: buildId } = engine.build;
@@ -70,4 +74,26 @@ export function onBuildEmpty(engine: Engine, buildId: number): void {
   // Empty on a parent that was given up meanwhile says nothing about the one that stands now.
   engine.buildable = buildParent(engine)?.hash !== engine.build.parentHash;
   engine.build = null;
+}
+
+// Everyone else.
+
+export function onPrePrepare(engine: Engine, message: ConsensusMessage<PrePrepare>): void {
+  const { block } = message.content;
+  const { height } = block.header;
+  if (!isForNow(engine, message, height)) return;
+  const hash = headerHash(engine.config.suite.sha256, block.header);
+  const slot = slotAt(engine, height);
+  if (slot.hash === hash && slot.block === null) slot.block = block;
+  if (slot.proposal !== null && slot.hash !== hash) {
+    giveEvidence(engine, slot.proposal.signed, message.signed);
+    complain(engine, true);
+  }
+  // What the NEW-VIEW covers is not the primary's to propose again, and a certified height needs no vote.
+  if (slot.proposed || slot.decided !== null || height <= engine.viewTop) return;
+  if (height > lastHeightOfView(engine) || preparedOther(engine, height, hash)) return;
+  bindSlot(engine, slot, hash);
+  if (slot.block === null) slot.block = block;
+  slot.proposal = message;
+  slot.proposed = true;
 }
