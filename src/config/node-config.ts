@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { isMemberId } from '../core/base/ids.ts';
 import { parseLinkAddress } from '../core/base/link-address.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
+import { filesConfigSchema } from './files-config.ts';
 
 /** The places of a data directory (DESIGN.md section 8). */
 export function dataPaths(dir: string) {
@@ -16,6 +17,7 @@ export function dataPaths(dir: string) {
     passphrase: join(dir, 'keys', 'passphrase'),
     firstStart: join(dir, 'keys', 'first-start'),
     hostedKeys: join(dir, 'keys', 'hosted'),
+    s3Credentials: join(dir, 'keys', 's3.json'),
     database: join(dir, 'db'),
     wal: join(dir, 'db', 'consensus.wal'),
     state: join(dir, 'db', 'state'),
@@ -63,6 +65,8 @@ const nodeConfigSchema = z.strictObject({
       admin: z.boolean().default(false),
     })
     .prefault({}),
+  /** Of members' nodes; `filesConfigOf` gives the defaults. */
+  files: filesConfigSchema.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 

@@ -1,3 +1,4 @@
+import { filesConfigOf } from '../../config/files-config.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { LogId, MemberId } from '../../core/base/ids.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
@@ -16,13 +17,13 @@ import { FileService } from '../../services/files/file-service.ts';
 import { LightClient } from '../../services/light-client/light-client.ts';
 import { rememberingSuite } from '../../services/pool/verified.ts';
 import { Records } from '../../services/records/service.ts';
-import { FileBlobStore } from '../../store/file-blob-store.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { UnixFsDag } from '../../store/unixfs.ts';
 import { systemClock } from '../../system/clock.ts';
 import { createLibp2pTransport } from '../../transport/libp2p-transport.ts';
 import { publicIdentity } from '../data-directory.ts';
 import { type RoleInput, sequence } from '../node-role.ts';
+import { createBlobStore } from './blob-store.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
 
@@ -86,7 +87,8 @@ export async function createMemberNode(
   const clock = systemClock;
   const transport = await createLibp2pTransport({ privateKeySeed: seed, listen, logger, clock });
   const kv = new LevelStore(paths.state);
-  const blobs = new FileBlobStore(paths.files);
+  const filesConfig = filesConfigOf(config);
+  const blobs = await createBlobStore(filesConfig, paths, process.env);
   const sources = peers.map(({ peerId, addresses }) => ({ peer: peerId, addresses }));
   const light = new LightClient({
     ...{ genesis, member, kv, transport, clock, logger, sources },
