@@ -29,6 +29,8 @@ export interface KeyBundle {
   readonly transport: Uint8Array | null;
   /** P-256, signs votes. */
   readonly consensus: Uint8Array | null;
+  /** The consensus key that follows at the set change which names it. */
+  readonly nextConsensus: Uint8Array | null;
 }
 
 interface KeystoreFile {
@@ -40,7 +42,7 @@ interface KeystoreFile {
   readonly checksum: string;
 }
 
-const SINGLE_KEYS = ['signing', 'sealing', 'transport', 'consensus'] as const;
+const SINGLE_KEYS = ['signing', 'sealing', 'transport', 'consensus', 'nextConsensus'] as const;
 
 function corrupt(path: string, detail: string, cause?: unknown): OperatingError {
   return new OperatingError(
@@ -97,6 +99,7 @@ function decodeBundle(path: string, plaintext: Buffer): KeyBundle {
     sealing: optional('sealing'),
     transport: optional('transport'),
     consensus: optional('consensus'),
+    nextConsensus: optional('nextConsensus'),
     retiredSealing: retired.slice(-RETIRED_MAX),
   };
 }

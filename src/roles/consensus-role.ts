@@ -1,9 +1,9 @@
 import { assertDefined } from '../core/base/assert.ts';
-import { p256Signer } from '../crypto/signer.ts';
 import { consensusNodeMethods } from '../rpc/groups.ts';
 import { CONSENSUS_METRICS, createMetrics, NODE_METRICS } from '../rpc/metrics.ts';
 import { systemClock } from '../system/clock.ts';
 import { createConsensusApi } from './consensus-api.ts';
+import { KeystoreConsensusKeys } from './consensus-keys.ts';
 import { createConsensusNode } from './consensus-node.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
 import { createRpcServer, failureSignal, VERSION } from './rpc.ts';
@@ -16,7 +16,7 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
   const node = await createConsensusNode({
     name: config.name,
     genesis,
-    signer: p256Signer(assertDefined(keys.consensus, 'a consensus node has a consensus key')),
+    keys: new KeystoreConsensusKeys(paths, keys),
     transportSeed: assertDefined(keys.transport, 'a node has a transport key'),
     validators: config.network.peers,
     listen: config.network.listen,

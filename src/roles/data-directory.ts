@@ -26,6 +26,7 @@ function newKeys(role: NodeConfig['role']): KeyBundle {
     retiredSealing: [],
     transport: systemRandom(32),
     consensus: consensus ? generateSigningKey() : null,
+    nextConsensus: null,
   };
 }
 

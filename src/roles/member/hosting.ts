@@ -95,7 +95,7 @@ export class Hosting implements HostingApi, Service {
 
   private async create(member: MemberId): Promise<Hosted> {
     const keys = { signing: generateSigningKey(), sealing: generateSealingKey() };
-    const bundle = { ...keys, retiredSealing: [], transport: null, consensus: null };
+    const bundle = { ...keys, retiredSealing: [], transport: null, consensus: null, nextConsensus: null };
     await createKeystore(this.keystorePath(member), this.passphrase, bundle);
     return this.keep(member, keys.signing, keys.sealing);
   }

@@ -26,6 +26,7 @@ const bundle: KeyBundle = {
   retiredSealing: [generateSecret(), generateSecret()],
   transport: generateSecret(),
   consensus: null,
+  nextConsensus: null,
 };
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(

@@ -1,9 +1,11 @@
+import { toHex } from '../../../src/core/base/bytes.ts';
 import type { TransactionId } from '../../../src/core/base/ids.ts';
 import type { Genesis, Parameters } from '../../../src/core/types/state.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
 import type { Metrics } from '../../../src/ports/metrics.ts';
-import type { FirstStart } from '../../../src/ports/signing-state.ts';
+import type { Signer } from '../../../src/ports/signer.ts';
+import type { ConsensusKeys, FirstStart } from '../../../src/ports/signing-state.ts';
 import type { Transport } from '../../../src/ports/transport.ts';
 import type { WriteAheadLog } from '../../../src/ports/wal.ts';
 import { ConsensusNode, type ConsensusNodeOptions } from '../../../src/roles/consensus-node.ts';
@@ -12,16 +14,41 @@ import { MemoryWal } from '../../../src/store/memory-wal.ts';
 import { createActor, hashOf, TestLedger, testGenesis, testSigner } from '../../support/ledger-kit.ts';
 import { MemoryNetwork, realClock } from '../../support/memory-transport.ts';
 
-/** The mark of new keys, in memory. */
+/** The marks of keys that have signed nothing, in memory: everything until it is consumed. */
 export class MemoryFirstStart implements FirstStart {
-  constructor(private marked = true) {}
+  private readonly consumed = new Set<string>();
 
-  async isMarked(): Promise<boolean> {
-    return this.marked;
+  async isMarked(publicKey: Uint8Array): Promise<boolean> {
+    return !this.consumed.has(toHex(publicKey));
   }
 
-  async consume(): Promise<void> {
-    this.marked = false;
+  async consume(publicKey: Uint8Array): Promise<void> {
+    this.consumed.add(toHex(publicKey));
+  }
+}
+
+/** The consensus keys of one node; the next ones are drawn from its name. */
+export class MemoryKeys implements ConsensusKeys {
+  private held: readonly Signer[];
+  private made = 0;
+
+  constructor(private readonly name: string) {
+    this.held = [testSigner(`validator ${name}`)];
+  }
+
+  signers(): readonly Signer[] {
+    return this.held;
+  }
+
+  async prepare(): Promise<Signer> {
+    this.made += 1;
+    const next = testSigner(`validator ${this.name}, key ${this.made}`);
+    this.held = [this.held[0]!, next];
+    return next;
+  }
+
+  async adopt(): Promise<void> {
+    this.held = this.held.slice(1);
   }
 }
 
@@ -56,6 +83,7 @@ export class Cluster {
   /** A test may put another disk in while the node is down. */
   readonly disks: Disk[];
   readonly firstStarts: FirstStart[] = NAMES.map(() => new MemoryFirstStart());
+  readonly keys: ConsensusKeys[] = NAMES.map(name => new MemoryKeys(name));
   private readonly waiting = new Set<() => void>();
   private made = 0;
 
@@ -156,7 +184,7 @@ export class Cluster {
       {
         name: NAMES[index]!,
         genesis: this.genesis,
-        signer: testSigner(`validator ${NAMES[index]}`),
+        keys: this.keys[index]!,
         validators: known.map(({ peerId }) => ({ peerId, addresses: [] })),
         logger: this.options.logger?.child({ node: NAMES[index] }) ?? silentLogger,
         clock: realClock,

@@ -185,7 +185,7 @@ describe('the mark of a first start', () => {
     await net.start(LAST);
     expect(await mark.isMarked(key)).toBe(false);
     await expect(readFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
-    await mark.consume();
+    await mark.consume(key);
   });
 
   it('[10][16] a crash between the steps of the first start leaves a node that may vote', async () => {
