@@ -28,6 +28,12 @@ function importsOf(path: string): string[] {
   return [...text(path).matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(match => match[1]!);
 }
 
+/** Files that this one needs at run time; `import type` is gone by then. */
+function valueImportsOf(path: string): string[] {
+  const statements = text(path).matchAll(/^(?:import|export)\s(?!type\s)[^;]*?from '(\.[^']+)';/gms);
+  return [...statements].map(match => resolve(dirname(path), match[1]!));
+}
+
 /** `src/core/pbft/step.ts` → `core`; the room is the first folder below src. */
 const roomOf = (path: string) => relative(join(root, 'src'), path).split('/')[0]!;
 
@@ -113,6 +119,22 @@ describe('tidy', () => {
     expect(
       core.filter(path => importsOf(path).some(specifier => !specifier.startsWith('.'))).map(name),
     ).toEqual([]);
+  });
+
+  it('keeps core free of circles: the order of its files is the order of the protocol', () => {
+    const core = sources.filter(path => roomOf(path) === 'core');
+    const graph = new Map(core.map(path => [path, valueImportsOf(path)]));
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (path: string, above: readonly string[]) => {
+      if (above.includes(path))
+        circles.push([...above.slice(above.indexOf(path)), path].map(name).join(' → '));
+      if (done.has(path) || above.includes(path)) return;
+      for (const next of graph.get(path) ?? []) visit(next, [...above, path]);
+      done.add(path);
+    };
+    for (const path of core) visit(path, []);
+    expect(circles).toEqual([]);
   });
 
   it('holds files to 400 lines', () => {
