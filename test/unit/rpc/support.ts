@@ -260,7 +260,11 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   phase = (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
 
   readonly staged = new Map<string, { file: StagedFile; bytes: Uint8Array }>();
-  readonly uploads = new Uploads(this, new ManualClock());
+  readonly uploads: Uploads;
+
+  constructor(clock = new ManualClock()) {
+    this.uploads = new Uploads(this, clock);
+  }
 
   stageFiles = async (_phase: PhaseId, files: readonly StageInput[]) => {
     const staged: StagedFile[] = [];
@@ -297,6 +301,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       this.files.set(file.cid, { file, bytes });
       files.push(file);
     }
+    for (const given of input.files) if ('staged' in given) this.staged.delete(given.staged);
     const list = this.recordsOf.get(input.phase)!;
     const record: RecordView = {
       phase: input.phase,
@@ -467,7 +472,7 @@ export function exchange(
           status: response.statusCode ?? 0,
           headers: response.headers,
           text,
-          json: isJson ? JSON.parse(text) : undefined,
+          json: isJson && text !== '' ? JSON.parse(text) : undefined,
         });
       });
     });
