@@ -1,6 +1,7 @@
 import type { Suite } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
+import { unknownVersionAt } from '../core/ledger/execute.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
 import { memberOfPeer, readSystem } from '../core/ledger/read.ts';
 import type { Genesis } from '../core/types/state.ts';
@@ -167,7 +168,14 @@ export class ConsensusNode implements Service {
       { start: () => kv.open(), stop: () => kv.close() },
       { start: () => this.applyGenesis(), stop: async () => {} },
       { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
-      { start: () => this.settleKeys(), stop: async () => {} },
+      {
+        start: async () => {
+          const fault = this.checkVersion();
+          if (fault !== null) throw fault;
+          await this.settleKeys();
+        },
+        stop: async () => {},
+      },
       { start: () => transport.start(), stop: () => transport.stop() },
       { start: async () => {}, stop: async () => pool.stop() },
       { start: () => consensus.start(), stop: () => consensus.stop() },
@@ -194,6 +202,8 @@ export class ConsensusNode implements Service {
     this.consensus.onCommitted(committed => {
       this.light.onCommitted();
       this.followMembership(committed);
+      const fault = this.checkVersion();
+      if (fault !== null) this.options.onFatal(fault);
     });
     this.transport.setGate(peer => this.admits(peer));
   }
@@ -209,6 +219,18 @@ export class ConsensusNode implements Service {
     this.transport.recheckGate();
     this.connect();
     void this.settleKeys();
+  }
+
+  /** A program that does not know the next block's version cannot execute it: it ends, and says what it lacks. */
+  private checkVersion(): OperatingError | null {
+    const height = this.chain.headHeight() + 1;
+    const version = unknownVersionAt(this.chain.system(), height);
+    if (version === null) return null;
+    return new OperatingError(
+      'unknown_protocol_version',
+      `the consortium uses protocol version ${version} from height ${height} on, which this program does not know`,
+      'Install a version of Phaseline that does, and start the node again with the same data.',
+    );
   }
 
   /** The key before is erased once the reign that it served is over; a crash before that does it at the next start [58]. */

@@ -8,9 +8,10 @@ import type { ScopeRef } from '../codec/state.ts';
 import { leafHash, treeRoot } from '../merkle/log.ts';
 import type { Block, BlockEntry, Header } from '../types/chain.ts';
 import { protocolVersionAt } from '../types/governance.ts';
+import { KNOWN_PROTOCOL_VERSIONS } from '../types/limits.ts';
 import { CUSTODY, type Operation } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
-import type { Diff, StateView } from '../types/state.ts';
+import type { Diff, StateView, SystemState } from '../types/state.ts';
 import type { Transaction } from '../types/transaction.ts';
 import { type AdmissionState, checkAdmissible } from './admission.ts';
 import { decide, scopeRefOf } from './decide.ts';
@@ -213,6 +214,12 @@ class BlockRun {
   }
 }
 
+/** The protocol version of the block of this height, where this program does not know it; otherwise null. */
+export function unknownVersionAt(system: SystemState, height: number): number | null {
+  const version = protocolVersionAt(system.governance, height);
+  return KNOWN_PROTOCOL_VERSIONS.includes(version) ? null : version;
+}
+
 /**
  * Executes a block on the state of its parent. Pure: the same view and input give the same header on every node.
  * @param view the state after `parent`
@@ -231,6 +238,8 @@ export function executeBlock(
     return reject('bad_time', `${input.timeMs} is not above the parent's ${parent.header.timeMs}`);
   }
   if (input.transactions.length === 0) return reject('empty_block', 'there are no null blocks');
+  const unknown = unknownVersionAt(readSystem(view), parent.header.height + 1);
+  if (unknown !== null) return reject('unknown_version', `block version ${unknown}`, 'ignore');
   const admission = admissionOf(suite, view, parent, options);
   const run = new BlockRun(suite, view, parent, input.timeMs);
   for (const transaction of input.transactions) {

@@ -80,7 +80,7 @@ export class Consensus implements SyncTarget {
     const fail = (error: unknown) => this.fail(error);
     this.meter = new Meter(config.metrics ?? noMetrics, clock);
     this.counters = this.meter.counters;
-    this.evidence = new EvidenceBox(logger, this.limits.evidenceMax);
+    this.evidence = new EvidenceBox(logger, this.limits.evidenceMax, chain, pool);
     this.executor = new Executor(chain);
     this.committer = new Committer(chain, this.executor, certificate =>
       signing.inspect(certificate, chain.validatorSet()),
