@@ -36,13 +36,14 @@ export class KvServedSnapshots implements ServedSnapshots {
     private readonly fail: (error: unknown) => void,
   ) {}
 
-  /** Before `heights` is asked. */
+  /** Before `heights` is asked; removes what a crash has left half made. */
   async open(): Promise<void> {
     const heights: number[] = [];
     for await (const [key] of this.kv.entries(startingWith('served/'))) {
       heights.unshift(Number(key.slice('served/'.length)));
     }
     this.complete = heights;
+    await this.drop(height => !heights.includes(height));
   }
 
   heights(): readonly number[] {
@@ -54,8 +55,8 @@ export class KvServedSnapshots implements ServedSnapshots {
   }
 
   take(): void {
-    if (this.running !== null) return;
     const { header } = assertDefined(this.chain.head(), 'the chain has its genesis block').block;
+    if (this.running !== null || this.heights().includes(header.height)) return;
     const pin = this.chain.pinNodes(header.height);
     const prefix = keys.state(this.chain.generation, '');
     const entries = this.kv.entries(startingWith(prefix))[Symbol.asyncIterator]();
@@ -99,7 +100,6 @@ export class KvServedSnapshots implements ServedSnapshots {
     entries: AsyncIterator<readonly [string, Uint8Array]>,
     first: Promise<IteratorResult<readonly [string, Uint8Array]>>,
   ): Promise<void> {
-    await this.drop(height => !this.heights().includes(height));
     let operations: KvOperation[] = [];
     let bytes = 0;
     for (let step = await first; step.done !== true; step = await entries.next()) {

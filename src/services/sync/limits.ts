@@ -11,6 +11,14 @@ export interface SyncLimits {
   /** How long a peer that gave a bad answer is left out; doubles with each one, up to the cap. */
   readonly penaltyMs: number;
   readonly penaltyMsMax: number;
+  /** A snapshot is taken at the first block of each period of the blocks' time. The two newest are kept. */
+  readonly snapshotPeriodMs: number;
+  /** Questions for parts of a snapshot that are under way at the same time, over all peers. */
+  readonly chunksInFlight: number;
+  /** Rounds without an accepted chunk after which a snapshot is given up. */
+  readonly snapshotRoundsMax: number;
+  /** Roots of subtrees that are kept for proofs of leaves. */
+  readonly subtreesKept: number;
 }
 
 export const SYNC_LIMITS: SyncLimits = {
@@ -21,6 +29,10 @@ export const SYNC_LIMITS: SyncLimits = {
   claimRoundsMax: 10,
   penaltyMs: 10_000,
   penaltyMsMax: 600_000,
+  snapshotPeriodMs: 600_000,
+  chunksInFlight: 8,
+  snapshotRoundsMax: 20,
+  subtreesKept: 16_384,
 };
 
 export const SYNC_PROTOCOL = '/phaseline/sync/1';
