@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { play, rewrite, transcripts } from './transcripts.ts';
+
+/** `npm run scenarios -- --rewrite` writes what happens now into the files; read the difference before it is committed. */
+const rewrites = process.env.PHASELINE_REWRITE === '1';
+
+describe('transcripts', () => {
+  it.each(transcripts().map(transcript => ({ ...transcript, named: transcript.file.replace(/\.txt$/, '') })))(
+    '$named',
+    transcript => {
+      if (rewrites) rewrite(transcript);
+      else expect(play(transcript.text)).toBe(transcript.text);
+    },
+  );
+
+  it('begin with what they show', () => {
+    for (const { text, numbers } of transcripts()) {
+      expect(text.startsWith('# ')).toBe(true);
+      expect(numbers.length).toBeGreaterThan(0);
+    }
+  });
+});
