@@ -3,7 +3,6 @@ import { type Mutant, TRANSCRIPTS } from './mutant.ts';
 const QUORUM = 'core/quorum/quorum.ts';
 const CHAIN = 'core/codec/chain.ts';
 const VERIFY = 'core/pbft/verify.ts';
-const NORMAL_CASE = 'core/pbft/normal-case.ts';
 const MESSAGES = ['test/unit/pbft/messages.test.ts'];
 
 /** Who counts, for what, and over which bytes. */
@@ -131,7 +130,7 @@ export const agreementMutants: readonly Mutant[] = [
   },
   {
     name: 'duplicate-votes-counted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/votes.ts',
     find: 'if (known === undefined) votes.set(message.signed.signer, message);',
     replace:
       'if (known?.content.blockHash !== undefined) votes.set(1000 + votes.size, message); else if (known === undefined) votes.set(message.signed.signer, message);',
@@ -140,100 +139,100 @@ export const agreementMutants: readonly Mutant[] = [
   },
   {
     name: 'votes-for-other-blocks-counted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/votes.ts',
     find: '.filter(({ content }) => content.blockHash === hash)',
     replace: '',
     caughtBy: 'simulation',
   },
   {
     name: 'prepares-counted-as-commits',
-    file: NORMAL_CASE,
+    file: 'core/pbft/votes.ts',
     find: "kind === 'prepare' ? slot.prepares : slot.commits",
     replace: "kind === 'prepare' && slot.prepares.size < 1 ? slot.prepares : slot.commits",
     caughtBy: 'simulation',
   },
   {
     name: 'execution-result-not-compared',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: 'if (verdict === null) {',
     replace: 'if (verdict === null || nextSet === null) {',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'parent-and-set-of-a-proposal-unchecked',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: 'if (!standsOn(engine, block.header, parent)) {',
     replace: 'if (block.header.height < 0) {',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'time-not-above-the-parent',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: 'header.timeMs > parent.header.timeMs &&',
     replace: '',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'clock-check-dropped',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: 'checkClock: !slot.executedTrusted,',
     replace: 'checkClock: slot.height < 0,',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'clock-checked-again-in-a-later-view',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: 'slot.executedTrusted = slot.reproposed || slot.decided !== null || slot.ownPrepare !== null;',
     replace: 'slot.executedTrusted = slot.decided !== null || slot.ownPrepare !== null;',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'commit-without-certificate-of-the-parent',
-    file: NORMAL_CASE,
+    file: 'core/pbft/commit.ts',
     find: 'if (parent.slot !== null && !parent.slot.preparedHere) return;',
     replace: '',
     caughtBy: 'simulation',
   },
   {
     name: 'executes-before-its-parent',
-    file: NORMAL_CASE,
+    file: 'core/pbft/execution.ts',
     find: "if (!parent.isHead && parent.slot?.execution !== 'done') return;",
     replace: '',
     caughtBy: 'simulation',
   },
   {
     name: 'committed-out-of-order',
-    file: NORMAL_CASE,
+    file: 'core/pbft/commit.ts',
     find: 'if (!parent.isHead && !parent.slot?.commitGiven) return;',
     replace: '',
     caughtBy: 'simulation',
   },
   {
     name: 'votes-of-another-new-view-counted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/future.ts',
     find: 'return newViewDigest === engine.digest;',
     replace: 'return newViewDigest.length > 0;',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'two-proposals-not-reported',
-    file: NORMAL_CASE,
+    file: 'core/pbft/pre-prepare.ts',
     find: 'giveEvidence(engine, slot.proposal.signed, message.signed);',
     replace: '',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'two-votes-not-reported',
-    file: NORMAL_CASE,
+    file: 'core/pbft/votes.ts',
     find: 'else if (known.content.blockHash !== blockHash) giveEvidence(engine, known.signed, message.signed);',
     replace: '',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'height-proposed-twice',
-    file: 'core/pbft/proposing.ts',
-    find: 'if (proposedBefore(engine, height)) return;',
-    replace: '',
+    file: 'core/pbft/pre-prepare.ts',
+    find: 'if (height > lastHeightOfView(engine) || proposedBefore(engine, height)) return;',
+    replace: 'if (height > lastHeightOfView(engine)) return;',
     caughtBy: 'simulation',
   },
   {

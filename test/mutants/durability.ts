@@ -1,6 +1,5 @@
 import { type Mutant, TRANSCRIPTS } from './mutant.ts';
 
-const NORMAL_CASE = 'core/pbft/normal-case.ts';
 const VIEW_CHANGE = 'core/pbft/view-change.ts';
 const NEW_VIEW = 'core/pbft/new-view.ts';
 const CHECKPOINT = 'core/pbft/checkpoint.ts';
@@ -13,7 +12,7 @@ const WAL = ['test/unit/store/wal.test.ts'];
 export const durabilityMutants: readonly Mutant[] = [
   {
     name: 'prepare-sent-before-durable',
-    file: NORMAL_CASE,
+    file: 'core/pbft/prepare.ts',
     find: 'own ? [toAll(proposal), toAll(vote)] : [toAll(vote)],',
     replace: '(emit(engine, toAll(vote)), own ? [toAll(proposal)] : []),',
     caughtBy: 'simulation',
@@ -21,7 +20,7 @@ export const durabilityMutants: readonly Mutant[] = [
   },
   {
     name: 'commit-sent-before-durable',
-    file: NORMAL_CASE,
+    file: 'core/pbft/commit.ts',
     find: 'persist(engine, [prepared, encodeWalMessage(vote.signed)], [toAll(vote)], [vote]);',
     replace:
       'emit(engine, toAll(vote)); persist(engine, [prepared, encodeWalMessage(vote.signed)], [], [vote]);',
@@ -60,35 +59,35 @@ export const durabilityMutants: readonly Mutant[] = [
   },
   {
     name: 'proposal-not-persisted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/prepare.ts',
     find: 'if (proposal !== null) records.unshift(encodeWalMessage(proposal.signed));',
     replace: 'if (proposal !== null) records.slice();',
     caughtBy: 'simulation',
   },
   {
     name: 'prepare-not-persisted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/prepare.ts',
     find: 'const records = [encodeWalMessage(vote.signed)];',
     replace: 'const records: Uint8Array[] = [];',
     caughtBy: 'simulation',
   },
   {
     name: 'commit-not-persisted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/commit.ts',
     find: '[prepared, encodeWalMessage(vote.signed)]',
     replace: '[prepared]',
     caughtBy: 'simulation',
   },
   {
     name: 'prepared-certificate-not-persisted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/commit.ts',
     find: '[prepared, encodeWalMessage(vote.signed)]',
     replace: '[encodeWalMessage(vote.signed)]',
     caughtBy: 'simulation',
   },
   {
     name: 'block-proposed-again-not-persisted',
-    file: NORMAL_CASE,
+    file: 'core/pbft/prepare.ts',
     find: "else if (!slot.blockLogged) records.unshift(encodeWalRecord({ type: 'block', block }));",
     replace: '',
     caughtBy: TRANSCRIPTS,

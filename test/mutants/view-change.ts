@@ -4,6 +4,7 @@ const VERIFY = 'core/pbft/verify.ts';
 const WINDOW = 'core/pbft/new-view-window.ts';
 const VIEW_CHANGE = 'core/pbft/view-change.ts';
 const NEW_VIEW = 'core/pbft/new-view.ts';
+const COMPLAINTS = 'core/pbft/complaints.ts';
 const SUPERVISION = 'core/pbft/supervision.ts';
 const STATE = 'core/pbft/state.ts';
 const BLOCKS = 'core/pbft/blocks.ts';
@@ -99,15 +100,15 @@ export const viewChangeMutants: readonly Mutant[] = [
   },
   {
     name: 'new-view-from-one-too-few',
-    file: VIEW_CHANGE,
-    find: 'if (asked.length >= quorum(engine)) makeNewView(engine, asked);',
-    replace: 'if (asked.length >= quorum(engine) - 1) makeNewView(engine, asked);',
+    file: NEW_VIEW,
+    find: 'if (fitting.length < quorum(engine)) return null;',
+    replace: 'if (fitting.length < quorum(engine) - 1) return null;',
     caughtBy: 'simulation',
     quick: true,
   },
   {
     name: 'view-changes-for-other-views-counted',
-    file: VIEW_CHANGE,
+    file: 'core/pbft/new-view.ts',
     find: '.filter(({ content }) => content.view === engine.view)',
     replace: '',
     caughtBy: 'simulation',
@@ -149,7 +150,7 @@ export const viewChangeMutants: readonly Mutant[] = [
   },
   {
     name: 'primary-may-propose-in-the-window-again',
-    file: 'core/pbft/normal-case.ts',
+    file: 'core/pbft/pre-prepare.ts',
     find: 'if (slot.proposed || slot.decided !== null || height <= engine.viewTop) return;',
     replace: 'if (slot.decided !== null) return; slot.reproposed = false;',
     caughtBy: TRANSCRIPTS,
@@ -170,23 +171,23 @@ export const viewChangeMutants: readonly Mutant[] = [
   },
   {
     name: 'jump-on-one-complaint',
-    file: SUPERVISION,
-    find: 'if (engine.active && standingComplaints(engine) >= witnesses(engine))',
-    replace: 'if (engine.active && standingComplaints(engine) >= 1)',
+    file: COMPLAINTS,
+    find: 'return against.size >= witnesses(engine);',
+    replace: 'return against.size >= 1;',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'complaint-counted-twice',
-    file: SUPERVISION,
-    find: 'return against.size;',
-    replace: 'return engine.complaints.size + against.size;',
+    file: COMPLAINTS,
+    find: 'if (view > engine.view || counts) against.add(signer);',
+    replace: 'if (view > engine.view || counts) against.add(signer + 1000 * against.size);',
     caughtBy: TRANSCRIPTS,
   },
   {
     name: 'lasting-complaint-answered-by-progress',
-    file: SUPERVISION,
-    find: 'if (lasting || height >= headHeight(engine)) against.add(signer);',
-    replace: 'if (height >= headHeight(engine)) against.add(signer);',
+    file: COMPLAINTS,
+    find: 'lasting || height >= headHeight(engine) :',
+    replace: 'height >= headHeight(engine) :',
     caughtBy: TRANSCRIPTS,
   },
   {
@@ -205,8 +206,8 @@ export const viewChangeMutants: readonly Mutant[] = [
   },
   {
     name: 'timer-never-resets',
-    file: 'core/pbft/reconfiguration.ts',
-    find: 'if (engine.active) engine.progressView = engine.view;',
+    file: 'core/pbft/head.ts',
+    find: 'if (engine.active) engine.fruitlessViews = 0;',
     replace: '',
     caughtBy: TRANSCRIPTS,
   },
