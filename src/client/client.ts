@@ -1,5 +1,7 @@
 import { OperatingError } from '../ports/lifecycle.ts';
 import { connectionError, exchange, type Target } from './connect.ts';
+import { type GetFile, type GetOptions, type GotFile, get } from './get.ts';
+import { type PutFile, type PutOptions, type PutResult, put } from './put.ts';
 import { rpcErrorOf } from './rpc-error.ts';
 import { type RequestSigner, signParams } from './signing.ts';
 import { type SubscribeOptions, type SubscriptionEvent, subscribe } from './subscribe.ts';
@@ -39,7 +41,11 @@ export interface Client {
     params?: { readonly from?: number | null } & Readonly<Record<string, unknown>>,
     options?: SubscribeOptions,
   ): AsyncGenerator<SubscriptionEvent<T>, void, void>;
-  /** Streams a file into a phase as a record. */
+  /** Puts a file into a phase; connections that are lost are made again, and a later call can go on (`put.ts`). */
+  put(file: PutFile, options?: PutOptions): Promise<PutResult>;
+  /** Reads a file of a phase or a range of it; connections that are lost are made again (`get.ts`). */
+  get(file: GetFile, options?: GetOptions): Promise<GotFile>;
+  /** Streams what can be read once only into a phase, as a record. */
   upload(file: Upload, options?: CallOptions): Promise<UploadReceipt>;
   /** Streams a file of a phase; the stream fails when the file does not arrive whole and verified. */
   download(file: { phase: string; cid: string; offset?: number }, options?: CallOptions): Promise<Download>;
@@ -127,6 +133,12 @@ export function createClient(options: ClientOptions): Client {
     batch: (calls, callOptions = {}) => batch(options, calls, callOptions),
     subscribe: (method, params = {}, subscribeOptions = {}) =>
       subscribe(options, method, params, subscribeOptions),
+    put: (file, putOptions = {}) =>
+      put(options, file, putOptions, async phase => {
+        const answer = await call('file_uploads', { phase }, putOptions);
+        return (answer as { uploads: Awaited<ReturnType<Parameters<typeof put>[3]>> }).uploads;
+      }),
+    get: (file, getOptions = {}) => get(options, file, getOptions),
     upload: (file, callOptions = {}) => upload(options, file, callOptions.signal),
     download: ({ phase, cid, offset }, callOptions = {}) =>
       download(

@@ -32,7 +32,7 @@ export interface Download {
   readonly stream: AsyncIterable<Uint8Array>;
 }
 
-async function answerError(response: Response): Promise<never> {
+export async function answerError(response: Response): Promise<never> {
   const answer = (await response.json().catch(() => null)) as { error?: unknown } | null;
   throw rpcErrorOf(answer?.error ?? { message: `the node answered HTTP status ${response.status}` });
 }
@@ -52,13 +52,13 @@ export async function upload(target: Target, file: Upload, signal?: AbortSignal)
   return response.ok ? ((await response.json()) as UploadReceipt) : answerError(response);
 }
 
-function nameOf(response: Response): string | null {
+export function nameOf(response: Response): string | null {
   const encoded = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get('content-disposition') ?? '')?.[1];
   return encoded === undefined ? null : decodeURIComponent(encoded);
 }
 
 /** Passes the body on and fails unless exactly the announced bytes came. */
-async function* whole(body: ReadableStream<Uint8Array> | null, bytes: number | null, url: string) {
+export async function* whole(body: ReadableStream<Uint8Array> | null, bytes: number | null, url: string) {
   let received = 0;
   const reader = body?.getReader();
   try {

@@ -139,6 +139,8 @@ async function download(
       'content-disposition': attachmentHeader(file.name),
       'content-length': length,
       'accept-ranges': 'bytes',
+      etag: `"${cid}"`,
+      'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
     })
     .send(Readable.from(stream, { objectMode: false }));
 }

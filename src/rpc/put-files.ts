@@ -2,7 +2,8 @@ import type { PhaseId } from '../core/base/ids.ts';
 import { isReject, type Reject } from '../core/base/reject.ts';
 import type { ParticipantApi, RecordInput, RecordReceipt, StagedFile } from './api.ts';
 import { failure, failureOfReject } from './errors.ts';
-import { localFileBytes, openLocalFile, readLocalFile } from './streams.ts';
+import { localFileBytes, readLocalFile } from './streams.ts';
+import { takeLocalFile } from './take-file.ts';
 
 export interface GivenPath {
   readonly path: string;
@@ -35,13 +36,6 @@ const SMALL_BYTES_MAX = 1024 * 1024;
 const LARGE_IN_FLIGHT = 2;
 
 const baseName = (path: string) => path.split('/').at(-1)!;
-
-async function* until(signal: AbortSignal, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    signal.throwIfAborted();
-    yield chunk;
-  }
-}
 
 /** The files of one record, on their way from paths and uploads to what the record can name. */
 class PutFiles {
@@ -129,20 +123,10 @@ class PutFiles {
   private async stageLarge(at: number, given: GivenPath): Promise<void> {
     const { api, phase, signal } = this;
     signal.throwIfAborted();
-    const file = await openLocalFile(given.path);
-    try {
-      const fingerprint = `${given.path}\n${file.identity}`;
-      const { bytes, name } = file;
-      const upload =
-        api.uploads.again(phase, fingerprint) ??
-        api.uploads.open({ phase, name, mediaType: given.mediaType, bytes, fingerprint, record: null });
-      this.large.push(upload.id);
-      await api.uploads.receive(upload.id, until(signal, file.read(upload.offset)));
-      const { staged } = await api.uploads.settled(upload.id);
-      if (staged !== null) this.become(at, given, name, staged);
-    } finally {
-      await file.close();
-    }
+    const upload = await takeLocalFile(api.uploads, { ...given, phase }, signal);
+    this.large.push(upload.id);
+    signal.throwIfAborted();
+    if (upload.staged !== null) this.become(at, given, upload.name, upload.staged);
   }
 
   private async takeUpload(at: number, given: GivenUpload): Promise<void> {

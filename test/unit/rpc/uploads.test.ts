@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Upload, type UploadOptions } from 'tus-js-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createClient } from '../../../src/client/client.ts';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { reject } from '../../../src/core/base/reject.ts';
 import { participantMethods } from '../../../src/rpc/groups.ts';
 import { putRecordWithFiles } from '../../../src/rpc/put-files.ts';
 import {
+  bytesOf,
   call,
   exchange,
   hashOf,
@@ -214,6 +216,72 @@ describe('a resumable upload', () => {
     const answer = await exchange(at, 'HEAD', tus);
     expect(answer.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'upload-offset': '0' });
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+  });
+});
+
+describe('the SDK', () => {
+  /** The platform's fetch, with faults of a network. */
+  const client = (fault: (request: { method: string }) => void) => {
+    return createClient({
+      url,
+      token: TOKEN,
+      fetch: async (at, init) => {
+        fault({ method: init?.method ?? 'GET' });
+        return fetch(at, init);
+      },
+    });
+  };
+  const lost = () => {
+    throw new TypeError('fetch failed');
+  };
+  const wait = async () => {};
+
+  it('goes on after lost connections, and in a later call with the same fingerprint', async () => {
+    const bytes = new Uint8Array(randomBytes(7_500_000));
+    const read = async (offset: number, length: number) =>
+      bytes.subarray(offset, offset + Math.min(length, 1_000_000));
+    const file = {
+      ...{ phase: 'intake', name: 'scan.tif', mediaType: 'image/tiff', fingerprint: 'scan/1' },
+      source: { bytes: bytes.length, read },
+    };
+    let allowed = 3;
+    const flaky = client(({ method }) => {
+      if (method === 'PATCH' && allowed === 0) lost();
+      if (method === 'PATCH') allowed -= 1;
+    });
+    await expect(flaky.put(file, { wait })).rejects.toMatchObject({ code: 'cannot_connect' });
+    const sent: number[] = [];
+    let patches = 0;
+    const unsteady = client(({ method }) => {
+      if (method !== 'PATCH') return;
+      patches += 1;
+      if (patches % 2 === 0) lost();
+    });
+    const put = await unsteady.put(file, { wait, onProgress: taken => void sent.push(taken) });
+    expect(Math.min(...sent)).toBe(4_000_000);
+    expect(put.record).toBe(records().at(-1)!.id);
+    expect(stored().file).toMatchObject({ name: 'scan.tif', mediaType: 'image/tiff' });
+    expect(Buffer.from(stored().bytes).equals(bytes)).toBe(true);
+    const small = await client(() => {}).put({ phase: 'intake', name: 'ü', source: new Blob(['hi']) });
+    expect(stored().file).toMatchObject({ cid: small.cid, name: 'ü', bytes: 2 });
+  });
+
+  it('reads a file and ranges of it over connections that break', async () => {
+    const bytes = new Uint8Array(randomBytes(700_000));
+    const { cid } = await client(() => {}).put({ phase: 'intake', name: 'x', source: bytes });
+    const sdk = client(() => {});
+    participant.breakAfterChunks = 4;
+    const whole = await sdk.get({ phase: 'intake', cid: cid! }, { wait });
+    expect(whole).toMatchObject({ name: 'x', bytes: 700_000, totalBytes: 700_000 });
+    expect(whole.sha256).toBe(participant.files.get(cid!)!.file.sha256);
+    expect(Buffer.from(await bytesOf(whole.stream)).equals(bytes)).toBe(true);
+    const part = await sdk.get({ phase: 'intake', cid: cid!, from: 10, to: 499_999 }, { wait });
+    expect(part).toMatchObject({ bytes: 499_990, totalBytes: 700_000 });
+    expect(Buffer.from(await bytesOf(part.stream)).equals(bytes.subarray(10, 500_000))).toBe(true);
+    const stuck = await sdk.get({ phase: 'intake', cid: cid! }, { wait });
+    participant.breakAfterChunks = 0;
+    await expect(bytesOf(stuck.stream)).rejects.toMatchObject({ name: 'RpcError' });
+    participant.breakAfterChunks = Number.POSITIVE_INFINITY;
   });
 });
 

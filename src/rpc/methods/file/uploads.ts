@@ -6,7 +6,7 @@ import { count, hashText, phaseNameSchema } from '../../schemas.ts';
 import type { Upload } from '../../uploads.ts';
 import { findPhase } from '../phase/find.ts';
 
-const uploadSchema = z.object({
+export const uploadSchema = z.object({
   id: z.string(),
   phase: hashText,
   name: z.string(),
@@ -24,7 +24,17 @@ const uploadSchema = z.object({
   error: z.string().nullable(),
 });
 
-function present({ id, phase, name, mediaType, bytes, offset, fingerprint, stage, ...upload }: Upload) {
+export function presentUpload({
+  id,
+  phase,
+  name,
+  mediaType,
+  bytes,
+  offset,
+  fingerprint,
+  stage,
+  ...upload
+}: Upload) {
   const { copies, staged, receipt, error } = upload;
   return {
     ...{ id, phase, name, mediaType, bytes, offset, fingerprint, stage },
@@ -49,7 +59,7 @@ export const fileUploads = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadAp
         uploads: api.uploads
           .list()
           .filter(upload => upload.phase === id)
-          .map(present),
+          .map(presentUpload),
       };
     },
   });

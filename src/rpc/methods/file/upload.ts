@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import type { ParticipantApi, ProjectReadApi } from '../../api.ts';
+import { defineMethod, type RpcMethod } from '../../method.ts';
+import { phaseNameSchema } from '../../schemas.ts';
+import { takeLocalFile } from '../../take-file.ts';
+import { findPhase } from '../phase/find.ts';
+import { recordTextSchemas } from '../record/present.ts';
+import { presentUpload, uploadSchema } from './uploads.ts';
+
+export const fileUpload = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadApi): RpcMethod =>
+  defineMethod({
+    name: 'file_upload',
+    summary:
+      "Takes in a file of the node's machine for a moment and says how far it is: call again until it is stored, then name the upload in record_put.",
+    access: 'session',
+    params: z.strictObject({
+      phase: phaseNameSchema,
+      path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
+      name: recordTextSchemas.fileName.nullable().default(null),
+      mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+      forMs: z.int().min(0).max(60_000).default(1_000).meta({ description: 'how long this call goes on' }),
+    }),
+    result: uploadSchema,
+    errors: ['not_found', 'ambiguous_name', 'forbidden', 'conflict', 'unavailable', 'limit_exceeded', 'busy'],
+    handle: async ({ phase, forMs, ...file }, { signal }) => {
+      const enough = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
+      return presentUpload(
+        await takeLocalFile(api.uploads, { ...file, phase: findPhase(api, phase).state.id }, enough),
+      );
+    },
+  });
