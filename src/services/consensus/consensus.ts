@@ -128,7 +128,8 @@ export class Consensus implements SyncTarget {
       pool,
       clock,
       reminderIdsMax: this.limits.reminderIdsMax,
-      complain: () => this.complain('the primary leaves transactions out'),
+      view: () => this.engine?.view ?? 0,
+      complain: reason => this.complain(reason),
     });
     this.lostPeers = new LostPeers({
       transport,

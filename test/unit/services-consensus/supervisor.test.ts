@@ -34,7 +34,7 @@ function watch() {
     parameters: () => ({ viewTimeoutMs: VIEW_TIMEOUT_MS }),
     connectedValidators: () => ['other'],
   } as unknown as ChainReader;
-  new Supervisor({ chain, pool, clock, reminderIdsMax: 10, complain: () => {} }).start();
+  new Supervisor({ chain, pool, clock, reminderIdsMax: 10, view: () => 0, complain: () => {} }).start();
   const until = (endMs: number) => {
     for (; nowMs < endMs; nowMs += VIEW_TIMEOUT_MS / 4) fire!();
   };
