@@ -1,6 +1,7 @@
 import type { Suite } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
+import { logIdOf } from '../core/codec/transaction.ts';
 import { unknownVersionAt } from '../core/ledger/execute.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
 import { memberOfPeer, readSystem } from '../core/ledger/read.ts';
@@ -25,10 +26,12 @@ import { POOL_LIMITS, type PoolLimits } from '../services/pool/limits.ts';
 import { Pool } from '../services/pool/pool.ts';
 import { rememberingSuite } from '../services/pool/verified.ts';
 import type { SyncLimits } from '../services/sync/limits.ts';
+import { Pruner } from '../services/sync/pruner.ts';
 import { Sync } from '../services/sync/sync.ts';
 import { FileWal } from '../store/file-wal.ts';
 import { FileFirstStart } from '../store/first-start.ts';
 import { KvChainStore } from '../store/kv-chain-store.ts';
+import { KvServedSnapshots } from '../store/kv-served-snapshots.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { KvViewArchive } from '../store/kv-view-archive.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -62,6 +65,8 @@ export interface ConsensusNodeOptions {
   /** Called once when voting has stopped for good: the process must end (SCENARIOS 12, 67). */
   onFatal(error: unknown): void;
   readonly metrics?: Metrics;
+  /** Blocks below the head that keep their transactions; all do when this is left out. */
+  readonly keepBlocks?: number;
   readonly limits?: {
     readonly pool?: Partial<PoolLimits>;
     readonly sync?: Partial<SyncLimits>;
@@ -94,6 +99,8 @@ export class ConsensusNode implements Service {
   readonly consensus: Consensus;
   readonly transport: Transport;
   private readonly light: LightServer;
+  private readonly served: KvServedSnapshots;
+  private readonly pruner: Pruner;
   readonly signing: SigningLog;
   private running: Service | null = null;
   private registered = false;
@@ -109,7 +116,7 @@ export class ConsensusNode implements Service {
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
     const suite = parts.suite ?? rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
-    const store: ChainStore = new KvChainStore(kv, {
+    const store = new KvChainStore(kv, {
       replayWindowBlocks: () => {
         const current = store.head() === null ? options.genesis : readSystem(store.state);
         return current.parameters.replayWindowBlocks;
@@ -143,8 +150,22 @@ export class ConsensusNode implements Service {
       ...metrics,
       ...pick('limits', limits?.consensus),
     });
-    const target = this.consensus;
-    this.sync = new Sync({ store, target, transport, clock, logger, ...pick('limits', limits?.sync) });
+    const { keepBlocks = Number.POSITIVE_INFINITY } = options;
+    const served = new KvServedSnapshots(kv, store, suite.sha256, onFatal);
+    this.served = served;
+    this.sync = new Sync({
+      store,
+      served,
+      suite,
+      target: this.consensus.transfer,
+      transport,
+      clock,
+      logger,
+      snapshotBehindBlocks: keepBlocks,
+      ...pick('limits', limits?.sync),
+    });
+    const systemLog = () => logIdOf(suite.sha256, chain.chainId(), 'system', chain.chainId());
+    this.pruner = new Pruner({ store, served, keepBlocks, systemLog, fail: onFatal });
     this.light = new LightServer({
       store,
       suite,
@@ -163,10 +184,12 @@ export class ConsensusNode implements Service {
   async start(): Promise<void> {
     this.register();
     const { kv } = this.parts;
-    const { transport, consensus, pool, sync, light, signing, chain } = this;
+    const { transport, consensus, pool, sync, light, signing, chain, served, pruner } = this;
     const running = sequence([
       { start: () => kv.open(), stop: () => kv.close() },
       { start: () => this.applyGenesis(), stop: async () => {} },
+      { start: () => served.open(), stop: () => served.idle() },
+      { start: async () => {}, stop: () => pruner.stop() },
       { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
       {
         start: async () => {
@@ -200,6 +223,10 @@ export class ConsensusNode implements Service {
     this.consensus.register(this.sync);
     this.light.register();
     this.consensus.onCommitted(committed => {
+      const { height } = committed.stored.block.header;
+      // first: a snapshot is of the state before anything else is written
+      this.sync.onCommitted(height);
+      this.pruner.onCommitted(height);
       this.light.onCommitted();
       this.followMembership(committed);
       const fault = this.checkVersion();
@@ -208,9 +235,9 @@ export class ConsensusNode implements Service {
     this.transport.setGate(peer => this.admits(peer));
   }
 
-  /** Validators of the current set and nodes of active members; everybody else is turned away [65]. */
+  /** Validators of the current set and of open proposals, and nodes of active members; nobody else [65]. */
   private admits(peer: PeerId): boolean {
-    if (this.chain.validatorPeers().includes(peer)) return true;
+    if (this.chain.validatorPeers().includes(peer) || this.chain.candidatePeers().includes(peer)) return true;
     return memberOfPeer(this.chain.system(), peer) !== null;
   }
 

@@ -72,6 +72,7 @@ export class KvChainStore implements ChainStore {
   private past: StoredHistory | null = null;
   private pinnedHeight = Number.POSITIVE_INFINITY;
   private committing = false;
+  private lastTurn: Promise<unknown> = Promise.resolve();
   private failure: unknown = null;
 
   /** @param kv opened before the first call; several processes never share it */
@@ -212,10 +213,13 @@ export class KvChainStore implements ChainStore {
   async commit(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): Promise<void> {
     const { header, entries } = stored.block;
     assert(!this.committing, 'blocks are committed one at a time');
-    assert(header.height === this.height() + 1 && diff.height === header.height, 'a block extends the head');
-    assert(transactions.length === entries.length, 'every entry comes with its transaction');
     this.committing = true;
-    try {
+    return this.exclusive(async () => {
+      assert(
+        header.height === this.height() + 1 && diff.height === header.height,
+        'a block extends the head',
+      );
+      assert(transactions.length === entries.length, 'every entry comes with its transaction');
       const writes = this.collect(stored, diff, transactions);
       const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.wrapperHash)));
       this.values.pin(writes.values);
@@ -235,9 +239,16 @@ export class KvChainStore implements ChainStore {
       for (const [index, entry] of entries.entries()) {
         this.wrappers.set(entry.wrapperHash, transactions[index]!);
       }
-    } finally {
+    }).finally(() => {
       this.committing = false;
-    }
+    });
+  }
+
+  /** Commits and what is staged write the same pages of leaf hashes: one after the other. */
+  private exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.lastTurn.then(work);
+    this.lastTurn = turn.catch(() => {});
+    return turn;
   }
 
   /** Nodes that the map of this height reaches stay until `release`, however long that is. */
@@ -250,7 +261,15 @@ export class KvChainStore implements ChainStore {
     };
   }
 
-  async prune(below: number, heightsMax: number, keep: (wrapper: Uint8Array) => boolean): Promise<void> {
+  prune(below: number, heightsMax: number, keep: (wrapper: Uint8Array) => boolean): Promise<void> {
+    return this.exclusive(() => this.pruneNow(below, heightsMax, keep));
+  }
+
+  private async pruneNow(
+    below: number,
+    heightsMax: number,
+    keep: (wrapper: Uint8Array) => boolean,
+  ): Promise<void> {
     const { bodiesFrom } = this.record();
     const to = Math.min(below, bodiesFrom + heightsMax, this.height() + 1);
     if (to <= bodiesFrom) return;
@@ -266,10 +285,10 @@ export class KvChainStore implements ChainStore {
       height: () => this.height(),
       logSize: logId => this.logSize(logId),
       leafHashes: (logId, from, to) => this.hashesBetween(logId, from, to),
+      exclusive: work => this.exclusive(work),
       write: operations => this.write(operations),
       forget: key => this.values.forget(key),
       installed: () => {
-        assert(!this.committing, 'no block is committed while a snapshot is installed');
         this.headHeight = null;
         this.past = null;
       },

@@ -27,6 +27,8 @@ export interface StageAccess {
   logSize(logId: LogId): number;
   /** Also beyond the size of the log. */
   leafHashes(logId: LogId, from: number, to: number): readonly Hash[];
+  /** Nothing else is written to the chain meanwhile. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
   write(operations: readonly KvOperation[]): Promise<void>;
   /** A cached value has changed. */
   forget(key: string): void;
@@ -49,7 +51,6 @@ export class KvSnapshotStage implements SnapshotStage {
   private readonly generation: number;
   /** Leaves that came beyond the first gap of their log, by log: [from, to). */
   private readonly beyond = new Map<LogId, [number, number][]>();
-  private last: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly kv: KeyValueStore,
@@ -61,7 +62,7 @@ export class KvSnapshotStage implements SnapshotStage {
   begin(): Promise<void> {
     const write = (operations: readonly KvOperation[]) => this.access.write(operations);
     const others = [this.generation, this.generation - 2].filter(generation => generation >= 0);
-    return this.inTurn(() => sweep(this.kv, others.flatMap(generationRanges), write));
+    return this.access.exclusive(() => sweep(this.kv, others.flatMap(generationRanges), write));
   }
 
   heldSize(logId: LogId): number {
@@ -80,7 +81,7 @@ export class KvSnapshotStage implements SnapshotStage {
   }
 
   put(writes: SnapshotWrites, setChanges: readonly SetChange[]): Promise<void> {
-    return this.inTurn(async () => {
+    return this.access.exclusive(async () => {
       const operations: KvOperation[] = [];
       for (const [key, value] of writes.state) operations.push(put(keys.state(this.generation, key), value));
       for (const change of setChanges) {
@@ -100,7 +101,7 @@ export class KvSnapshotStage implements SnapshotStage {
   }
 
   install({ certified, state, mapNodes, sizes, blocksFrom }: SnapshotEnd): Promise<void> {
-    return this.inTurn(async () => {
+    return this.access.exclusive(async () => {
       const { height } = certified.header;
       assert(height > this.access.height() && this.hasBlock(height), 'a snapshot extends the chain');
       const { generation } = this;
@@ -119,12 +120,6 @@ export class KvSnapshotStage implements SnapshotStage {
       const write = (operations: readonly KvOperation[]) => this.access.write(operations);
       await sweep(this.kv, [...generationRanges(generation - 1), startingWith('staged/')], write);
     });
-  }
-
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.last.catch(() => {}).then(work);
-    this.last = turn;
-    return turn;
   }
 
   private async writeAll(operations: readonly KvOperation[]): Promise<void> {

@@ -92,7 +92,7 @@ const EMPTY = new Uint8Array(0);
 const undecodable = (what: string) => reject('undecodable', `light: ${what}`);
 const isEmpty = (bytes: Uint8Array | null | undefined) => (bytes?.length ?? 0) === 0;
 
-const { encode: encodeCertified, decode: decodeCertified } = contentCodec<CertifiedHeader>(
+export const { encode: encodeCertified, decode: decodeCertified } = contentCodec<CertifiedHeader>(
   'certified header',
   (writer, { header, certificate }) => {
     writeHeader(writer, header);

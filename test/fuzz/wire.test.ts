@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, equalBytes } from '../../src/core/base/bytes.ts';
+import { type LogId, ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject, reject } from '../../src/core/base/reject.ts';
 import type { Block } from '../../src/core/types/chain.ts';
 import type { Transport } from '../../src/ports/transport.ts';
@@ -152,9 +153,56 @@ const subjects: readonly Subject[] = [
   ]),
   codecSubject('pool fetched', poolFetchedCodec, [[bytes, bytes]]),
   codecSubject('sync head', syncHeadCodec, [0, 7, 2 ** 40]),
-  codecSubject('sync request', syncRequestCodec, [{ fromHeight: 3, blocksMax: 16, bytesMax: 1 << 20 }]),
+  codecSubject('sync request', syncRequestCodec, [
+    { kind: 'blocks', fromHeight: 3, blocksMax: 16, bytesMax: 1 << 20 },
+    { kind: 'offer', knownHeight: 7 },
+    { kind: 'chunk', request: { kind: 'scopes', height: 9, after: hash } },
+    {
+      kind: 'chunk',
+      request: { kind: 'leaves', segments: [{ logId: hash as LogId, from: 1, to: 3, size: 9 }] },
+    },
+    { kind: 'chunk', request: { kind: 'blocks', from: 3, to: 9 } },
+  ]),
   codecSubject('sync answer', syncAnswerCodec, [
-    { headHeight: 9, blocks: [{ block, certificate, transactions: [bytes] }] },
+    { kind: 'blocks', headHeight: 9, bodiesFrom: 2, blocks: [{ block, certificate, transactions: [bytes] }] },
+    { kind: 'offer', snapshotHeight: 0, changes: [], certified: null },
+    {
+      kind: 'offer',
+      snapshotHeight: 9,
+      changes: [{ certified: { header: block.header, certificate }, nextSet: { id: 1, validators: [] } }],
+      certified: { header: block.header, certificate },
+    },
+    { kind: 'chunk', chunk: { kind: 'blocks', blocks: [{ block, certificate }] } },
+    {
+      kind: 'chunk',
+      chunk: {
+        kind: 'scopes',
+        last: true,
+        scopes: [
+          {
+            ref: { scope: 'phase', id: hash },
+            entry: { size: 3, root: hash, digest: hash },
+            proof: { siblings: [ZERO_HASH, hash], leaf: { key: hash, value: hash } },
+            state: bytes,
+          },
+        ],
+      },
+    },
+    {
+      kind: 'chunk',
+      chunk: {
+        kind: 'leaves',
+        parts: [
+          {
+            logId: hash as LogId,
+            frontier: { size: 1, hashes: [hash] },
+            leaves: [{ height: 3, timeMs: 5, transactionId: hash, outcome: 0 }],
+            consistency: [hash],
+            transactions: [bytes],
+          },
+        ],
+      },
+    },
   ]),
   codecSubject('files request', filesRequestCodec, [
     { phase: hash, root: 'bafk', kind: 'have' },

@@ -58,7 +58,11 @@ export interface SnapshotWrites {
   readonly state: ReadonlyMap<string, Uint8Array>;
   /** Runs of consecutive positions. */
   readonly leaves: readonly NewLeaf[];
-  readonly blocks: readonly (CertifiedBlock & { readonly hash: BlockHash })[];
+  readonly blocks: readonly (CertifiedBlock & {
+    readonly hash: BlockHash;
+    /** The set that decided the block. */
+    readonly set: ValidatorSet;
+  })[];
   /** Transactions of the system log. */
   readonly bodies: readonly { readonly id: TransactionId; readonly bytes: Uint8Array }[];
 }
@@ -123,9 +127,12 @@ export class SnapshotFetch {
     return { scopes: this.logs.size, requestsLeft: this.open.length + this.asked };
   }
 
-  /** What to ask for next; null when everything is asked for. Each request ends with `accept` or `failed`. */
-  next(): SnapshotRequest | null {
-    if (this.listing === 'idle') {
+  /**
+   * What to ask for next; null when everything is asked for. Each request ends with `accept` or `failed`.
+   * @param scopes false for a source that does not have this snapshot, but blocks and logs
+   */
+  next(scopes = true): SnapshotRequest | null {
+    if (this.listing === 'idle' && scopes) {
       this.listing = 'asked';
       this.asked += 1;
       return { kind: 'scopes', height: this.height, after: this.place?.key ?? null };
@@ -304,7 +311,8 @@ export class SnapshotFetch {
     for (const [index, { block, certificate }] of blocks.entries()) {
       const fault = this.checkBlock(from + index, block, certificate);
       if (fault !== null) return fault;
-      checked.push({ block, certificate, hash: headerHash(suite.sha256, block.header) });
+      const hash = headerHash(suite.sha256, block.header);
+      checked.push({ block, certificate, hash, set: this.setAt(from + index) });
     }
     const reached = from + blocks.length;
     if (reached < to) this.open.unshift({ kind: 'blocks', from: reached, to });
@@ -316,10 +324,14 @@ export class SnapshotFetch {
     if (header.height !== height)
       return reject('wrong_height', `block ${header.height}, asked for ${height}`);
     if (!verifyBlockEntries(this.suite, block)) return reject('wrong_entries', `height ${height}`);
+    const { chainId } = this.target.certified.header;
+    return checkCertificate(this.suite, chainId, { header, certificate }, this.setAt(height));
+  }
+
+  private setAt(height: number): ValidatorSet {
     const reign = this.target.sets.findLast(({ fromHeight }) => fromHeight < height);
     assert(reign !== undefined, 'the sets reach back to the window');
-    const { chainId } = this.target.certified.header;
-    return checkCertificate(this.suite, chainId, { header, certificate }, reign.set);
+    return reign.set;
   }
 
   /** Once `complete`: derives the indexes and builds the map, whose root must be the certified one. */

@@ -1,6 +1,7 @@
 import type { BlockHash, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { headerHash } from '../../core/codec/chain.ts';
+import { STATE_KEYS } from '../../core/codec/state.ts';
 import { decodeTransaction } from '../../core/codec/transaction.ts';
 import { checkCertificate } from '../../core/light/certificate.ts';
 import { verifyBlockEntries } from '../../core/pbft/verify.ts';
@@ -80,6 +81,24 @@ export class Committer {
       }
       await this.write(overlay, block.certificate);
       return null;
+    });
+  }
+
+  /** See `SyncTarget.installSnapshot`. Listeners hear of it as of one block that brings all ids of the replay window. */
+  installSnapshot(height: number, install: () => Promise<void>): Promise<void> {
+    return this.inTurn(async () => {
+      if (height <= this.chain.headHeight()) return;
+      await install();
+      this.executor.settle(height);
+      const { store } = this.chain;
+      const ids: TransactionId[] = [];
+      for (let at = store.history.blocksFrom; at <= height; at += 1) {
+        for (const { id } of store.block(at)?.block.entries ?? []) ids.push(id);
+      }
+      const state = new Map([[STATE_KEYS.system, store.state.get(STATE_KEYS.system)]]);
+      const nothing = { mapNodes: new Map(), staleMapNodes: [], leaves: [] };
+      const diff: Diff = { height, state, ...nothing, ids };
+      for (const listener of this.listeners) listener({ stored: this.chain.head(), diff, ids });
     });
   }
 

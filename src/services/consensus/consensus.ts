@@ -8,9 +8,8 @@ import type { Logger } from '../../ports/logger.ts';
 import { type Metrics, noMetrics } from '../../ports/metrics.ts';
 import type { Transport } from '../../ports/transport.ts';
 import type { ViewArchive } from '../../ports/view-archive.ts';
-import type { SyncBlock } from '../../wire/sync.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Sync, SyncTarget } from '../sync/sync.ts';
+import type { Sync } from '../sync/sync.ts';
 import { Builder } from './builder.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { type Committed, Committer, type OnCommitted } from './committer.ts';
@@ -24,6 +23,7 @@ import { type ConsensusCounters, Meter } from './meter.ts';
 import { ConsensusNetwork } from './network.ts';
 import { Observer } from './observer.ts';
 import type { SigningLog } from './signing-log.ts';
+import { StateTransfer } from './state-transfer.ts';
 import { type ConsensusStatus, consensusStatus, OBSERVER_HINT } from './status.ts';
 import { Supervisor } from './supervisor.ts';
 import { EngineTimers } from './timers.ts';
@@ -48,7 +48,7 @@ export interface ConsensusConfig {
  * Drives the PBFT engine: gives it one input at a time and performs its effects in order. The engine decides, this shell
  * does what it says; nothing here changes what is voted for.
  */
-export class Consensus implements SyncTarget {
+export class Consensus {
   readonly counters: ConsensusCounters;
   private readonly meter: Meter;
   private readonly limits: ConsensusLimits;
@@ -74,6 +74,9 @@ export class Consensus implements SyncTarget {
   /** Proof against validators that signed two values. */
   readonly evidence: EvidenceBox;
 
+  /** What synchronisation may do to this node. */
+  readonly transfer: StateTransfer;
+
   constructor(private readonly config: ConsensusConfig) {
     const { chain, pool, clock, transport, logger, signing } = config;
     this.limits = { ...CONSENSUS_LIMITS, ...config.limits };
@@ -85,6 +88,17 @@ export class Consensus implements SyncTarget {
     this.committer = new Committer(chain, this.executor, certificate =>
       signing.inspect(certificate, chain.validatorSet()),
     );
+    this.transfer = new StateTransfer({
+      chain,
+      committer: this.committer,
+      signing,
+      isStopped: () => this.stopped,
+      synced: () => {
+        this.give({ type: 'synced', head: chain.engineStart() });
+        this.builder.reconsider();
+      },
+      fail,
+    });
     this.executions = new Executions({
       chain,
       pool,
@@ -215,29 +229,8 @@ export class Consensus implements SyncTarget {
     return consensusStatus(this.engine, set, this.executor.size, signing.observes(set));
   }
 
-  // What block synchronisation asks.
-
-  headHeight(): number {
+  private headHeight(): number {
     return this.config.chain.headHeight();
-  }
-
-  connectedValidators(): readonly string[] {
-    return this.config.chain.connectedValidators();
-  }
-
-  async applyCertified(block: SyncBlock): Promise<Reject | null> {
-    if (this.stopped) return null;
-    try {
-      return await this.committer.applyCertified(block);
-    } catch (error) {
-      this.fail(error);
-      return null;
-    }
-  }
-
-  synced(): void {
-    this.give({ type: 'synced', head: this.config.chain.engineStart() });
-    this.builder.reconsider();
   }
 
   // Inputs.

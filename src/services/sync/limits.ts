@@ -15,8 +15,6 @@ export interface SyncLimits {
   readonly snapshotPeriodMs: number;
   /** Questions for parts of a snapshot that are under way at the same time, over all peers. */
   readonly chunksInFlight: number;
-  /** Rounds without an accepted chunk after which a snapshot is given up. */
-  readonly snapshotRoundsMax: number;
   /** Roots of subtrees that are kept for proofs of leaves. */
   readonly subtreesKept: number;
 }
@@ -31,7 +29,6 @@ export const SYNC_LIMITS: SyncLimits = {
   penaltyMsMax: 600_000,
   snapshotPeriodMs: 600_000,
   chunksInFlight: 8,
-  snapshotRoundsMax: 20,
   subtreesKept: 16_384,
 };
 

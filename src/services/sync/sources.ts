@@ -69,6 +69,10 @@ export class Sources {
     return chosen;
   }
 
+  isUsable(peer: PeerId): boolean {
+    return (this.byPeer.get(peer)?.avoidUntilMs ?? 0) <= this.clock.monotonicMs();
+  }
+
   /** Leaves a peer out, and forgets its claim: it has been shown to be worth nothing. */
   penalise(peer: PeerId): void {
     const source = this.of(peer);

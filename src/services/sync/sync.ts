@@ -1,10 +1,13 @@
+import type { Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
-import type { ChainStore } from '../../ports/chain-store.ts';
+import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
+import type { ChainStore, ServedSnapshots } from '../../ports/chain-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import {
+  type SnapshotOffer,
   SYNC_WIRE_LIMITS,
   type SyncAnswer,
   type SyncBlock,
@@ -13,6 +16,7 @@ import {
   syncHeadCodec,
   syncRequestCodec,
 } from '../../wire/sync.ts';
+import { checkBlocksAnswer, readBlocks } from './blocks.ts';
 import {
   SYNC_FRAME_BYTES_MAX,
   SYNC_LIMITS,
@@ -21,6 +25,8 @@ import {
   SYNC_REQUESTS_IN_FLIGHT_MAX,
   type SyncLimits,
 } from './limits.ts';
+import { SnapshotClient } from './snapshot-client.ts';
+import { SnapshotServer } from './snapshot-server.ts';
 import { Sources } from './sources.ts';
 
 export interface SyncTarget {
@@ -30,30 +36,46 @@ export interface SyncTarget {
    * committed, also when somebody else did meanwhile; a Reject blames the block, so its sender.
    */
   applyCertified(block: SyncBlock): Promise<Reject | null>;
-  /** After the blocks of an answer: the head has moved. */
+  /** After the blocks of an answer, or a snapshot: the head has moved. */
   synced(): void;
+  /** A verified certificate of a block that comes with a snapshot; throws to stop this node. */
+  inspect(certificate: Certificate, set: ValidatorSet): Promise<void>;
+  /** Puts a snapshot of this height in force while no block is committed; does nothing when the head is there by now. */
+  installSnapshot(height: number, install: () => Promise<void>): Promise<void>;
+  /** This node itself can no longer do its work. */
+  fail(error: unknown): void;
   /** Peers of the current set that are connected, this node left out. */
   connectedValidators(): readonly PeerId[];
 }
 
 export interface SyncConfig {
   readonly store: ChainStore;
+  readonly served: ServedSnapshots;
+  readonly suite: Suite;
   readonly target: SyncTarget;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly logger: Logger;
+  /**
+   * Behind by more blocks than this, the node takes a snapshot rather than blocks; Infinity for one that wants every block
+   * and takes a snapshot only where nobody has the blocks any more.
+   */
+  readonly snapshotBehindBlocks: number;
   readonly limits?: Partial<SyncLimits>;
 }
 
 /**
- * Brings this node to the head of the others by certified blocks, each verified and executed again, so that a source
- * needs no trust: one that lies is left out and the next is asked (SCENARIOS 50 to 53).
+ * Brings this node to the head of the others by certified blocks, each verified and executed again, or by a certified
+ * snapshot and the blocks after it. A source needs no trust: one that lies is left out and the next is asked (SCENARIOS 50 to
+ * 54).
  */
 export class Sync {
   private readonly limits: SyncLimits;
   private readonly sources: Sources;
   /** Height that the consensus engine knows to be committed; 0 when none is wanted. */
   private wanted = 0;
+  private readonly snapshots: SnapshotClient;
+  private readonly server: SnapshotServer;
   private exploring = false;
   private running: Promise<void> | null = null;
   private readonly abort = new AbortController();
@@ -63,6 +85,21 @@ export class Sync {
   constructor(private readonly config: SyncConfig) {
     this.limits = { ...SYNC_LIMITS, ...config.limits };
     this.sources = new Sources(config.clock, this.limits);
+    const { store, served, suite, logger, target } = config;
+    const { limits } = this;
+    this.server = new SnapshotServer({ store, served, suite, limits });
+    this.snapshots = new SnapshotClient({
+      store,
+      served,
+      suite,
+      logger,
+      limits,
+      signal: this.abort.signal,
+      ask: (peer, request) => this.ask(peer, request),
+      penalise: (peer, fault) => this.penalise(peer, fault),
+      inspect: (certificate, set) => target.inspect(certificate, set),
+      install: (height, install) => target.installSnapshot(height, install),
+    });
   }
 
   /** Before the transport starts. */
@@ -87,6 +124,16 @@ export class Sync {
       },
       disconnected: () => {},
     });
+  }
+
+  /** After each commit, before the next one. */
+  onCommitted(height: number): void {
+    if (this.running === null) this.server.onCommitted(height);
+  }
+
+  /** Height of the snapshot that is being fetched; null when none is. */
+  get snapshotHeight(): number | null {
+    return this.snapshots.height;
   }
 
   /** @returns the height that is being worked towards, null when there is nothing to catch up with */
@@ -133,10 +180,12 @@ export class Sync {
   private wake(): void {
     this.pause?.end();
     if (this.running !== null || this.abort.signal.aborted || this.goal() === null) return;
-    this.running = this.run().finally(() => {
-      this.running = null;
-      for (const resolve of this.settled.splice(0)) resolve();
-    });
+    this.running = this.run()
+      .catch(error => this.config.target.fail(error))
+      .finally(() => {
+        this.running = null;
+        for (const resolve of this.settled.splice(0)) resolve();
+      });
   }
 
   /** Null when there is nothing to fetch. A claim is enough to try, but not to insist. */
@@ -152,29 +201,47 @@ export class Sync {
   private async run(): Promise<void> {
     let tried = new Set<PeerId>();
     let fruitless = 0;
+    /** Peers that no longer have the transactions of the next block. */
+    let pruned = 0;
     const { target } = this.config;
     for (let goal = this.goal(); goal !== null && !this.abort.signal.aborted; goal = this.goal()) {
       const peers = target.connectedValidators();
       this.sources.keepOnly(peers);
-      const source = this.sources.next(peers, target.headHeight(), goal.askAll, tried);
+      const head = target.headHeight();
+      const source = this.sources.next(peers, head, goal.askAll, tried);
       if (source !== null) {
-        const head = target.headHeight();
-        await this.fetchFrom(source);
-        if (target.headHeight() === head) tried.add(source);
-        else {
-          tried = new Set();
-          fruitless = 0;
-        }
-      } else if (this.exploring && !goal.insist) {
+        if (this.isFarBehind(peers) && tried.size === 0) await this.fetchSnapshot(peers);
+        else if ((await this.fetchFrom(source)) === 'pruned') pruned += 1;
+      } else if (pruned > 0) {
+        await this.fetchSnapshot(peers);
+      }
+      if (target.headHeight() > head) {
+        tried = new Set();
+        fruitless = 0;
+        pruned = 0;
+      } else if (source !== null) {
+        tried.add(source);
+      } else if (this.exploring && !goal.insist && pruned === 0) {
         this.exploring = false;
         tried = new Set();
       } else {
         fruitless += 1;
         if (!goal.insist && fruitless >= this.limits.claimRoundsMax) return;
         tried = new Set();
+        pruned = 0;
         await this.rest();
       }
     }
+  }
+
+  private isFarBehind(peers: readonly PeerId[]): boolean {
+    const goal = Math.max(this.wanted, this.sources.highestClaim(peers));
+    return goal - this.config.target.headHeight() > this.config.snapshotBehindBlocks;
+  }
+
+  private async fetchSnapshot(peers: readonly PeerId[]): Promise<void> {
+    if (await this.snapshots.run(peers.filter(peer => this.sources.isUsable(peer))))
+      this.config.target.synced();
   }
 
   private rest(): Promise<void> {
@@ -188,19 +255,28 @@ export class Sync {
     });
   }
 
-  private async fetchFrom(source: PeerId): Promise<void> {
-    const { target, logger } = this.config;
+  /** @returns `pruned` when the peer says that it does not have the next block any more */
+  private async fetchFrom(source: PeerId): Promise<'pruned' | null> {
+    const { target } = this.config;
     const fromHeight = target.headHeight() + 1;
-    const answer = await this.ask(source, fromHeight);
-    if (answer === null) return;
-    this.sources.claim(source, answer.headHeight);
-    const fault = checkAnswer(answer, fromHeight) ?? (await this.apply(answer.blocks));
-    if (target.headHeight() >= fromHeight) target.synced();
-    if (fault === null) {
-      if (answer.blocks.length > 0) this.sources.helped(source);
-      return;
+    const { blocksPerRequest: blocksMax, answerBytesTarget: bytesMax } = this.limits;
+    const answer = await this.ask(source, { kind: 'blocks', fromHeight, blocksMax, bytesMax });
+    if (answer === null) return null;
+    if (answer.kind !== 'blocks') {
+      this.penalise(source, reject('wrong_answer', answer.kind));
+      return null;
     }
-    logger.warn({ peer: source, code: fault.reject, detail: fault.detail }, 'sync source left out');
+    this.sources.claim(source, answer.headHeight);
+    const fault = checkBlocksAnswer(answer, fromHeight) ?? (await this.apply(answer.blocks));
+    if (target.headHeight() >= fromHeight) target.synced();
+    if (fault !== null) this.penalise(source, fault);
+    else if (answer.blocks.length > 0) this.sources.helped(source);
+    const isPruned = answer.headHeight >= fromHeight && answer.bodiesFrom > fromHeight;
+    return fault === null && isPruned ? 'pruned' : null;
+  }
+
+  private penalise(source: PeerId, { reject: code, detail }: Reject): void {
+    this.config.logger.warn({ peer: source, code, detail }, 'sync source left out');
     this.sources.penalise(source);
   }
 
@@ -215,13 +291,9 @@ export class Sync {
     return null;
   }
 
-  private async ask(source: PeerId, fromHeight: number): Promise<SyncAnswer | null> {
-    const { blocksPerRequest, answerBytesTarget, requestTimeoutMs } = this.limits;
-    const frame = syncRequestCodec.encode({
-      fromHeight,
-      blocksMax: blocksPerRequest,
-      bytesMax: answerBytesTarget,
-    });
+  private async ask(source: PeerId, request: SyncRequest): Promise<SyncAnswer | null> {
+    const { requestTimeoutMs } = this.limits;
+    const frame = syncRequestCodec.encode(request);
     const { transport, logger } = this.config;
     try {
       const options = { timeoutMs: requestTimeoutMs, signal: this.abort.signal };
@@ -229,7 +301,7 @@ export class Sync {
       const answer = isReject(bytes) ? bytes : syncAnswerCodec.decode(bytes);
       if (!isReject(answer)) return answer;
       logger.debug({ peer: source, code: answer.reject }, 'sync refused');
-      this.sources.penalise(source);
+      if (answer.reject !== 'gone') this.sources.penalise(source);
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       logger.debug({ peer: source, code: error.code }, 'sync request failed');
@@ -244,57 +316,36 @@ export class Sync {
     }
     const request = syncRequestCodec.decode(frame);
     if (isReject(request)) return request;
+    if (request.kind === 'offer') {
+      return syncAnswerCodec.encode({ kind: 'offer', ...(await this.offer(request.knownHeight)) });
+    }
+    if (request.kind === 'chunk') {
+      const chunk = await this.server.answer(request.request);
+      return isReject(chunk) ? chunk : syncAnswerCodec.encode({ kind: 'chunk', chunk });
+    }
     return syncAnswerCodec.encode({
+      kind: 'blocks',
       headHeight: target.headHeight(),
+      bodiesFrom: store.history.bodiesFrom,
       blocks: readBlocks(store, target.headHeight(), request, this.limits),
     });
   }
-}
 
-/** A peer that has the block must send it, and from the height that was asked (SCENARIOS 53). */
-function checkAnswer(answer: SyncAnswer, fromHeight: number): Reject | null {
-  if (answer.blocks.length === 0 && answer.headHeight >= fromHeight) {
-    return reject('withheld', `head ${answer.headHeight}, but no block ${fromHeight}`);
+  /** The newest snapshot above the asker's head, with the set changes on the way. */
+  private async offer(knownHeight: number): Promise<SnapshotOffer> {
+    const { store, served } = this.config;
+    const height = served.heights()[0] ?? 0;
+    const stored = height > knownHeight ? store.block(height) : null;
+    if (stored === null || stored.certificate === null) {
+      return { snapshotHeight: 0, changes: [], certified: null };
+    }
+    const most = SYNC_WIRE_LIMITS.setChangesPerOffer;
+    const found = await store.setChanges(knownHeight, height, most + 1);
+    const changes = found.slice(0, most);
+    const isCut = found.length > changes.length;
+    const certified = isCut
+      ? changes.at(-1)!.certified
+      : { header: stored.block.header, certificate: stored.certificate };
+    return { snapshotHeight: height, changes, certified };
   }
-  for (const [index, { block }] of answer.blocks.entries()) {
-    if (block.header.height !== fromHeight + index)
-      return reject('wrong_height', `block ${fromHeight + index}`);
-  }
-  return null;
-}
-
-function readBlocks(
-  store: ChainStore,
-  headHeight: number,
-  request: SyncRequest,
-  limits: SyncLimits,
-): SyncBlock[] {
-  const blocksMax = Math.min(request.blocksMax, limits.blocksPerRequest, SYNC_WIRE_LIMITS.blocksPerAnswer);
-  const bytesMax = Math.min(request.bytesMax, limits.answerBytesTarget);
-  const blocks: SyncBlock[] = [];
-  let bytes = 0;
-  // Genesis has no certificate and is in every node's configuration.
-  for (let height = Math.max(1, request.fromHeight); height <= headHeight; height += 1) {
-    if (blocks.length >= blocksMax || bytes >= bytesMax) break;
-    const block = readBlock(store, height);
-    if (block === null) break;
-    const size = block.transactions.reduce((sum, body) => sum + body.length, 0);
-    if (blocks.length > 0 && bytes + size > bytesMax) break;
-    blocks.push(block);
-    bytes += size;
-  }
-  return blocks;
-}
-
-/** Null when the block or one of its bodies is no longer here. */
-export function readBlock(store: ChainStore, height: number): SyncBlock | null {
-  const stored = store.block(height);
-  if (stored === null || stored.certificate === null) return null;
-  const transactions: Uint8Array[] = [];
-  for (const { wrapperHash } of stored.block.entries) {
-    const bytes = store.wrapper(wrapperHash);
-    if (bytes === null) return null;
-    transactions.push(bytes);
-  }
-  return { block: stored.block, certificate: stored.certificate, transactions };
 }

@@ -5,8 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isReject, reject } from '../../../src/core/base/reject.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import type { ProtocolHandler } from '../../../src/ports/transport.ts';
+import { readBlock } from '../../../src/services/sync/blocks.ts';
 import { SYNC_PROTOCOL } from '../../../src/services/sync/limits.ts';
-import { readBlock } from '../../../src/services/sync/sync.ts';
 import { FileWal } from '../../../src/store/file-wal.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
@@ -95,8 +95,10 @@ describe('state transfer', () => {
       const impostor = await startImpostor(net, 2, async (_, frame) => {
         const asked = syncRequestCodec.decode(frame);
         if (isReject(asked)) return asked;
+        if (asked.kind !== 'blocks') return reject('gone', asked.kind, 'ignore');
         const from = blocks.slice(asked.fromHeight - 1);
-        return syncAnswerCodec.encode(lie(from.length >= 2 ? from : blocks));
+        const told = lie(from.length >= 2 ? from : blocks);
+        return syncAnswerCodec.encode({ kind: 'blocks', bodiesFrom: 1, ...told });
       });
       await net.start(3);
       await net.until(() => net.node(3).chain.headHeight() >= 4);
@@ -134,7 +136,7 @@ describe('state transfer', () => {
     await stranger.start();
     stranger.keepConnected(net.peerId(0), []);
     await connected;
-    const request = syncRequestCodec.encode({ fromHeight: 1, blocksMax: 1, bytesMax: 1 });
+    const request = syncRequestCodec.encode({ kind: 'blocks', fromHeight: 1, blocksMax: 1, bytesMax: 1 });
     const answer = await stranger.request(net.peerId(0), SYNC_PROTOCOL, request, { timeoutMs: 5000 });
     expect(answer).toEqual(reject('not_validator', 'the sync protocol is for validators', 'ignore'));
     await stranger.stop();

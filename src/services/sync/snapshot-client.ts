@@ -1,0 +1,218 @@
+import { assertDefined } from '../../core/base/assert.ts';
+import type { LogId, Suite } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { readLog, readSystem } from '../../core/ledger/read.ts';
+import { advanceTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
+import { appendLeaves, EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
+import type { SnapshotRequest } from '../../core/snapshot/chunks.ts';
+import { type HeldPart, SnapshotFetch, type SnapshotTarget } from '../../core/snapshot/fetch.ts';
+import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
+import type { ChainStore, ServedSnapshots, SnapshotStage } from '../../ports/chain-store.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { PeerId } from '../../ports/transport.ts';
+import type { SyncAnswer, SyncRequest } from '../../wire/sync.ts';
+import type { SyncLimits } from './limits.ts';
+
+export interface SnapshotClientConfig {
+  readonly store: ChainStore;
+  readonly served: ServedSnapshots;
+  readonly suite: Suite;
+  readonly logger: Logger;
+  readonly limits: SyncLimits;
+  readonly signal: AbortSignal;
+  /** Null when the peer did not answer, or refused. */
+  ask(peer: PeerId, request: SyncRequest): Promise<SyncAnswer | null>;
+  /** The peer said what does not verify. */
+  penalise(peer: PeerId, fault: Reject): void;
+  /** Sees each verified certificate; throws to stop this node. */
+  inspect(certificate: Certificate, set: ValidatorSet): Promise<void>;
+  /** Runs `install` while no block is committed, unless the head is at this height by now. */
+  install(height: number, install: () => Promise<void>): Promise<void>;
+}
+
+interface Found {
+  readonly target: SnapshotTarget;
+  readonly changes: readonly SetChange[];
+  /** Peers that offered a snapshot of this height. */
+  readonly holders: ReadonlySet<PeerId>;
+}
+
+/** Requests to one peer that are under way at the same time. */
+const REQUESTS_PER_PEER = 2;
+/** A peer that has failed so often in a row is not asked again for this snapshot. */
+const FAILURES_MAX = 3;
+
+/** Fetches the newest certified snapshot from all peers at once and installs it (SCENARIOS 50 to 54). */
+export class SnapshotClient {
+  private current: SnapshotFetch | null = null;
+  private waiting: (() => void)[] = [];
+  private inFlight = 0;
+
+  constructor(private readonly config: SnapshotClientConfig) {}
+
+  /** Height of the snapshot that is being fetched; null when none is. */
+  get height(): number | null {
+    return this.current?.height ?? null;
+  }
+
+  /** @returns true when the head is that of a snapshot now */
+  async run(peers: readonly PeerId[]): Promise<boolean> {
+    const found = await this.find(peers);
+    if (found === null) return false;
+    const { store, logger, served } = this.config;
+    const stage = store.stage();
+    const fetch = new SnapshotFetch(this.config.suite, found.target, this.held(stage));
+    const { height } = fetch;
+    logger.info({ height, from: found.holders.size }, 'fetching a snapshot');
+    this.current = fetch;
+    try {
+      await stage.begin();
+      await this.fetchAll(fetch, stage, found, peers);
+      if (!fetch.complete || this.config.signal.aborted) return false;
+      const end = fetch.finish();
+      if (isReject(end)) {
+        logger.error({ height, detail: end.detail }, 'a complete snapshot does not give the certified map');
+        return false;
+      }
+      await stage.put({ state: new Map(), leaves: [], blocks: [], bodies: [] }, found.changes);
+      await served.idle();
+      await this.config.install(height, () => stage.install(end));
+      logger.info({ height, logs: fetch.progress.scopes }, 'snapshot installed');
+      return true;
+    } finally {
+      this.current = null;
+    }
+  }
+
+  /** The highest snapshot that anybody offers and can certify. */
+  private async find(peers: readonly PeerId[]): Promise<Found | null> {
+    const knownHeight = this.head().header.height;
+    const offers = await Promise.all(
+      peers.map(async peer => {
+        const offer = await this.config.ask(peer, { kind: 'offer', knownHeight });
+        return { peer, height: offer?.kind === 'offer' ? offer.snapshotHeight : 0 };
+      }),
+    );
+    const usable = offers.filter(({ height }) => height > knownHeight).sort((a, b) => b.height - a.height);
+    for (const { peer, height } of usable) {
+      const certified = await this.certify(peer);
+      if (isReject(certified)) this.config.penalise(peer, certified);
+      else if (certified !== null && certified.target.certified.header.height >= height) {
+        const top = certified.target.certified.header.height;
+        const holders = new Set(usable.filter(offer => offer.height === top).map(offer => offer.peer));
+        return { ...certified, holders: holders.add(peer) };
+      }
+    }
+    return null;
+  }
+
+  /** Follows the set changes from this node's head to the peer's snapshot, in as many rounds as that takes. */
+  private async certify(peer: PeerId): Promise<Omit<Found, 'holders'> | Reject | null> {
+    let trust: Trust = this.head();
+    const first = { fromHeight: readSystem(this.config.store.state).setChangeHeight, set: trust.set };
+    const changes: SetChange[] = [];
+    for (;;) {
+      const offer = await this.config.ask(peer, { kind: 'offer', knownHeight: trust.header.height });
+      if (offer?.kind !== 'offer' || offer.certified === null) return null;
+      const { certified, snapshotHeight } = offer;
+      const next = advanceTrust(this.config.suite, trust, { setChanges: offer.changes, head: certified });
+      if (isReject(next)) return next.peer === 'ignore' ? null : next;
+      changes.push(...offer.changes);
+      if (certified.header.height === snapshotHeight) {
+        const sets = changes.map(({ certified: { header }, nextSet }) => ({
+          fromHeight: header.height,
+          set: nextSet,
+        }));
+        return { target: { certified, sets: [first, ...sets] }, changes };
+      }
+      if (next === trust || certified.header.height > snapshotHeight) {
+        return reject('wrong_offer', `height ${certified.header.height} of ${snapshotHeight}`);
+      }
+      trust = next;
+    }
+  }
+
+  private head(): Trust {
+    const { store } = this.config;
+    const { block, hash } = assertDefined(store.head(), 'the chain has its genesis block');
+    return { header: block.header, hash, set: readSystem(store.state).validatorSet };
+  }
+
+  private held(stage: SnapshotStage): HeldPart {
+    const { store, suite } = this.config;
+    return {
+      frontier: (logId: LogId, sizeMax: number): Frontier => {
+        const size = Math.min(stage.heldSize(logId), sizeMax);
+        const row = readLog(store.state, logId);
+        const start = row === null || row.size > size ? EMPTY_FRONTIER : row.frontier;
+        return appendLeaves(suite.sha256, start, stage.heldHashes(logId, start.size, size));
+      },
+      hasBlock: height => stage.hasBlock(height),
+    };
+  }
+
+  private async fetchAll(
+    fetch: SnapshotFetch,
+    stage: SnapshotStage,
+    { holders }: Found,
+    peers: readonly PeerId[],
+  ): Promise<void> {
+    const all = [...holders, ...peers.filter(peer => !holders.has(peer))];
+    const seats = Array.from({ length: REQUESTS_PER_PEER }, () => all).flat();
+    const ends = await Promise.allSettled(
+      seats
+        .slice(0, this.config.limits.chunksInFlight)
+        .map(peer => this.work(fetch, stage, peer, holders.has(peer)).finally(() => this.wakeAll())),
+    );
+    const failed = ends.find(end => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** One peer's questions, one after the other, until nothing is left or the peer is of no use. */
+  private async work(
+    fetch: SnapshotFetch,
+    stage: SnapshotStage,
+    peer: PeerId,
+    holds: boolean,
+  ): Promise<void> {
+    for (let failures = 0; failures < FAILURES_MAX && !fetch.complete && !this.config.signal.aborted; ) {
+      const request = fetch.next(holds);
+      if (request === null) {
+        // what is under way may end in further questions
+        if (this.inFlight === 0) return;
+        await new Promise<void>(resolve => this.waiting.push(resolve));
+        continue;
+      }
+      this.inFlight += 1;
+      const result = await this.askFor(fetch, stage, peer, request).finally(() => {
+        this.inFlight -= 1;
+      });
+      this.wakeAll();
+      if (result === 'bad') return;
+      failures = result === 'good' ? 0 : failures + 1;
+    }
+  }
+
+  private async askFor(
+    fetch: SnapshotFetch,
+    stage: SnapshotStage,
+    peer: PeerId,
+    request: SnapshotRequest,
+  ): Promise<'good' | 'nothing' | 'bad'> {
+    const answer = await this.config.ask(peer, { kind: 'chunk', request });
+    const writes = answer?.kind === 'chunk' ? fetch.accept(request, answer.chunk) : null;
+    if (writes === null || isReject(writes)) {
+      fetch.failed(request);
+      if (writes === null) return 'nothing';
+      this.config.penalise(peer, writes);
+      return 'bad';
+    }
+    for (const { certificate, set } of writes.blocks) await this.config.inspect(certificate, set);
+    await stage.put(writes, []);
+    return 'good';
+  }
+
+  private wakeAll(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+}
