@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { assert } from '../core/base/assert.ts';
-import { toHex } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
 import type { SetChange } from '../core/light/trust.ts';
 import type { Diff, StateView } from '../core/types/state.ts';
@@ -30,8 +29,9 @@ import {
   type LocationRecord,
 } from './chain-records.ts';
 import { corrupt } from './checksum.ts';
-import { aheadBelow, keys, LEAF_HASHES_PER_PAGE, staleBelow } from './keyspaces.ts';
+import { aheadBelow, keys, staleBelow } from './keyspaces.ts';
 import { KvSnapshotStage } from './kv-snapshot-stage.ts';
+import { readLeafHashes } from './leaf-hashes.ts';
 import { LruCache } from './lru-cache.ts';
 import { readHistory, type StoredHistory } from './stored-history.ts';
 
@@ -178,19 +178,7 @@ export class KvChainStore implements ChainStore {
   }
 
   private hashesBetween(logId: LogId, from: number, to: number): readonly Hash[] {
-    const hashes: Hash[] = [];
-    for (let position = from; position < to; ) {
-      const page = Math.floor(position / LEAF_HASHES_PER_PAGE);
-      const first = page * LEAF_HASHES_PER_PAGE;
-      const end = Math.min(to, first + LEAF_HASHES_PER_PAGE);
-      const bytes = this.leafHashPage(logId, page);
-      if (bytes.length < (end - first) * HASH_BYTES) throw corrupt(keys.leafHashPage(logId, page));
-      for (; position < end; position += 1) {
-        const offset = (position - first) * HASH_BYTES;
-        hashes.push(toHex(bytes.subarray(offset, offset + HASH_BYTES)) as Hash);
-      }
-    }
-    return hashes;
+    return readLeafHashes(logId, from, to, page => this.leafHashPage(logId, page));
   }
 
   async putAhead(wrappers: readonly Wrapper[]): Promise<void> {

@@ -88,17 +88,7 @@ export class Consensus {
     this.committer = new Committer(chain, this.executor, certificate =>
       signing.inspect(certificate, chain.validatorSet()),
     );
-    this.transfer = new StateTransfer({
-      chain,
-      committer: this.committer,
-      signing,
-      isStopped: () => this.stopped,
-      synced: () => {
-        this.give({ type: 'synced', head: chain.engineStart() });
-        this.builder.reconsider();
-      },
-      fail,
-    });
+    this.transfer = this.stateTransfer();
     this.executions = new Executions({
       chain,
       pool,
@@ -152,6 +142,21 @@ export class Consensus {
       startGraceMs: this.limits.startGraceMs,
       validators: () => (this.engine === null ? [] : chain.validatorPeers()),
       lost: peerIds => this.give({ type: 'unreachable', peerIds }),
+    });
+  }
+
+  private stateTransfer(): StateTransfer {
+    const { chain, signing } = this.config;
+    return new StateTransfer({
+      chain,
+      committer: this.committer,
+      signing,
+      isStopped: () => this.stopped,
+      synced: () => {
+        this.give({ type: 'synced', head: chain.engineStart() });
+        this.builder.reconsider();
+      },
+      fail: error => this.fail(error),
     });
   }
 
