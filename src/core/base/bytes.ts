@@ -3,7 +3,13 @@ import type { Hash } from './ids.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const DIGITS = utf8('0123456789abcdef');
+/** Values of the digits by character code; 255 for every other character. */
+const NIBBLES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = DIGITS.indexOf(code);
+  return value < 0 ? 0xff : value;
+});
+const HASH_BYTES = 32;
 
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
@@ -18,34 +24,49 @@ export function utf8Decode(bytes: Uint8Array): string | null {
   }
 }
 
+/** One flat string for each hash length of bytes: a string that is glued together costs three times as much to look up. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += HEX[byte];
+  for (let start = 0; start < bytes.length; start += HASH_BYTES) {
+    const end = Math.min(start + HASH_BYTES, bytes.length);
+    const codes: number[] = [];
+    for (let at = start; at < end; at += 1) {
+      const byte = bytes[at] as number;
+      codes.push(DIGITS[byte >> 4] as number, DIGITS[byte & 15] as number);
+    }
+    const chunk = String.fromCharCode.apply(null, codes);
+    text = end - start === bytes.length ? chunk : text + chunk;
+  }
   return text;
 }
 
 function nibble(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  if (code >= 97 && code <= 102) return code - 87;
-  return -1;
+  return code < NIBBLES.length ? (NIBBLES[code] as number) : 0xff;
+}
+
+/** Writes the bytes of hexadecimal text; false when it is not lower-case hexadecimal of that length. */
+export function writeHex(text: string, target: Uint8Array, offset: number, bytes: number): boolean {
+  if (text.length !== 2 * bytes) return false;
+  let seen = 0;
+  for (let index = 0; index < bytes; index += 1) {
+    const high = nibble(text.charCodeAt(2 * index));
+    const low = nibble(text.charCodeAt(2 * index + 1));
+    seen |= high | low;
+    target[offset + index] = (high << 4) | low;
+  }
+  return seen <= 15;
 }
 
 /** Lower-case hexadecimal only, even length; null otherwise. */
 export function fromHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0) return null;
   const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index += 1) {
-    const high = nibble(text.charCodeAt(index * 2));
-    const low = nibble(text.charCodeAt(index * 2 + 1));
-    if (high < 0 || low < 0) return null;
-    bytes[index] = (high << 4) | low;
-  }
-  return bytes;
+  return writeHex(text, bytes, 0, bytes.length) ? bytes : null;
 }
 
 export function hashBytes(hash: Hash): Uint8Array {
-  const bytes = fromHex(hash);
-  assert(bytes !== null && bytes.length === 32, 'a Hash is 64 hexadecimal characters');
+  const bytes = new Uint8Array(HASH_BYTES);
+  assert(writeHex(hash, bytes, 0, HASH_BYTES), 'a Hash is 64 hexadecimal characters');
   return bytes;
 }
 

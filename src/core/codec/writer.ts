@@ -1,28 +1,51 @@
 import { assert } from '../base/assert.ts';
-import { hashBytes, utf8 } from '../base/bytes.ts';
+import { utf8, writeHex } from '../base/bytes.ts';
 import type { Hash } from '../base/ids.ts';
+
+interface Scratch {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+const SCRATCH_BYTES = 256;
+/** A buffer that grew beyond this is not kept. */
+const SCRATCH_BYTES_MAX = 64 * 1024;
+const SCRATCHES_MAX = 16;
+/** Buffers of finished writers, for the next ones: most values are short, and a buffer costs more than what is written into it. */
+const spare: Scratch[] = [];
+const NOTHING = new Uint8Array(0);
+
+function newScratch(length: number): Scratch {
+  const bytes = new Uint8Array(length);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
 
 /**
  * Canonical bytes: fixed layout, big-endian, no optional forms, so that one value has exactly one encoding.
  * Variable parts carry a u32 length; lists carry a u32 count.
  */
 export class Writer {
-  private buffer = new Uint8Array(256);
-  private view = new DataView(this.buffer.buffer);
+  private scratch: Scratch | null = spare.pop() ?? newScratch(SCRATCH_BYTES);
+  private buffer = this.scratch?.bytes as Uint8Array;
+  private view = this.scratch?.view as DataView;
   private length = 0;
 
   /** Grows before the caller touches `view` or `buffer`: it must be called in a statement of its own. */
   private reserve(bytes: number): number {
     const offset = this.length;
     const needed = offset + bytes;
-    if (needed > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2));
-      grown.set(this.buffer);
-      this.buffer = grown;
-      this.view = new DataView(grown.buffer);
-    }
+    if (needed > this.buffer.length) this.grow(needed);
     this.length = needed;
     return offset;
+  }
+
+  private grow(needed: number): void {
+    assert(this.scratch !== null, 'a writer is not used after it has finished');
+    const grown = newScratch(Math.max(needed, this.buffer.length * 2));
+    grown.bytes.set(this.buffer);
+    this.scratch = grown;
+    this.buffer = grown.bytes;
+    this.view = grown.view;
   }
 
   u8(value: number): this {
@@ -74,7 +97,9 @@ export class Writer {
   }
 
   hash(hash: Hash): this {
-    return this.fixed(hashBytes(hash), 32);
+    const offset = this.reserve(32);
+    assert(writeHex(hash, this.buffer, offset, 32), 'a Hash is 64 hexadecimal characters');
+    return this;
   }
 
   bytes(bytes: Uint8Array): this {
@@ -92,8 +117,13 @@ export class Writer {
     return this;
   }
 
-  /** A copy of what has been written. */
+  /** A copy of what has been written; the writer is used up. */
   finish(): Uint8Array {
-    return this.buffer.slice(0, this.length);
+    assert(this.scratch !== null, 'a writer finishes once');
+    const written = this.buffer.slice(0, this.length);
+    if (this.buffer.length <= SCRATCH_BYTES_MAX && spare.length < SCRATCHES_MAX) spare.push(this.scratch);
+    this.scratch = null;
+    this.buffer = NOTHING;
+    return written;
   }
 }
