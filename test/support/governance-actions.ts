@@ -6,7 +6,7 @@ import { readSystem } from '../../src/core/ledger/read.ts';
 import type { Validator } from '../../src/core/types/chain.ts';
 import type { Action, EvidenceKind, Proposal } from '../../src/core/types/governance.ts';
 import type { EvidenceProof, ProposalCreate } from '../../src/core/types/operation.ts';
-import type { Parameters } from '../../src/core/types/state.ts';
+import type { Parameters, StateView } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
 import type { Signer } from '../../src/ports/signer.ts';
 import { type Actor, hashOf, type TestLedger, testSigner } from './ledger-kit.ts';
@@ -17,10 +17,17 @@ type ActionOf<T extends Action['type']> = Extract<Action, { readonly type: T }>;
 export class GovernanceActions {
   private made = 0;
 
-  constructor(readonly ledger: TestLedger) {}
+  /**
+   * @param ledger builds and signs
+   * @param view the state that the transactions are made for; the ledger's own by default
+   */
+  constructor(
+    readonly ledger: TestLedger,
+    private readonly view: () => StateView = () => ledger.state,
+  ) {}
 
   get system() {
-    return readSystem(this.ledger.state);
+    return readSystem(this.view());
   }
 
   get validators(): readonly string[] {

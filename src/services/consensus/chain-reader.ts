@@ -19,7 +19,8 @@ export class ChainReader implements PoolChain {
   private cached: {
     readonly head: StoredBlock;
     readonly system: SystemState;
-    readonly peers: PeerId[];
+    readonly peers: readonly PeerId[];
+    readonly candidates: readonly PeerId[];
   } | null = null;
 
   /** Remembers what it has verified: a transaction costs one curve operation from arrival to commit. */
@@ -53,7 +54,8 @@ export class ChainReader implements PoolChain {
     if (this.cached?.head.hash !== head.hash) {
       const system = readSystem(this.store.state);
       const peers = system.validatorSet.validators.map(validator => validator.peerId);
-      this.cached = { head, system, peers: peers.filter(peer => peer !== this.transport.peerId) };
+      const others = (list: readonly PeerId[]) => list.filter(peer => peer !== this.transport.peerId);
+      this.cached = { head, system, peers: others(peers), candidates: others(candidatesOf(system)) };
     }
     return this.cached;
   }
@@ -75,13 +77,27 @@ export class ChainReader implements PoolChain {
   }
 
   connectedValidators(): readonly PeerId[] {
+    return this.connected(this.validatorPeers());
+  }
+
+  /** Nodes that an open proposal would make validators: they may fetch the chain before they have to decide it. */
+  candidatePeers(): readonly PeerId[] {
+    return this.current().candidates;
+  }
+
+  /** Who sends blocks to this node and gets them from it. */
+  connectedSyncPeers(): readonly PeerId[] {
+    return this.connected([...new Set([...this.validatorPeers(), ...this.candidatePeers()])]);
+  }
+
+  private connected(peers: readonly PeerId[]): readonly PeerId[] {
     const connected = new Set(
       this.transport
         .peers()
         .filter(info => info.connected)
         .map(info => info.peer),
     );
-    return this.validatorPeers().filter(peer => connected.has(peer));
+    return peers.filter(peer => connected.has(peer));
   }
 
   checkAdmission(transaction: Transaction): Reject | null {
@@ -115,4 +131,11 @@ export class ChainReader implements PoolChain {
     const change = assertDefined(this.store.setChange(height), 'set changes are kept');
     return change.certified.certificate.blockHash;
   }
+}
+
+function candidatesOf({ governance }: SystemState): PeerId[] {
+  const actions = governance.proposals
+    .filter(({ status }) => status === 'open')
+    .flatMap(entry => entry.actions);
+  return actions.flatMap(action => (action.type === 'validatorAdd' ? [action.validator.peerId] : []));
 }

@@ -68,9 +68,13 @@ export interface ClusterOptions {
   readonly limits?: ConsensusNodeOptions['limits'];
   /** Null where nothing is counted. */
   readonly metrics?: (index: number) => Metrics | null;
+  /** Blocks that keep their transactions; null for an archive. */
+  readonly keepBlocks?: (index: number) => number | null;
+  /** Names of all nodes that may run; those of genesis first. */
+  readonly names?: readonly string[];
 }
 
-const NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
+const NAMES: readonly string[] = ['v1', 'v2', 'v3', 'v4'];
 
 /** Four consensus nodes in one process: real ledger, engine and signatures; network and disks as the test wants. */
 export class Cluster {
@@ -78,12 +82,13 @@ export class Cluster {
   readonly alice = createActor('alice');
   readonly bob = createActor('bob');
   readonly ledger: TestLedger;
-  readonly nodes: (ConsensusNode | null)[] = [null, null, null, null];
+  readonly names: readonly string[];
+  readonly nodes: (ConsensusNode | null)[];
   readonly fatal: unknown[] = [];
   /** A test may put another disk in while the node is down. */
   readonly disks: Disk[];
-  readonly firstStarts: FirstStart[] = NAMES.map(() => new MemoryFirstStart());
-  readonly keys: ConsensusKeys[] = NAMES.map(name => new MemoryKeys(name));
+  readonly firstStarts: FirstStart[];
+  readonly keys: ConsensusKeys[];
   private readonly waiting = new Set<() => void>();
   private made = 0;
 
@@ -91,7 +96,11 @@ export class Cluster {
     const parameters = { replayWindowBlocks: 100_000, viewTimeoutMs: 500, ...options.parameters };
     const plain = testGenesis([this.alice], [this.bob], parameters);
     this.ledger = new TestLedger(options.genesis?.(plain) ?? plain);
-    this.disks = NAMES.map(
+    this.names = options.names ?? NAMES;
+    this.nodes = this.names.map(() => null);
+    this.firstStarts = this.names.map(() => new MemoryFirstStart());
+    this.keys = this.names.map(name => new MemoryKeys(name));
+    this.disks = this.names.map(
       (_, index) => options.disk?.(index) ?? { kv: new MemoryStore(), wal: new MemoryWal() },
     );
   }
@@ -101,16 +110,16 @@ export class Cluster {
   }
 
   peerId(index: number): string {
-    return this.genesis.validators[index]!.peerId;
+    return `peer-of-validator-${this.names[index]}`;
   }
 
   async start(...indexes: readonly number[]): Promise<void> {
-    const wanted = indexes.length > 0 ? indexes : [0, 1, 2, 3];
-    await Promise.all(wanted.map(index => this.startOne(index)));
+    const wanted = indexes.length > 0 ? indexes : this.names.keys();
+    await Promise.all([...wanted].map(index => this.startOne(index)));
   }
 
   async stop(...indexes: readonly number[]): Promise<void> {
-    for (const index of indexes.length > 0 ? indexes : [0, 1, 2, 3]) {
+    for (const index of indexes.length > 0 ? indexes : this.names.keys()) {
       const node = this.nodes[index];
       this.nodes[index] = null;
       await node?.stop();
@@ -128,12 +137,12 @@ export class Cluster {
   }
 
   /** A valid transaction that nothing else depends on. */
-  transaction(actor = this.alice): { id: TransactionId; bytes: Uint8Array } {
+  transaction(actor = this.alice, lastValidHeight = 50_000): { id: TransactionId; bytes: Uint8Array } {
     this.made += 1;
     const project = hashOf(`project ${this.made} ${Math.random()}`);
     const scopes = [this.ledger.logId('project', project)];
     const contents = [{ project, label: 'permit' }] as const;
-    const { id } = this.ledger.make(actor, 'projectCreate', scopes, contents, { lastValidHeight: 50_000 });
+    const { id } = this.ledger.make(actor, 'projectCreate', scopes, contents, { lastValidHeight });
     return { id, bytes: this.ledger.wrappers.get(id)! };
   }
 
@@ -174,6 +183,7 @@ export class Cluster {
     const known = this.options.withoutAddresses === true ? [] : this.genesis.validators;
     const { limits } = this.options;
     const metrics = this.options.metrics?.(index) ?? null;
+    const keepBlocks = this.options.keepBlocks?.(index) ?? null;
     const changed = () => {
       // After the other listeners of the same event.
       setImmediate(() => {
@@ -182,11 +192,11 @@ export class Cluster {
     };
     const node = new ConsensusNode(
       {
-        name: NAMES[index]!,
+        name: this.names[index]!,
         genesis: this.genesis,
         keys: this.keys[index]!,
         validators: known.map(({ peerId }) => ({ peerId, addresses: [] })),
-        logger: this.options.logger?.child({ node: NAMES[index] }) ?? silentLogger,
+        logger: this.options.logger?.child({ node: this.names[index] }) ?? silentLogger,
         clock: realClock,
         onFatal: error => {
           this.fatal.push(error);
@@ -194,6 +204,7 @@ export class Cluster {
         },
         ...(limits === undefined ? {} : { limits }),
         ...(metrics === null ? {} : { metrics }),
+        ...(keepBlocks === null ? {} : { keepBlocks }),
       },
       { ...this.disks[index]!, transport, firstStart: this.firstStarts[index]! },
     );

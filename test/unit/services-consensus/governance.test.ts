@@ -1,0 +1,234 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { validatorKeyBytes } from '../../../src/core/codec/governance.ts';
+import { readSystem } from '../../../src/core/ledger/read.ts';
+import { checkCertificate } from '../../../src/core/light/certificate.ts';
+import { quorumSize } from '../../../src/core/quorum/quorum.ts';
+import type { Certificate } from '../../../src/core/types/chain.ts';
+import type { Action } from '../../../src/core/types/governance.ts';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
+import { GovernanceActions } from '../../support/governance-actions.ts';
+import { testSigner } from '../../support/ledger-kit.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+
+let net: Cluster;
+let govern: GovernanceActions;
+/** A node that is there all the time. */
+let guide = 0;
+
+function begin(validators: number, options: ClusterOptions = {}): void {
+  net = new Cluster({
+    names: ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7', 'v8'],
+    genesis: plain => ({
+      ...plain,
+      validators: Array.from({ length: validators }, (_, index) => ({
+        name: `v${index + 1}`,
+        publicKey: testSigner(`validator v${index + 1}`).publicKey,
+        peerId: `peer-of-validator-v${index + 1}`,
+      })),
+    }),
+    ...options,
+  });
+  guide = 0;
+  govern = new GovernanceActions(net.ledger, () => net.node(guide).store.state);
+}
+
+afterEach(() => net.stop());
+
+async function submit(id: string, at = guide): Promise<void> {
+  const taken = await net.node(at).pool.submit(net.ledger.wrappers.get(id as never)!);
+  expect(taken).toMatchObject({ id });
+}
+
+/** Proposed and, by the only administrator, carried out; resolves when every running node has the new set. */
+async function change(actions: readonly Action[], nodes = net.running): Promise<void> {
+  const before = govern.system.validatorSet.id;
+  const { id } = govern.propose(net.alice, actions, { expiresHeight: 40_000 }, 50_000);
+  await submit(id);
+  await net.until(() => nodes.every(node => readSystem(node.store.state).validatorSet.id > before));
+  expect(net.node(guide).store.locate(id)?.outcome).toBe(0);
+}
+
+/** One more block on every running node. */
+async function write(at = guide): Promise<void> {
+  const { id, bytes } = net.transaction();
+  await net.node(at).pool.submit(bytes);
+  await net.committed([id]);
+}
+
+function seats(): (number | null)[] {
+  return net.running.map(node => node.consensus.status().seat);
+}
+
+/** Every block's certificate holds under the set that the blocks below it have made, seen by the light verifier. */
+function verifyChain(index: number): void {
+  const { store, chain } = net.node(index);
+  let set = { id: 0, validators: net.genesis.validators };
+  const system = readSystem(store.state);
+  for (let height = 1; height <= chain.headHeight(); height += 1) {
+    const { block, certificate } = store.block(height)!;
+    if (block.header.validatorSetId > set.id) set = setsSeen.get(block.header.validatorSetId)!;
+    expect(
+      checkCertificate(
+        nodeSuite,
+        chain.chainId(),
+        { header: block.header, certificate: certificate as Certificate },
+        set,
+      ),
+    ).toBeNull();
+  }
+  expect(system.validatorSet.id).toBe(store.head()!.block.header.validatorSetId);
+}
+
+const setsSeen = new Map<number, typeof govern.system.validatorSet>();
+
+function remember(): void {
+  setsSeen.set(govern.system.validatorSet.id, govern.system.validatorSet);
+}
+
+describe('a validator set that changes', () => {
+  it('[55][60] grows from one, that restarts, to four, to seven, and shrinks to four', {
+    timeout: 60_000,
+  }, async () => {
+    begin(1);
+    await net.start(0);
+    await write();
+    await net.stop(0);
+    await net.start(0);
+    await write();
+    expect(seats()).toEqual([0]);
+    await net.start(1, 2, 3);
+    await change(['v2', 'v3', 'v4'].map(name => govern.add(name)));
+    remember();
+    await write();
+    expect(seats()).toEqual([0, 1, 2, 3]);
+    await net.start(4, 5, 6);
+    await change(['v5', 'v6', 'v7'].map(name => govern.add(name)));
+    remember();
+    await write(3);
+    expect(seats()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const stored = net.node(0).store.head()!;
+    expect(stored.certificate!.signatures.length).toBeGreaterThanOrEqual(quorumSize(7));
+    const staying = net.running.slice(3);
+    guide = 4;
+    await change(
+      ['v1', 'v2', 'v3'].map(name => govern.remove(name)),
+      staying,
+    );
+    remember();
+    await net.stop(0, 1, 2);
+    await write();
+    await write(6);
+    expect(seats()).toEqual([0, 1, 2, 3]);
+    verifyChain(6);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[55] loses its leader, the node that proposed it, and gets one instead, again and again', {
+    timeout: 60_000,
+  }, async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3, 4);
+    await writeOn([0, 1, 2, 3]);
+    guide = 1;
+    const kept = [1, 2, 3, 4].map(index => net.node(index));
+    await change([govern.remove('v1'), govern.add('v5')], kept);
+    await net.stop(0);
+    await write();
+    expect(govern.validators).toEqual(['v2', 'v3', 'v4', 'v5']);
+    expect(net.node(1).consensus.status()).toMatchObject({ view: 0, primary: 'v2', seat: 0 });
+    await net.start(0);
+    const back = await net.node(0).signing.prepare();
+    const others = [0, 1, 3, 4].map(index => net.node(index));
+    await change([govern.remove('v3'), govern.add('v1', {}, back)], others);
+    await net.stop(2);
+    await write();
+    expect(govern.validators).toEqual(['v2', 'v4', 'v5', 'v1']);
+    expect(seats()).toEqual([3, 0, 1, 2]);
+    await net.start(5);
+    guide = 3;
+    await change(
+      [govern.remove('v2'), govern.add('v6')],
+      [0, 3, 4].map(index => net.node(index)),
+    );
+    await net.stop(1);
+    await write();
+    expect(govern.validators).toEqual(['v4', 'v5', 'v1', 'v6']);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[57] while a node syncs, and while another is down', { timeout: 60_000 }, async () => {
+    begin(4);
+    await net.start(0, 1, 2, 4);
+    for (let round = 0; round < 3; round += 1) await writeOn([0, 1, 2]);
+    await change(
+      [govern.add('v5')],
+      [0, 1, 2].map(index => net.node(index)),
+    );
+    await net.until(() => net.node(4).chain.headHeight() > 2);
+    await change(
+      [govern.rekey('v1', await net.node(0).signing.prepare())],
+      [0, 1, 2, 4].map(index => net.node(index)),
+    );
+    await writeOn([0, 1, 2, 4]);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() === net.node(0).chain.headHeight());
+    await write();
+    expect(seats()).toEqual([0, 1, 2, 3, 4]);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[56] with a view change before and after it', { timeout: 60_000 }, async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3, 4);
+    await writeOn([0, 1, 2, 3]);
+    await net.stop(0);
+    guide = 1;
+    await change(
+      [govern.add('v5')],
+      [1, 2, 3].map(index => net.node(index)),
+    );
+    await write();
+    expect(net.node(1).consensus.status().view).toBeGreaterThan(0);
+    await net.start(0);
+    await write();
+    expect(net.fatal).toEqual([]);
+  });
+});
+
+/** A block that these nodes have; others may not be in the set. */
+async function writeOn(indexes: readonly number[]): Promise<void> {
+  const { id, bytes } = net.transaction();
+  await net.node(guide).pool.submit(bytes);
+  await net.committed(
+    [id],
+    indexes.map(index => net.node(index)),
+  );
+}
+
+describe('a new consensus key', () => {
+  it('[58] takes over at the set change that names it, without a restart; the old one is erased', async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3);
+    await write();
+    const node = net.node(3);
+    const signer = await node.signing.prepare();
+    expect(await node.signing.prepare()).toBe(signer);
+    const entry = net.genesis.validators[3]!;
+    const proof = signer.sign(
+      validatorKeyBytes(net.ledger.chainId, { ...entry, publicKey: signer.publicKey }),
+    );
+    await write();
+    expect(net.keys[3]!.signers()).toHaveLength(2);
+    await change([{ type: 'validatorRekey', name: 'v4', publicKey: signer.publicKey, proof }]);
+    await net.stop(0);
+    guide = 1;
+    await write();
+    expect(net.node(3).consensus.status()).toMatchObject({ seat: 3, observes: null });
+    expect(net.keys[3]!.signers()).toEqual([signer]);
+    await net.stop(3);
+    await net.start(3);
+    await write();
+    expect(net.node(3).consensus.status()).toMatchObject({ seat: 3, observes: null });
+    expect(net.fatal).toEqual([]);
+  });
+});

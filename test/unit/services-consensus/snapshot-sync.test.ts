@@ -1,0 +1,237 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { isReject, type Reject } from '../../../src/core/base/reject.ts';
+import type { SnapshotChunk } from '../../../src/core/snapshot/chunks.ts';
+import { silentLogger } from '../../../src/ports/logger.ts';
+import type { ProtocolHandler, ProtocolOptions, Transport } from '../../../src/ports/transport.ts';
+import { type SyncAnswer, syncAnswerCodec } from '../../../src/wire/sync.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+
+const WINDOW = 8;
+let cluster: Cluster | null = null;
+afterEach(async () => {
+  await cluster?.stop();
+  cluster = null;
+});
+
+/** A snapshot at every block, a short replay window. */
+function newCluster(options: ClusterOptions = {}): Cluster {
+  cluster = new Cluster({
+    parameters: { replayWindowBlocks: WINDOW, viewTimeoutMs: 2000 },
+    ...options,
+    limits: { sync: { snapshotPeriodMs: 1, retryMs: 20, penaltyMs: 50, ...options.limits?.sync } },
+  });
+  return cluster;
+}
+
+async function commitBlocks(net: Cluster, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const node = net.running[0]!;
+    const { id, bytes } = net.transaction(net.alice, node.chain.headHeight() + WINDOW - 1);
+    const answer = await node.pool.submit(bytes);
+    if (isReject(answer)) throw new Error(answer.detail);
+    await net.committed([id]);
+  }
+}
+
+/** A transport whose owner changes its answers of the sync protocol. */
+function lying(transport: Transport, lie: (answer: SyncAnswer) => SyncAnswer | Reject | null): Transport {
+  const register = (options: ProtocolOptions, handler: ProtocolHandler) =>
+    transport.register(options, {
+      ...handler,
+      ...(handler.request === undefined
+        ? {}
+        : {
+            request: async (from, frame) => {
+              const bytes = await handler.request!(from, frame);
+              if (!options.id.includes('sync') || isReject(bytes)) return bytes;
+              const answer = syncAnswerCodec.decode(bytes);
+              const told = isReject(answer) ? null : lie(answer);
+              if (told === null) return bytes;
+              return isReject(told) ? told : syncAnswerCodec.encode(told);
+            },
+          }),
+    });
+  return new Proxy(transport, {
+    get: (target, name) => {
+      if (name === 'register') return register;
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+const pruned: Partial<ClusterOptions> = { keepBlocks: index => (index < 3 ? WINDOW : null) };
+
+describe('state transfer by snapshot', () => {
+  it('[50][54] a new node starts from a snapshot when all others have pruned, and then decides with them', async () => {
+    const net = newCluster(pruned);
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 30);
+    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() >= 30);
+    const { store } = net.node(3);
+    expect(store.history.baseHeight).toBeGreaterThan(10);
+    expect(store.head()!.hash).toBe(net.node(0).store.head()!.hash);
+    // its vote is needed now
+    await net.stop(0);
+    await commitBlocks(net, 3);
+    await net.sameHead();
+    expect(store.head()!.hash).toBe(net.node(1).store.head()!.hash);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[73] a transaction of the replay window is refused by a node that never saw its block', async () => {
+    const net = newCluster(pruned);
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 28);
+    const last = net.transaction(net.alice, 28 + WINDOW);
+    await net.node(0).pool.submit(last.bytes);
+    await net.committed([last.id]);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() >= 29);
+    expect(net.node(3).store.history.baseHeight).toBeGreaterThan(0);
+    expect(net.node(3).store.state.seen(last.id)).toBe(29);
+    expect(net.node(3).chain.checkAdmission(net.ledger.transactions.get(last.id)!)).toMatchObject({
+      reject: 'duplicate',
+    });
+  });
+
+  it('[50] a node that prunes takes blocks when it is a little behind, and a snapshot when it is far behind', async () => {
+    const net = newCluster({ keepBlocks: index => (index === 3 ? WINDOW : null) });
+    await net.start();
+    await commitBlocks(net, 4);
+    await net.stop(3);
+    await commitBlocks(net, 5);
+    await net.start(3);
+    await net.sameHead();
+    expect(net.node(3).store.history.baseHeight).toBe(0);
+    await net.stop(3);
+    await commitBlocks(net, 15);
+    await net.start(3);
+    await net.sameHead();
+    const first = net.node(3).store.history.baseHeight;
+    expect(first).toBeGreaterThan(9);
+    await net.stop(3);
+    await commitBlocks(net, 15);
+    await net.start(3);
+    await net.sameHead();
+    // [51] a second transfer on top of the first
+    expect(net.node(3).store.history.baseHeight).toBeGreaterThan(first);
+    await commitBlocks(net, 1);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('an archive takes every block as long as anybody has them', async () => {
+    const net = newCluster({ keepBlocks: index => (index < 2 ? WINDOW : null) });
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 30);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() >= 30);
+    expect(net.node(3).store.history).toMatchObject({ baseHeight: 0, bodiesFrom: 1 });
+    expect(net.chain(3).slice(0, 31)).toEqual(net.chain(2).slice(0, 31));
+  });
+
+  it('[51] fetcher and source stop in the middle, and it goes on', async () => {
+    const net = newCluster({ ...pruned, limits: { sync: { answerBytesTarget: 200, chunksInFlight: 1 } } });
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 30);
+    for (const stopped of [0, 1]) {
+      await net.start(3);
+      await net.until(() => net.node(3).sync.snapshotHeight !== null);
+      await net.stop(3, stopped);
+      await net.start(stopped);
+    }
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() >= 30);
+    await net.sameHead();
+    await commitBlocks(net, 2);
+    expect(net.node(3).store.head()!.hash).toBe(net.node(0).store.head()!.hash);
+    expect(net.fatal).toEqual([]);
+  });
+});
+
+const forged: Record<string, (chunk: SnapshotChunk) => SnapshotChunk | null> = {
+  'scopes with another state': chunk =>
+    chunk.kind === 'scopes'
+      ? { ...chunk, scopes: chunk.scopes.map(scope => ({ ...scope, state: scope.state.slice(1) })) }
+      : null,
+  'leaves with another outcome': chunk =>
+    chunk.kind === 'leaves'
+      ? {
+          ...chunk,
+          parts: chunk.parts.map(part => ({
+            ...part,
+            leaves: part.leaves.map(leaf => ({ ...leaf, outcome: 9 })),
+          })),
+        }
+      : null,
+  'blocks with another outcome': chunk =>
+    chunk.kind === 'blocks'
+      ? {
+          ...chunk,
+          blocks: chunk.blocks.map(({ block, certificate }) => ({
+            certificate,
+            block: { ...block, entries: block.entries.map(entry => ({ ...entry, outcome: 9 })) },
+          })),
+        }
+      : null,
+};
+
+const lies: Record<string, (answer: SyncAnswer) => SyncAnswer | null> = {
+  ...Object.fromEntries(
+    Object.entries(forged).map(([name, forge]) => [
+      name,
+      (answer: SyncAnswer) => {
+        const chunk = answer.kind === 'chunk' ? forge(answer.chunk) : null;
+        return chunk === null ? null : { kind: 'chunk', chunk };
+      },
+    ]),
+  ),
+  'a snapshot above what it can certify': answer =>
+    answer.kind === 'offer' && answer.certified !== null ? { ...answer, snapshotHeight: 1_000_000 } : null,
+  'a header with a short certificate': answer => {
+    if (answer.kind !== 'offer' || answer.certified === null) return null;
+    const { header, certificate } = answer.certified;
+    const short = { ...certificate, signatures: certificate.signatures.slice(1) };
+    return { ...answer, snapshotHeight: answer.snapshotHeight, certified: { header, certificate: short } };
+  },
+  'a shrunken head': answer =>
+    answer.kind === 'blocks' ? { ...answer, headHeight: 1, bodiesFrom: 1, blocks: [] } : null,
+};
+
+describe('a source that lies', () => {
+  it.each(Object.keys(lies))('[52][53] %s: the others are asked, the liar is left out', async name => {
+    const warnings: string[] = [];
+    const logger = {
+      ...silentLogger,
+      child: () => logger,
+      warn: (_: object, text: string) => warnings.push(text),
+    };
+    let told = 0;
+    const net: Cluster = newCluster({
+      ...pruned,
+      logger,
+      limits: { sync: { penaltyMs: 60_000, answerBytesTarget: 2000 } },
+      transport: index => {
+        const plain = net.network.create({ peerId: net.peerId(index) });
+        if (index !== 1) return plain;
+        return lying(plain, answer => {
+          const lie = lies[name]!(answer);
+          if (lie !== null) told += 1;
+          return lie;
+        });
+      },
+    });
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 30);
+    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() >= 30);
+    expect(net.node(3).store.history.baseHeight).toBeGreaterThan(10);
+    expect(told).toBeGreaterThan(0);
+    if (name !== 'a shrunken head') expect(warnings).toContain('sync source left out');
+    expect(net.node(3).store.head()!.hash).toBe(net.node(0).store.head()!.hash);
+    expect(net.fatal).toEqual([]);
+  });
+});
