@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createClient } from '../client/client.ts';
+import { type Client, createClient } from '../client/client.ts';
 import { resolveEndpoint } from './connect.ts';
 import { CommandFailure, EXIT } from './failure.ts';
 import { type Io, show, type View } from './io.ts';
@@ -7,6 +7,9 @@ import type { GlobalOptions } from './program.ts';
 
 /** A command's connection to one node, and how it shows what comes back. */
 export interface Session {
+  readonly client: Client;
+  /** True for a node of a network on this machine: it sees the same files, unless it runs as someone else. */
+  readonly local: boolean;
   call<T>(method: string, params?: object): Promise<T>;
   show(value: unknown, view: View): void;
 }
@@ -35,6 +38,8 @@ export async function openSession(
   const { url, token } = await resolveEndpoint(io, options, name ?? '');
   const client = createClient(token === null ? { url } : { url, token });
   return {
+    client,
+    local: options.url === undefined,
     call: <T>(method: string, params: object = {}) => client.call(method, params) as Promise<T>,
     show: (value, view) => show(io, options.output, value, view),
   };

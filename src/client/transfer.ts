@@ -21,6 +21,8 @@ export interface UploadReceipt {
     readonly name: string;
     readonly bytes: number;
     readonly ciphertextBytes: number;
+    /** True when the phase had the same content already. */
+    readonly reused: boolean;
   }[];
 }
 

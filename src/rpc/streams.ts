@@ -164,18 +164,32 @@ export async function writeNewFile(
   try {
     const temporary = join(folder, 'part');
     const written = await writeAll(temporary, path, stream);
-    // A link fails where a rename would replace a file that appeared meanwhile.
-    await naming.link(temporary, path).catch(error => {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') throw fileExists(path);
-      if (!NO_LINKS.has(code ?? '')) throw unwritable(path, error);
-      return renameToNew(temporary, path);
-    });
-    await syncDirectory(dirname(path));
+    await publishNewFile(temporary, path, naming);
     return written;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Gives a file that is whole and synced its name, and takes the temporary one away; never replaces a file.
+ *
+ * @throws RpcFailure `conflict` when there is one
+ */
+export async function publishNewFile(
+  temporary: string,
+  path: string,
+  naming: Naming = { link },
+): Promise<void> {
+  // A link fails where a rename would replace a file that appeared meanwhile.
+  await naming.link(temporary, path).catch(error => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw fileExists(path);
+    if (!NO_LINKS.has(code ?? '')) throw unwritable(path, error);
+    return renameToNew(temporary, path);
+  });
+  await rm(temporary, { force: true });
+  await syncDirectory(dirname(path));
 }
 
 /**

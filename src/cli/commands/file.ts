@@ -1,132 +1,124 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { CommandFailure, EXIT } from '../failure.ts';
+import { addWaitOptions, putWithProgress, reportRows, type WaitOptions, waitOf } from '../files/command.ts';
+import { listFiles } from '../files/list.ts';
+import { formatBytes } from '../files/progress.ts';
+import type { PutReport } from '../files/put.ts';
+import { walk } from '../files/walk.ts';
 import type { Io } from '../io.ts';
-import { openSession } from '../session.ts';
-import { type PutAnswer, showChecks, showPut } from './record.ts';
+import { openSession, type Session } from '../session.ts';
+import { addFileCareCommands } from './file-care.ts';
+import { addFileGetCommand } from './file-get.ts';
 
-export interface FileStatusAnswer {
-  readonly file: { readonly cid: string; readonly name: string; readonly bytes: number };
-  readonly record: string;
-  readonly position: number;
-  readonly copies: number;
-  readonly copiesReachable: number;
-  readonly copiesTarget: number;
-  readonly holders: readonly { readonly member: string; readonly reachable: boolean }[];
-  readonly local: string;
-  readonly missing: readonly string[];
-  readonly reason: string | null;
+interface PutOptions extends WaitOptions {
+  readonly phase: string;
+  readonly name?: string;
+  readonly mediaType: string;
+  readonly type: string;
+  readonly title: string;
 }
 
-interface GetAnswer {
-  readonly path: string;
-  readonly bytes: number;
-  readonly sha256: string;
+async function putStandardInput(session: Session, options: PutOptions): Promise<PutReport> {
+  const { phase, mediaType, type } = options;
+  const name = options.name ?? 'stdin';
+  const receipt = await session.client.upload({ phase, name, mediaType, type, body: process.stdin });
+  return { records: [receipt], present: [] };
 }
 
-/** A signed copy whose node is gone is still signed: both counts are told. */
-export function copiesText({ copies, copiesTarget, copiesReachable }: FileStatusAnswer): string {
-  return `${copies} of ${copiesTarget} copies, ${copiesReachable} reachable now`;
+async function put(io: Io, paths: readonly string[], options: PutOptions, command: Command): Promise<void> {
+  const waitForCopies = waitOf(options);
+  const { output } = command.optsWithGlobals<{ output: string }>();
+  const standardInput = paths.includes('-');
+  if (standardInput && (paths.length > 1 || waitForCopies !== null)) {
+    throw new CommandFailure(EXIT.usage, 'standard input (-) is put alone, and without --wait-for-copies');
+  }
+  if (options.name !== undefined && paths.length > 1) {
+    throw new CommandFailure(EXIT.usage, '--name is for one file');
+  }
+  const session = await openSession(io, command, null);
+  if (standardInput) {
+    const report = await putStandardInput(session, options);
+    return session.show(report, { pairs: reportRows(report) });
+  }
+  const { files, skipped } = await walk(paths, io.directory);
+  for (const path of skipped) io.err(`left out, not a regular file: ${path}`);
+  if (files.length === 0) throw new CommandFailure(EXIT.error, 'there is no file in these directories');
+  const named = options.name === undefined ? files : files.map(file => ({ ...file, name: options.name! }));
+  const { phase, type, title, mediaType } = options;
+  const rest = { phase, type, title, mediaType, text: null, references: [], waitForCopies, oneRecord: false };
+  const report = await putWithProgress(io, session, { ...rest, files: named }, output);
+  session.show(report, { pairs: reportRows(report) });
 }
 
-async function status(
+async function list(
   io: Io,
-  cid: string | undefined,
+  name: string | undefined,
   options: { phase: string },
   command: Command,
 ): Promise<void> {
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', {
-    phase: options.phase,
-    cid: cid ?? null,
-  });
-  session.show(answer, {
-    head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'HERE', 'CID'],
-    rows: answer.files.map(entry => [
-      entry.file.name,
-      entry.file.bytes,
-      copiesText(entry),
-      entry.holders
-        .map(({ member, reachable }) => (reachable ? member : `${member} (not reached)`))
-        .join(', '),
-      entry.reason === null ? entry.local : `${entry.local}: ${entry.reason}`,
-      entry.file.cid,
-    ]),
-  });
+  const files = await listFiles(session.client, options.phase, name ?? null);
+  session.show(
+    { files },
+    {
+      head: ['POS', 'NAME', 'SIZE', 'AUTHOR', 'TIME', 'CID'],
+      rows: files.map(file => [
+        ...[file.position, file.name, formatBytes(file.bytes)],
+        ...[file.author, file.time.iso, file.cid],
+      ]),
+    },
+  );
 }
 
-async function get(
-  io: Io,
-  cid: string,
-  options: { phase: string; out: string },
-  command: Command,
-): Promise<void> {
+interface UploadLine {
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: number | null;
+  readonly offset: number;
+  readonly stage: string;
+  readonly error: string | null;
+}
+
+async function uploads(io: Io, options: { phase: string }, command: Command): Promise<void> {
   const session = await openSession(io, command, null);
-  const path = resolve(io.directory, options.out);
-  const answer = await session.call<GetAnswer>('file_get', { phase: options.phase, cid, path });
+  const answer = await session.call<{ uploads: UploadLine[] }>('file_uploads', { phase: options.phase });
   session.show(answer, {
-    pairs: [
-      ['wrote', answer.path],
-      ['bytes', answer.bytes],
-      ['sha256', answer.sha256],
-    ],
+    head: ['UPLOAD', 'NAME', 'THERE', 'OF', 'STAGE'],
+    rows: answer.uploads.map(({ id, name, bytes, offset, stage, error }) => [
+      ...[id, name, formatBytes(offset), bytes === null ? '?' : formatBytes(bytes)],
+      error === null ? stage : `${stage}: ${error}`,
+    ]),
   });
 }
 
 export function addFileCommands(program: Command, io: Io): void {
   const file = program.command('file').description('off-chain files of a phase, encrypted and replicated');
   const phase = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
-  file
+  const putting = file
     .command('put')
-    .description('put a file into a phase, as a record that names it')
-    .argument('<path>', 'the file')
+    .description('put files and directories into a phase, as records that name them; - reads standard input')
+    .argument('<path...>', 'files and directories')
     .requiredOption(...phase)
-    .action(async (path: string, options: { phase: string }, command: Command) => {
-      const session = await openSession(io, command, null);
-      const params = { phase: options.phase, path: resolve(io.directory, path) };
-      showPut(session, await session.call<PutAnswer>('file_put', params));
-    });
+    .option('--name <name>', 'what one file is called in the record')
+    .option('--media-type <type>', 'media type of the files', 'application/octet-stream')
+    .option('--type <type>', 'what kind of record it is', 'file')
+    .option('--title <title>', 'what people read in a list', '');
+  addWaitOptions(putting).action((paths: string[], options: PutOptions, command: Command) =>
+    put(io, paths, options, command),
+  );
+  addFileGetCommand(file, io);
   file
-    .command('get')
-    .description('write a file of a phase to a new file')
-    .argument('<cid>', 'CID of the file')
+    .command('list')
+    .description('files that the records of a phase name')
+    .argument('[name]', 'one name; with / at the end, what begins with it')
     .requiredOption(...phase)
-    .requiredOption('--out <path>', 'where to write it; nothing is replaced')
-    .action((cid: string, options: { phase: string; out: string }, command: Command) =>
-      get(io, cid, options, command),
+    .action((name: string | undefined, options: { phase: string }, command: Command) =>
+      list(io, name, options, command),
     );
   file
-    .command('status')
-    .description('copies and holders of the files of a phase')
-    .argument('[cid]', 'one file')
+    .command('uploads')
+    .description('files on their way in, and what became of the last ones')
     .requiredOption(...phase)
-    .action((cid: string | undefined, options: { phase: string }, command: Command) =>
-      status(io, cid, options, command),
-    );
-  file
-    .command('verify')
-    .description("re-hash this node's copy")
-    .argument('<cid>', 'CID of the file')
-    .requiredOption(...phase)
-    .action(async (cid: string, options: { phase: string }, command: Command) => {
-      const session = await openSession(io, command, null);
-      showChecks(session, `file ${cid}`, await session.call('file_verify', { phase: options.phase, cid }));
-    });
-  file
-    .command('repair')
-    .description('fetch missing or damaged blocks from the other holders')
-    .argument('<cid>', 'CID of the file')
-    .requiredOption(...phase)
-    .action(async (cid: string, options: { phase: string }, command: Command) => {
-      const session = await openSession(io, command, null);
-      const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', {
-        phase: options.phase,
-        cid,
-      });
-      session.show(answer, {
-        pairs: [
-          ['copy here', answer.whole ? 'whole' : 'not whole'],
-          ['reason', answer.reason ?? ''],
-        ],
-      });
-    });
+    .action((options: { phase: string }, command: Command) => uploads(io, options, command));
+  addFileCareCommands(file, io);
 }

@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
+import { addWaitOptions, putWithProgress, reportRows, type WaitOptions, waitOf } from '../files/command.ts';
+import { walk } from '../files/walk.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
@@ -33,10 +34,11 @@ export interface PutAnswer {
   readonly files: readonly FileAnswer[];
 }
 
-interface PutOptions {
+interface PutOptions extends WaitOptions {
   readonly phase: string;
   readonly type: string;
   readonly text?: string;
+  readonly title: string;
   readonly file: readonly string[];
   readonly reference: readonly string[];
 }
@@ -67,30 +69,45 @@ export function showChecks(
   if (!answer.ok) throw new CommandFailure(EXIT.unhealthy, `${what} does not verify`);
 }
 
-export function showPut(session: Session, answer: PutAnswer): void {
-  session.show(answer, {
-    pairs: [
-      ['record', answer.id],
-      ['height', answer.height],
-      ['position', answer.position],
-      ...answer.files.map(file => [`file ${file.name}`, `${file.cid} (${file.bytes} bytes)`] as const),
-    ],
-  });
+const TEXT_BYTES_MAX = 2 * 1024 * 1024;
+
+/** The text itself, or standard input for `-`. */
+async function textOf(given: string | undefined): Promise<string | null> {
+  if (given !== '-') return given ?? null;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    bytes += chunk.length;
+    if (bytes > TEXT_BYTES_MAX) {
+      const detail = `standard input has more than ${TEXT_BYTES_MAX} bytes`;
+      throw new CommandFailure(EXIT.error, detail, 'Put it as a file: phaseline file put -');
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 async function put(io: Io, options: PutOptions, command: Command): Promise<void> {
   if (options.text === undefined && options.file.length === 0) {
     throw new CommandFailure(EXIT.usage, 'a record needs --text or --file');
   }
+  const waitForCopies = waitOf(options);
+  const { output } = command.optsWithGlobals<{ output: string }>();
+  const { files, skipped } = await walk(options.file, io.directory);
+  for (const path of skipped) io.err(`left out, not a regular file: ${path}`);
   const session = await openSession(io, command, null);
-  const answer = await session.call<PutAnswer>('record_put', {
-    phase: options.phase,
-    type: options.type,
-    text: options.text ?? null,
-    files: options.file.map(path => ({ path: resolve(io.directory, path) })),
-    references: options.reference,
-  });
-  showPut(session, answer);
+  const { phase, type, title, reference: references } = options;
+  const given = { phase, type, title, references, waitForCopies, oneRecord: true };
+  const text = await textOf(options.text);
+  // what a record is written with belongs to it, also what the phase has already
+  const own = files.map(file => ({ ...file, inDirectory: false }));
+  const report = await putWithProgress(
+    io,
+    session,
+    { ...given, mediaType: 'application/octet-stream', text, files: own },
+    output,
+  );
+  session.show(report.records.length === 1 ? report.records[0] : report, { pairs: reportRows(report) });
 }
 
 async function get(io: Io, key: string, options: { phase: string }, command: Command): Promise<void> {
@@ -150,15 +167,16 @@ async function list(io: Io, options: ListOptions, command: Command): Promise<voi
 
 export function addRecordCommands(program: Command, io: Io): void {
   const record = program.command('record').description('records of a phase, end-to-end encrypted');
-  record
+  const putting = record
     .command('put')
     .description('write a record; answers when it is committed')
     .requiredOption('--phase <phase>', 'phase: label, id or start of the id')
     .option('--type <type>', 'what kind of record it is', 'note')
-    .option('--text <text>', 'the content')
-    .option('--file <path>', 'a file that goes with it (repeat)', collect, [])
-    .option('--reference <id>', 'an earlier record that it refers to (repeat)', collect, [])
-    .action((options: PutOptions, command: Command) => put(io, options, command));
+    .option('--title <title>', 'what people read in a list', '')
+    .option('--text <text>', 'the content; - reads it from standard input')
+    .option('--file <path>', 'a file or directory that goes with it (repeat)', collect, [])
+    .option('--reference <id>', 'an earlier record that it refers to (repeat)', collect, []);
+  addWaitOptions(putting).action((options: PutOptions, command: Command) => put(io, options, command));
   record
     .command('get')
     .description('read a record')

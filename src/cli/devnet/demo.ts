@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FileStatusAnswer } from '../commands/file.ts';
+import type { FileStatusAnswer } from '../commands/file-care.ts';
 import type { PutAnswer, RecordAnswer } from '../commands/record.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
