@@ -78,8 +78,9 @@ export function onStatus(engine: Engine, message: ConsensusMessage<Status>): voi
   const ahead = isAhead(engine, peer);
   const behind = peer.head.header.height < headHeight(engine);
   adoptHead(engine, peer.head);
-  if (engine.halted || engine.seat === null) return;
+  if (engine.halted) return;
   if (ahead) engine.hint = true;
+  if (engine.seat === null) return;
   if (!peer.reply && (ahead || behind)) sendStatusTo(engine, peerIdOf(engine, signed.signer), true);
   push(engine, signed.signer, peer);
 }
