@@ -111,10 +111,12 @@ export class SnapshotClient {
     let trust: Trust = this.head();
     const first = { fromHeight: readSystem(this.config.store.state).setChangeHeight, set: trust.set };
     const changes: SetChange[] = [];
-    for (;;) {
+    for (let promised = 0; ; ) {
       const offer = await this.config.ask(peer, { kind: 'offer', knownHeight: trust.header.height });
-      if (offer?.kind !== 'offer' || offer.certified === null) return null;
+      if (offer?.kind !== 'offer') return null;
       const { certified, snapshotHeight } = offer;
+      if (certified === null) return promised > 0 ? reject('wrong_offer', `height ${promised}`) : null;
+      promised = snapshotHeight;
       const next = advanceTrust(this.config.suite, trust, { setChanges: offer.changes, head: certified });
       if (isReject(next)) return next.peer === 'ignore' ? null : next;
       changes.push(...offer.changes);
