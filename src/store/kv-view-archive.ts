@@ -7,7 +7,7 @@ import type { SignedMessage } from '../core/pbft/messages.ts';
 import { SIZES } from '../core/types/limits.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import type { ViewArchive } from '../ports/view-archive.ts';
-import { corrupt, sealValue, unsealValue } from './checksum.ts';
+import { corrupt } from './checksum.ts';
 import { ordered } from './keyspaces.ts';
 
 export interface ViewArchiveLimits {
@@ -52,7 +52,7 @@ export class KvViewArchive implements ViewArchive {
     const sequence = (kept.at(-1)?.sequence ?? -1) + 1;
     const writer = new Writer();
     writeSignedMessage(writer, newView);
-    const value = sealValue(keyOf(sequence), writer.finish());
+    const value = writer.finish();
     const next = [...kept, { sequence, bytes: value.length, signature: newView.signature }];
     const operations: KvOperation[] = [{ type: 'put', key: keyOf(sequence), value }];
     let bytes = next.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -61,14 +61,14 @@ export class KvViewArchive implements ViewArchive {
       bytes -= oldest.bytes;
       operations.push({ type: 'delete', key: keyOf(oldest.sequence) });
     }
-    operations.push({ type: 'put', key: INDEX, value: sealValue(INDEX, encodeIndex(next)) });
+    operations.push({ type: 'put', key: INDEX, value: encodeIndex(next) });
     await this.kv.batch(operations, { sync: true });
   }
 
   private index(): Kept[] {
-    const sealed = this.kv.get(INDEX);
-    if (sealed === null) return [];
-    const reader = new Reader(unsealValue(INDEX, sealed));
+    const bytes = this.kv.get(INDEX);
+    if (bytes === null) return [];
+    const reader = new Reader(bytes);
     const kept = reader.list(VIEW_ARCHIVE_LIMITS.newViewsMax, from => ({
       sequence: from.u64(),
       bytes: from.u32(),
@@ -81,9 +81,9 @@ export class KvViewArchive implements ViewArchive {
 
   private read(sequence: number): SignedMessage {
     const key = keyOf(sequence);
-    const sealed = this.kv.get(key);
-    if (sealed === null) throw corrupt(key);
-    const reader = new Reader(unsealValue(key, sealed));
+    const value = this.kv.get(key);
+    if (value === null) throw corrupt(key);
+    const reader = new Reader(value);
     const message = reader.finish(readSignedMessage(reader), 'archived view');
     if (isReject(message)) throw corrupt(key);
     return message;

@@ -49,7 +49,7 @@ describe('[36] the archive of views', () => {
     const archive = new KvViewArchive(kv);
     await archive.add(newView(1));
     const key = 'views/0000000000000000';
-    const value = kv.get(key)!.map((byte, at) => (at === 30 ? byte ^ 1 : byte));
+    const value = kv.get(key)!.slice(0, -1);
     await kv.batch([{ type: 'put', key, value }], { sync: true });
     expect(() => archive.list()).toThrow(expect.objectContaining({ code: 'corrupt' }));
   });
