@@ -4,6 +4,8 @@ import type { SnapshotChunk } from '../../../src/core/snapshot/chunks.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import type { ProtocolHandler, ProtocolOptions, Transport } from '../../../src/ports/transport.ts';
 import { type SyncAnswer, syncAnswerCodec } from '../../../src/wire/sync.ts';
+import { GovernanceActions } from '../../support/governance-actions.ts';
+import { testSigner } from '../../support/ledger-kit.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
 const WINDOW = 8;
@@ -22,6 +24,12 @@ function newCluster(options: ClusterOptions = {}): Cluster {
   });
   return cluster;
 }
+
+const testValidator = (name: string) => ({
+  name,
+  publicKey: testSigner(`validator ${name}`).publicKey,
+  peerId: `peer-of-validator-${name}`,
+});
 
 const turn = () => new Promise<void>(resolve => setImmediate(resolve));
 
@@ -149,6 +157,41 @@ describe('state transfer by snapshot', () => {
     await net.sameHead();
     await commitBlocks(net, 2);
     expect(net.node(3).store.head()!.hash).toBe(net.node(0).store.head()!.hash);
+    expect(net.fatal).toEqual([]);
+  });
+});
+
+describe('a validator set that changes', () => {
+  it('[57][79] changes many times while a node is away, which then comes back by a snapshot', async () => {
+    const net = newCluster({
+      names: ['v1', 'v2', 'v3', 'v4', 'v5'],
+      keepBlocks: index => (index < 4 ? WINDOW : null),
+      genesis: plain => ({ ...plain, validators: [...plain.validators, testValidator('v5')] }),
+    });
+    await net.start();
+    await commitBlocks(net, 2);
+    await net.stop(4);
+    const govern = new GovernanceActions(net.ledger, () => net.node(0).store.state);
+    for (let round = 0; round < 3; round += 1) {
+      for (const action of [govern.remove('v5'), govern.add('v5', {}, testSigner(`key ${round}`))]) {
+        const now = net.node(0).chain.headHeight();
+        const { id } = govern.propose(net.alice, [action], { expiresHeight: now + 5 }, now + WINDOW - 1);
+        await net.node(0).pool.submit(net.ledger.wrappers.get(id)!);
+        await net.committed([id]);
+        expect(net.node(0).store.locate(id)?.outcome).toBe(0);
+        await commitBlocks(net, 5);
+      }
+    }
+    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.start(4);
+    await net.until(() => net.node(4).chain.headHeight() >= net.node(0).chain.headHeight());
+    const { store, chain } = net.node(4);
+    expect(store.history.baseHeight).toBeGreaterThan(10);
+    expect(chain.validatorSet().id).toBe(6);
+    const changes = await store.setChanges(0, chain.headHeight(), 99);
+    expect(changes.map(change => change.nextSet.id)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(changes).toEqual(await net.node(0).store.setChanges(0, chain.headHeight(), 99));
+    await commitBlocks(net, 2);
     expect(net.fatal).toEqual([]);
   });
 });
