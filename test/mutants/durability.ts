@@ -231,7 +231,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'services/consensus/wal-writer.ts',
     find: 'await this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records)));',
     replace: 'this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records))).catch(() => {});',
-    caughtBy: ['test/unit/services-consensus/faults.test.ts'],
+    caughtBy: ['test/unit/services-consensus/wal-writer.test.ts'],
   },
   {
     name: 'key-votes-without-its-log',

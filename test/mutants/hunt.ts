@@ -9,7 +9,7 @@ const faultsMs = Number(process.env.PHASELINE_FAULTS_MS ?? 6000);
 const report = process.env.PHASELINE_HUNT_REPORT;
 
 describe('the hunt', () => {
-  it('ends at the first seed that breaks a property', () => {
+  it('ends at the first seed that breaks a property', { timeout: 24 * 3_600_000 }, () => {
     let seeds = 0;
     try {
       for (; seeds < budget; seeds += 1) runSeed(first + seeds, faultsMs);

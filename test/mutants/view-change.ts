@@ -180,7 +180,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     name: 'complaint-counted-twice',
     file: COMPLAINTS,
     find: 'if (view > engine.view || counts) against.add(signer);',
-    replace: 'if (view > engine.view || counts) against.add(signer + 1000 * against.size);',
+    replace: 'if (view > engine.view || counts) against.add(signer + 1000);',
     caughtBy: TRANSCRIPTS,
   },
   {
