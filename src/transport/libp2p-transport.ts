@@ -19,6 +19,7 @@ import type {
 } from '../ports/transport.ts';
 import type { Protocol } from './channel.ts';
 import { ControlStream } from './control-stream.ts';
+import { endConnection } from './end-connection.ts';
 import { decodeProtocols, encodeProtocols, FRAME_KINDS, type Frame } from './frame.ts';
 import { peerIdOf } from './identity.ts';
 import { InboundGate } from './inbound-gate.ts';
@@ -222,7 +223,7 @@ class Libp2pTransport implements Transport, SessionOwner {
         multiaddr(address.endsWith(suffix) ? address : address + suffix),
       );
       const connection = await this.node.dial(targets, { signal, force: true });
-      if (this.sessions.has(peer) || signal.aborted) connection.abort(new Error('not needed'));
+      if (this.sessions.has(peer) || signal.aborted) endConnection(connection, 'not needed');
       else await this.greet(peer, connection, signal);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -243,7 +244,7 @@ class Libp2pTransport implements Transport, SessionOwner {
         return;
       }
       const reason = answer?.kind === FRAME_KINDS.refuse ? utf8Decode(answer.payload) : 'no acceptance';
-      connection.abort(new Error(`not linked: ${reason}`));
+      endConnection(connection, `not linked: ${reason}`);
       this.logger.debug({ peer, reason, superseded }, 'hello not accepted');
     } finally {
       if (this.hellos.get(peer) === connection) this.hellos.delete(peer);
@@ -265,7 +266,7 @@ class Libp2pTransport implements Transport, SessionOwner {
     const hello = await control.next(this.limits.handshakeTimeoutMs);
     const spoken = hello?.kind === FRAME_KINDS.hello ? this.protocolsIn(hello) : null;
     if (spoken === null || this.node === null) {
-      connection.abort(new Error('no hello'));
+      endConnection(connection, 'no hello');
       return;
     }
     const own = this.hellos.get(peer);
@@ -273,7 +274,7 @@ class Libp2pTransport implements Transport, SessionOwner {
       control.send(FRAME_KINDS.refuse, utf8(own === undefined ? 'not_admitted' : 'duplicate'));
       return;
     }
-    own?.abort(new Error('superseded'));
+    if (own !== undefined) endConnection(own, 'superseded');
     this.sessions.get(peer)?.close('replaced');
     this.forgetHandshake(connection);
     const session = this.adopt(peer, connection, control, spoken);
@@ -310,7 +311,7 @@ class Libp2pTransport implements Transport, SessionOwner {
     if (connection.direction !== 'inbound') return;
     const timer = this.clock.setTimer(this.limits.handshakeTimeoutMs, () => {
       this.handshakes.delete(connection.id);
-      connection.abort(new Error('no hello'));
+      endConnection(connection, 'no hello');
     });
     this.handshakes.set(connection.id, timer);
   }

@@ -6,6 +6,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { PeerId } from '../ports/transport.ts';
 import { Channel, type ChannelOwner, type Protocol } from './channel.ts';
 import type { ControlStream } from './control-stream.ts';
+import { endConnection } from './end-connection.ts';
 import { FRAME_KINDS } from './frame.ts';
 import type { LinkLimits } from './limits.ts';
 
@@ -124,7 +125,7 @@ export class Session implements ChannelOwner {
     this.timer.cancel();
     const error = new OperatingError('disconnected', `lost ${this.peer}: ${reason}`);
     for (const channel of this.channels.values()) channel.close(error);
-    this.connection.abort(new Error(reason));
+    endConnection(this.connection, reason);
     this.init.owner.ended(this, reason);
   }
 
