@@ -234,10 +234,10 @@ export const durabilityMutants: readonly Mutant[] = [
     caughtBy: ['test/unit/services-consensus/wal-writer.test.ts'],
   },
   {
-    name: 'key-votes-without-its-log',
+    name: 'key-votes-with-the-log-of-another',
     file: 'services/consensus/signing-log.ts',
-    find: "if (content === null) return 'its consensus log is missing';",
-    replace: 'if (content === null) return null;',
+    find: "return content.identity === record.logIdentity ? null : 'its",
+    replace: "return content.identity.length > 0 ? null : 'its",
     caughtBy: ['test/unit/services-consensus/signing-state.test.ts'],
   },
 ];

@@ -6,12 +6,10 @@ import { noMetrics } from '../../../src/ports/metrics.ts';
 import { Meter } from '../../../src/services/consensus/meter.ts';
 import { WalWriter } from '../../../src/services/consensus/wal-writer.ts';
 
-const persist = (ticket: number): Extract<Effect, { type: 'persist' }> => ({
-  type: 'persist',
-  ticket,
-  records: [utf8(`record ${ticket}`)],
-  then: [],
-});
+function persist(ticket: number): Extract<Effect, { type: 'persist' }> {
+  const then: readonly Effect[] = [];
+  return { type: 'persist', ticket, records: [utf8(`record ${ticket}`)], then };
+}
 
 const clock: Clock = {
   nowMs: () => 0,
