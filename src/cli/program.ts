@@ -10,8 +10,10 @@ import { addMemberCommands } from './commands/member.ts';
 import { addParticipantCommands } from './commands/participant.ts';
 import { addPhaseCommands } from './commands/phase.ts';
 import { addProjectCommands } from './commands/project.ts';
+import { addProposalCommands } from './commands/proposal.ts';
 import { addRecordCommands } from './commands/record.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addValidatorCommands } from './commands/validator.ts';
 import type { ConnectOptions } from './connect.ts';
 import type { Io } from './io.ts';
 
@@ -27,6 +29,8 @@ const FAMILIES: readonly AddCommands[] = [
   addDataCommands,
   addStatusCommand,
   addMemberCommands,
+  addValidatorCommands,
+  addProposalCommands,
   addProjectCommands,
   addPhaseCommands,
   addParticipantCommands,

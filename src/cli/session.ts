@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Client, createClient } from '../client/client.ts';
 import { resolveEndpoint } from './connect.ts';
 import { CommandFailure, EXIT } from './failure.ts';
-import { type Io, show, type View } from './io.ts';
+import { type Io, printable, show, type View } from './io.ts';
 import type { GlobalOptions } from './program.ts';
 
 /** A command's connection to one node, and how it shows what comes back. */
@@ -12,6 +12,8 @@ export interface Session {
   readonly local: boolean;
   call<T>(method: string, params?: object): Promise<T>;
   show(value: unknown, view: View): void;
+  /** What to do next; not part of the answer. */
+  tell(message: string): void;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function openSession(
     local: options.url === undefined,
     call: <T>(method: string, params: object = {}) => client.call(method, params) as Promise<T>,
     show: (value, view) => show(io, options.output, value, view),
+    tell: message => io.err(printable(message)),
   };
 }
 

@@ -34,6 +34,7 @@ export function createConsensusApi(node: ConsensusNode, version: string): Consen
     chain: () => chainStatus(node),
     block: height => node.store.block(height),
     evidence: () => consensus.evidence.list(),
+    recordedEvidence: () => chain.system().governance.evidence,
     validators: () => chain.validatorSet(),
     genesis: () => node.options.genesis,
     submit: async signed => {

@@ -1,5 +1,5 @@
 import { assertDefined } from '../core/base/assert.ts';
-import { consensusNodeMethods } from '../rpc/groups.ts';
+import { consensusGovernanceMethods, consensusNodeMethods } from '../rpc/groups.ts';
 import { CONSENSUS_METRICS, createMetrics, NODE_METRICS } from '../rpc/metrics.ts';
 import { systemClock } from '../system/clock.ts';
 import { createConsensusApi } from './consensus-api.ts';
@@ -7,6 +7,7 @@ import { KeystoreConsensusKeys } from './consensus-keys.ts';
 import { createConsensusNode } from './consensus-node.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
 import { createRpcServer, failureSignal, VERSION } from './rpc.ts';
+import { createValidatorApi } from './validator-api.ts';
 
 /** A consensus node with its RPC. */
 export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
@@ -30,12 +31,14 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
   });
   metrics.onCollect(target => {
     target.gauge('phaseline_view', node.consensus.status().view);
+    target.gauge('phaseline_validator_set', node.chain.validatorSet().id);
+    target.gauge('phaseline_evidence_recorded', node.chain.system().governance.evidence.length);
     target.gauge('phaseline_pool_transactions', node.pool.size);
     target.gauge('phaseline_pool_bytes', node.pool.bytes);
   });
   const api = createConsensusApi(node, VERSION);
   const rpc = await createRpcServer(input, {
-    methods: consensusNodeMethods(api),
+    methods: [...consensusNodeMethods(api), ...consensusGovernanceMethods(createValidatorApi(node))],
     node: api,
     files: null,
     checkSigned: null,

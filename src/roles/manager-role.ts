@@ -3,9 +3,10 @@ import { nodeSuite } from '../crypto/suite.ts';
 import type { ManagerApi } from '../manager/api.ts';
 import { managerMethods } from '../manager/methods.ts';
 import { createSignedRequestCheck } from '../manager/signed-requests.ts';
-import { participantMethods } from '../rpc/groups.ts';
+import { governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { systemClock } from '../system/clock.ts';
 import { createAdminApi } from './member/admin-api.ts';
+import { createGovernanceApi } from './member/governance-api.ts';
 import { Hosting } from './member/hosting.ts';
 import { createMemberNode } from './member/member-node.ts';
 import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
@@ -31,6 +32,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const rpc = await createRpcServer(input, {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
+      ...governanceMethods(createGovernanceApi(node)),
       ...managerMethods(management, hosting),
     ],
     node: api,

@@ -1,5 +1,6 @@
-import { participantMethods } from '../rpc/groups.ts';
+import { governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { createAdminApi } from './member/admin-api.ts';
+import { createGovernanceApi } from './member/governance-api.ts';
 import { createMemberNode } from './member/member-node.ts';
 import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
@@ -12,7 +13,10 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
   const api = createParticipantApi(node, input);
   const admin = input.config.rpc.admin ? createAdminApi(node) : null;
   const rpc = await createRpcServer(input, {
-    methods: participantMethods({ ...api, ...createIdentityApi(node) }, admin),
+    methods: [
+      ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
+      ...governanceMethods(createGovernanceApi(node)),
+    ],
     node: api,
     files: api,
     checkSigned: null,

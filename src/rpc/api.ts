@@ -2,6 +2,7 @@ import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/
 import type { Reject } from '../core/base/reject.ts';
 import type { SignedMessage } from '../core/pbft/messages.ts';
 import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
+import type { EvidenceRecord } from '../core/types/governance.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
@@ -66,6 +67,8 @@ export interface ConsensusNodeApi extends NodeApi, MemberReadApi {
     readonly first: SignedMessage;
     readonly second: SignedMessage;
   }[];
+  /** What the chain has recorded. */
+  recordedEvidence(): readonly EvidenceRecord[];
   validators(): { readonly id: number; readonly validators: readonly Validator[] };
   genesis(): Genesis;
   /** @param signed encoded `SignedTransaction`; resolves once the pool took it, or with the pool's Reject */

@@ -1,4 +1,5 @@
 import type { AdminApi, ConsensusNodeApi, IdentityApi, ParticipantApi } from './api.ts';
+import type { GovernanceApi, GovernanceReadApi, ValidatorNodeApi } from './governance-api.ts';
 import type { RpcMethod } from './method.ts';
 import { adminMethods } from './methods/admin.ts';
 import { chainMethods } from './methods/chain.ts';
@@ -9,9 +10,11 @@ import { nodeMethods } from './methods/node.ts';
 import { handoverMethods, phaseMethods } from './methods/phase.ts';
 import { projectMethods } from './methods/project.ts';
 import { proofMethods } from './methods/proof.ts';
+import { proposalMethods } from './methods/proposal.ts';
 import { recordMethods } from './methods/record.ts';
 import { subscriptionMethods } from './methods/subscription.ts';
 import { txMethods } from './methods/tx.ts';
+import { validatorMethods, validatorNodeMethods } from './methods/validator.ts';
 
 /** What a consensus node answers. */
 export const consensusNodeMethods = (api: ConsensusNodeApi): readonly RpcMethod[] => [
@@ -39,3 +42,14 @@ export const participantMethods = (
   ...subscriptionMethods(api, api),
   ...(admin === null ? [] : adminMethods(admin)),
 ];
+
+/** What the node of a member, who may be an administrator, answers about the consortium itself. */
+export const governanceMethods = (api: GovernanceApi): readonly RpcMethod[] => [
+  ...validatorMethods(api),
+  ...proposalMethods(api),
+];
+
+/** What a consensus node answers about the set and its own place in it. */
+export const consensusGovernanceMethods = (
+  api: GovernanceReadApi & ValidatorNodeApi,
+): readonly RpcMethod[] => [...validatorMethods(api), ...validatorNodeMethods(api)];

@@ -23,6 +23,8 @@ export const NODE_METRICS: Table = {
 /** What a consensus node fills besides. */
 export const CONSENSUS_METRICS: Table = {
   phaseline_view: ['gauge', 'Current view of the consensus.', []],
+  phaseline_validator_set: ['gauge', 'Id of the validator set that decides the next height.', []],
+  phaseline_evidence_recorded: ['gauge', 'Pieces of evidence against validators on chain.', []],
   phaseline_view_changes_total: ['counter', 'Times that this node entered another view.', []],
   phaseline_blocks_committed_total: ['counter', 'Blocks that this node committed.', []],
   phaseline_transactions_committed_total: [

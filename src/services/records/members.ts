@@ -19,7 +19,7 @@ export function proveCard(context: Pick<Context, 'access'>, card: MemberCard, si
   return signer.sign(memberCardBytes(context.access.chainId, card));
 }
 
-function sendToSystem(
+export function sendToSystem(
   context: Context,
   kind: KindName,
   content: Uint8Array,

@@ -7,6 +7,13 @@ import type { Signer } from '../../ports/signer.ts';
 import type { Context } from './context.ts';
 import { type Disclosure, disclose } from './disclosure.ts';
 import { PhaseFollower } from './follower.ts';
+import {
+  createProposal,
+  type ProposalInput,
+  type ProposalReceipt,
+  voteOnProposal,
+  withdrawProposal,
+} from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
 import {
@@ -99,6 +106,18 @@ export class Records {
   rotateMember(card: MemberCard, newSigner: Signer, newUnsealer: Unsealer): Promise<Committed | Refusal> {
     this.vault.addUnsealer(newUnsealer);
     return rotateMember(this.context, card, newSigner);
+  }
+
+  createProposal(input: ProposalInput): Promise<ProposalReceipt | Refusal> {
+    return createProposal(this.context, input);
+  }
+
+  voteOnProposal(proposal: number, approve: boolean): Promise<Committed | Refusal> {
+    return voteOnProposal(this.context, proposal, approve);
+  }
+
+  withdrawProposal(proposal: number): Promise<Committed | Refusal> {
+    return withdrawProposal(this.context, proposal);
   }
 
   createProject(label: string): Promise<(Committed & { readonly project: ProjectId }) | Refusal> {

@@ -98,6 +98,7 @@ describe('chain_evidence', () => {
       evidence: [
         { validator: 'validator-3', first: { ...signed, body: 'Ag==' }, second: { ...signed, body: 'Aw==' } },
       ],
+      recorded: [],
     });
     expect((await call(consensusUrl, 'chain_status', {})).result.evidence).toBe(2);
   });

@@ -164,6 +164,7 @@ export class MemoryConsensusNode implements ConsensusNodeApi {
     evidence: this.conflicts.length,
   });
   evidence = () => this.conflicts;
+  recordedEvidence = () => [];
   block = (height: number) => {
     if (height !== 1) return null;
     const entries = [{ id: hashOf(8), wrapperHash: hashOf(9), outcome: 45 }];

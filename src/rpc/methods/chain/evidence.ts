@@ -15,6 +15,17 @@ const messageSchema = z.object({
   signature: bytesText,
 });
 
+const recordSchema = z.object({
+  validator: z.string(),
+  validatorSetId: count,
+  signer: count,
+  kind: z.string(),
+  view: count,
+  slotHeight: count,
+  height: count.meta({ description: 'of the block that recorded it' }),
+  position: count.meta({ description: 'in the system log' }),
+});
+
 function presentMessage({ kind, validatorSetId, signer, body, signature }: SignedMessage) {
   return { kind, validatorSetId, signer, body: base64(body), signature: base64(signature) };
 }
@@ -22,7 +33,8 @@ function presentMessage({ kind, validatorSetId, signer, body, signature }: Signe
 export const chainEvidence = (api: ConsensusNodeApi): RpcMethod =>
   defineMethod({
     name: 'chain_evidence',
-    summary: 'Pairs of conflicting messages that one validator signed, found by this node since its start.',
+    summary:
+      'Evidence against validators: recorded on chain, and pairs that this node found since its start.',
     access: 'public',
     params: z.strictObject({
       from: count.default(0).meta({ description: 'number of the first pair to show' }),
@@ -30,6 +42,7 @@ export const chainEvidence = (api: ConsensusNodeApi): RpcMethod =>
     result: z.object({
       total: count,
       evidence: z.array(z.object({ validator: z.string(), first: messageSchema, second: messageSchema })),
+      recorded: z.array(recordSchema).meta({ description: 'on chain, oldest first' }),
     }),
     errors: [],
     handle: ({ from }) => {
@@ -39,6 +52,6 @@ export const chainEvidence = (api: ConsensusNodeApi): RpcMethod =>
         first: presentMessage(first),
         second: presentMessage(second),
       }));
-      return { total: all.length, evidence };
+      return { total: all.length, evidence, recorded: api.recordedEvidence().map(entry => ({ ...entry })) };
     },
   });

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { isExpired, tally } from '../../../core/access/ballots.ts';
+import { toHex } from '../../../core/base/bytes.ts';
+import type { Action, Administration, Proposal } from '../../../core/types/governance.ts';
+import { outcomeName } from '../../../core/types/outcome.ts';
+import type { SystemState } from '../../../core/types/state.ts';
+import { count } from '../../schemas.ts';
+
+/** One line of what a proposal changes; null where there is nothing before, or nothing after. */
+const changeSchema = z.object({
+  what: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+});
+
+export const proposalSchema = z.object({
+  proposal: count.meta({ description: 'its number' }),
+  title: z.string(),
+  proposer: z.string(),
+  status: z.enum(['open', 'executed', 'rejected', 'withdrawn', 'stale', 'failed', 'expired']),
+  reason: z.string().nullable().meta({ description: 'outcome that says why a failed one changed nothing' }),
+  height: count,
+  expiresHeight: count,
+  closedHeight: count.nullable(),
+  approvals: count,
+  rejections: count,
+  outstanding: count,
+  threshold: count,
+  ballots: z.array(z.object({ member: z.string(), approve: z.boolean(), height: count })),
+  changes: z.array(changeSchema),
+});
+
+export type PresentedProposal = z.infer<typeof proposalSchema>;
+
+const keyText = (key: Uint8Array) => `key ${toHex(key).slice(0, 16)}…`;
+
+function administrationText({ members, threshold }: Administration): string {
+  return `${threshold} of ${members.join(', ')}`;
+}
+
+/** The validator as it is while the proposal is open; nothing is kept of one that has left. */
+function validatorText(system: SystemState, name: string): string {
+  const entry = system.validatorSet.validators.find(validator => validator.name === name);
+  return entry === undefined ? 'in the set' : `${keyText(entry.publicKey)}, peer ${entry.peerId}`;
+}
+
+function changesOf(system: SystemState, action: Action): z.infer<typeof changeSchema>[] {
+  switch (action.type) {
+    case 'validatorAdd': {
+      const { name, publicKey, peerId } = action.validator;
+      const after = [keyText(publicKey), `peer ${peerId}`, ...action.addresses].join(', ');
+      return [{ what: `validator ${name}`, before: null, after }];
+    }
+    case 'validatorRemove':
+      return [{ what: `validator ${action.name}`, before: validatorText(system, action.name), after: null }];
+    case 'validatorRekey': {
+      const before = validatorText(system, action.name);
+      return [{ what: `validator ${action.name}`, before, after: keyText(action.publicKey) }];
+    }
+    case 'parameters':
+      return action.changes.map(({ name, before, after }) => ({
+        what: name,
+        before: String(before),
+        after: String(after),
+      }));
+    case 'administrators': {
+      const [before, after] = [administrationText(action.before), administrationText(action.after)];
+      return [{ what: 'administrators', before, after }];
+    }
+    case 'protocolVersion': {
+      const after = `${action.version} from height ${action.height} on`;
+      return [{ what: 'protocol version', before: String(action.before), after }];
+    }
+  }
+}
+
+export function presentProposal(
+  system: SystemState,
+  proposal: Proposal,
+  headHeight: number,
+): PresentedProposal {
+  const { number, title, proposer, height, expiresHeight, closedHeight, ballots } = proposal;
+  const { approvals, rejections, outstanding, threshold } = tally(system, ballots);
+  const status = isExpired(proposal, headHeight) ? 'expired' : proposal.status;
+  return {
+    proposal: number,
+    title,
+    proposer,
+    status,
+    reason: status === 'failed' ? outcomeName(proposal.reason) : null,
+    height,
+    expiresHeight,
+    closedHeight: proposal.status === 'open' ? null : closedHeight,
+    approvals,
+    rejections,
+    outstanding,
+    threshold,
+    ballots: ballots.map(({ member, approve, height: at }) => ({ member, approve, height: at })),
+    changes: proposal.actions.flatMap(action => changesOf(system, action)),
+  };
+}
