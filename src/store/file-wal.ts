@@ -90,10 +90,11 @@ export class FileWal implements WriteAheadLog {
     }
     this.identity = scan.identity;
     this.endBytes = scan.validBytes;
-    if (scan.validBytes < bytes.length) {
-      await file.truncate(scan.validBytes);
-      await file.sync();
-    }
+    if (scan.validBytes < bytes.length) await file.truncate(scan.validBytes);
+    // After a kill the file may hold what was written and never flushed, under a name that was never flushed: the node is about to
+    // act on it, so it must not be lost with the power any more.
+    await file.sync();
+    await this.disk.syncDirectory(dirname(this.path));
     return { identity: toHex(scan.identity), records: scan.records };
   }
 

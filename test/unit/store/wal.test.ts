@@ -45,6 +45,15 @@ async function sampleFile(): Promise<{ path: string; bytes: Uint8Array; ends: nu
 }
 
 describe('FileWal', () => {
+  it('[8] flushes what it finds before anybody acts on it: a killed program may have left it in the page cache', async () => {
+    const { path, ends } = await sampleFile();
+    const disk = new FailingDisk(Number.POSITIVE_INFINITY);
+    const wal = new FileWal(path, disk);
+    expect((await wal.open())?.records).toHaveLength(ends.length - 1);
+    expect(disk.steps).toEqual(['sync', 'syncDirectory']);
+    await wal.close();
+  });
+
   it('[10] [66] replays the whole records when the file is cut at any byte, and goes on from there', async () => {
     const { path, bytes, ends } = await sampleFile();
     expect(bytes.length).toBe(ends.at(-1));
