@@ -26,6 +26,7 @@ import {
 } from './limits.ts';
 import { Mempool, type PoolEntry, type TakeLimits } from './mempool.ts';
 import { Outgoing } from './outgoing.ts';
+import { Review } from './review.ts';
 
 /** What the pool asks of the committed chain. */
 export interface PoolChain {
@@ -75,6 +76,7 @@ export class Pool {
   private readonly fetcher: Fetcher;
   private readonly listeners: PoolEvents[] = [];
   private readonly inbox: Inbox;
+  private readonly review: Review;
   private stopped = false;
   private readonly dismissals = new Map<TransactionId, Reject>();
   /** Faults found after the frame was taken; answered to the peer's next frame. */
@@ -87,6 +89,7 @@ export class Pool {
     this.limits = { ...POOL_LIMITS, ...config.limits };
     const { transport, logger, chain, clock } = config;
     this.mempool = new Mempool(this.limits);
+    this.review = new Review(chain);
     this.outgoing = new Outgoing(transport, clock, logger, this.limits.frameBytesTarget, () =>
       chain.validatorPeers(),
     );
@@ -200,12 +203,10 @@ export class Pool {
   committed(height: number, ids: readonly TransactionId[]): void {
     for (const id of ids) this.mempool.remove(id);
     for (const { transaction } of this.mempool.expire(height)) {
-      const { lastValidHeight } = transaction.body;
-      this.dismiss(
-        transaction.id,
-        reject('expired', `last valid height ${lastValidHeight} has passed`, 'ignore'),
-      );
+      const passed = `last valid height ${transaction.body.lastValidHeight} has passed`;
+      this.dismiss(transaction.id, reject('expired', passed, 'ignore'));
     }
+    for (const { id, reason } of this.review.refused(this.mempool)) this.dismiss(id, reason);
   }
 
   /**

@@ -31,6 +31,8 @@ const parameters = {
 
 class TestChain implements PoolChain {
   height = 1;
+  current = parameters;
+  readonly expelled = new Set<string>();
   readonly committed = new Map<TransactionId, Uint8Array>();
   readonly stored = new Map<TransactionId, Uint8Array>();
 
@@ -40,11 +42,12 @@ class TestChain implements PoolChain {
     return this.height;
   }
   parameters() {
-    return parameters;
+    return this.current;
   }
   checkAdmission(transaction: Transaction) {
     const key = keys.get(transaction.body.sender);
-    if (key === undefined) return reject('unknown_sender', transaction.body.sender, 'ignore');
+    if (key === undefined || this.expelled.has(transaction.body.sender))
+      return reject('unknown_sender', transaction.body.sender, 'ignore');
     if (transaction.body.lastValidHeight <= this.height) return reject('expired', 'too old', 'ignore');
     return verifyPlain(transaction, key) ? null : reject('bad_signature', transaction.id);
   }
@@ -209,6 +212,20 @@ describe('proposals', () => {
     pool.committed(5, []);
     expect(pool.size).toBe(1);
     expect(pool.dismissal(decoded(short).id)).toMatchObject({ reject: 'expired' });
+  });
+
+  it('[4] forgets what a change of members or parameters has made impossible, and says so', async () => {
+    const { nodes } = await startNodes(['a']);
+    const { pool, chain } = nodes[0]!;
+    const bytes = makeWrapper(alice, { chainId, text: 'left behind' });
+    await pool.submit(bytes);
+    pool.committed(2, []);
+    expect(pool.size).toBe(1);
+    chain.expelled.add(alice.id);
+    chain.current = { ...parameters };
+    pool.committed(3, []);
+    expect(pool.size).toBe(0);
+    expect(pool.dismissal(decoded(bytes).id)).toMatchObject({ reject: 'unknown_sender' });
   });
 
   it('[40] takes back the transactions of a block that was cut off, but not committed ones', async () => {
