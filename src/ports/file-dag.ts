@@ -24,10 +24,10 @@ export interface DagNode {
 
 /** Files as UnixFS trees of content-addressed blocks, profile `unixfs-v1-2025`: the CIDs that `ipfs add` gives. */
 export interface FileDag {
-  /** Stores every block durably, the root last. @param onBlock hears of each block after it is stored */
+  /** Cuts the content into blocks, the root last. @param store takes each; without it they go to the blob store one by one */
   importFile(
     source: AsyncIterable<Uint8Array>,
-    onBlock?: (cid: string) => Promise<void>,
+    store?: (cid: string, bytes: Uint8Array) => Promise<void>,
   ): Promise<ImportedFile>;
   /** Streams the content in order, one block in memory. Throws OperatingError `block_missing` or `file_malformed`. */
   exportFile(cid: string, range?: ByteRange): AsyncIterable<Uint8Array>;

@@ -55,16 +55,15 @@ export class UnixFsDag implements FileDag {
 
   async importFile(
     source: AsyncIterable<Uint8Array>,
-    onBlock: (cid: string) => Promise<void> = async () => {},
+    store: (cid: string, bytes: Uint8Array) => Promise<void> = (cid, bytes) => this.blobs.put(cid, bytes),
   ): Promise<ImportedFile> {
     const distinct = new Set<string>();
     const storage: Pick<WritableStorage, 'put'> = {
       put: async (cid, bytes) => {
         assert(bytes instanceof Uint8Array, 'the importer stores whole blocks');
         const text = cid.toString();
-        await this.blobs.put(text, bytes);
         distinct.add(text);
-        await onBlock(text);
+        await store(text, bytes);
         return cid;
       },
     };

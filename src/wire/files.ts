@@ -1,25 +1,45 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
-import type { PhaseId } from '../core/base/ids.ts';
+import type { Hash, PhaseId } from '../core/base/ids.ts';
 import { type Reject, reject } from '../core/base/reject.ts';
 import { LIMITS } from '../core/types/limits.ts';
-import { ownBytes, wireCodec } from './codec.ts';
+import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
 import { phaseline } from './generated/messages.js';
 
 export const FILES_WIRE_LIMITS = {
-  /** Blocks asked for in one request. */
+  /** Blocks of one file asked for in one request. */
   blocksPerRequest: 16,
+  /** Files that one request asks about, asks for, or offers. */
+  filesPerRequest: 256,
   /** A block as `unixfs-v1-2025` cuts it is 1 MiB; no IPFS node takes more than twice that. */
   blockBytes: 2 * 1024 * 1024,
+  nonceBytes: 32,
 } as const;
 
-const EXTENTS = ['none', 'partial', 'whole'] as const;
+const EXTENTS = ['none', 'partial', 'whole', 'purged'] as const;
 export type Extent = (typeof EXTENTS)[number];
 
-/** The asker names the phase as whose participant it asks, and the file's root. */
-export type FilesRequest = { readonly phase: PhaseId; readonly root: string } & (
-  | { readonly kind: 'have' }
-  | { readonly kind: 'get'; readonly cids: readonly string[] }
+/** A file as its author offers it before a record names it. */
+export interface OfferedFile {
+  readonly cid: string;
+  readonly ciphertextBytes: number;
+  readonly keyCommitment: Hash;
+}
+
+/** The asker names the phase as whose participant it asks. */
+export type FilesRequest = { readonly phase: PhaseId } & (
+  | { readonly kind: 'have'; readonly roots: readonly string[] }
+  | { readonly kind: 'get'; readonly root: string; readonly cids: readonly string[] }
+  | { readonly kind: 'small'; readonly roots: readonly string[] }
+  | {
+      readonly kind: 'prove';
+      readonly root: string;
+      readonly cids: readonly string[];
+      readonly nonce: Uint8Array;
+    }
+  | { readonly kind: 'offer'; readonly files: readonly OfferedFile[] }
 );
+
+export type RequestOf<K extends FilesRequest['kind']> = FilesRequest & { readonly kind: K };
 
 export interface FilesBlock {
   readonly cid: string;
@@ -27,8 +47,14 @@ export interface FilesBlock {
 }
 
 export type FilesAnswer =
-  | { readonly kind: 'holding'; readonly extent: Extent }
-  | { readonly kind: 'blocks'; readonly blocks: readonly FilesBlock[]; readonly absent: readonly string[] };
+  | { readonly kind: 'holding'; readonly extents: readonly Extent[] }
+  | { readonly kind: 'blocks'; readonly blocks: readonly FilesBlock[]; readonly absent: readonly string[] }
+  /** Null when the prover lacks a block. */
+  | { readonly kind: 'proof'; readonly digest: Uint8Array | null }
+  | { readonly kind: 'taken'; readonly indexes: readonly number[] };
+
+type WireRequest = phaseline.FilesRequest.$Properties;
+type WireAnswer = phaseline.FilesAnswer.$Properties;
 
 const undecodable = (what: string): Reject => reject('undecodable', `files: ${what}`);
 
@@ -36,55 +62,129 @@ function isCidLength(text: string): boolean {
   return text.length > 0 && text.length <= LIMITS.cidBytes;
 }
 
-function areCids(texts: readonly string[]): boolean {
-  return texts.length <= FILES_WIRE_LIMITS.blocksPerRequest && texts.every(isCidLength);
+function areCids(texts: readonly string[] | null | undefined, countMax: number): texts is readonly string[] {
+  return texts != null && texts.length > 0 && texts.length <= countMax && texts.every(isCidLength);
 }
 
-export const filesRequestCodec = wireCodec<phaseline.FilesRequest.$Properties, FilesRequest>(
+const { blocksPerRequest, filesPerRequest, blockBytes, nonceBytes } = FILES_WIRE_LIMITS;
+
+function requestToWire(request: FilesRequest): WireRequest {
+  const phase = hashBytes(request.phase);
+  switch (request.kind) {
+    case 'have':
+      return { phase, have: { roots: [...request.roots] } };
+    case 'get':
+      return { phase, get: { root: request.root, cids: [...request.cids] } };
+    case 'small':
+      return { phase, small: { roots: [...request.roots] } };
+    case 'prove':
+      return { phase, prove: { root: request.root, cids: [...request.cids], nonce: request.nonce } };
+    case 'offer': {
+      const files = request.files.map(({ cid, ciphertextBytes, keyCommitment }) => ({
+        cid,
+        ciphertextBytes: toLong(ciphertextBytes),
+        keyCommitment: hashBytes(keyCommitment),
+      }));
+      return { phase, offer: { files } };
+    }
+  }
+}
+
+function offerFromWire(phase: PhaseId, offer: phaseline.FilesOffer.$Properties): FilesRequest | Reject {
+  const list = offer.files ?? [];
+  if (list.length === 0 || list.length > filesPerRequest) return undecodable('an offer has 1 to 256 files');
+  const files: OfferedFile[] = [];
+  for (const entry of list) {
+    const cid = entry.cid ?? '';
+    const ciphertextBytes = fromLong(entry.ciphertextBytes);
+    if (!isCidLength(cid) || ciphertextBytes === null || entry.keyCommitment?.length !== 32) {
+      return undecodable('an offered file has CID, length and key commitment');
+    }
+    files.push({ cid, ciphertextBytes, keyCommitment: toHex(entry.keyCommitment) as Hash });
+  }
+  return { phase, kind: 'offer', files };
+}
+
+function requestFromWire(wire: WireRequest): FilesRequest | Reject {
+  if (wire.phase?.length !== 32) return undecodable('a request names its phase');
+  const phase = toHex(wire.phase) as PhaseId;
+  const { have, get, small, prove, offer } = wire;
+  if (have || small) {
+    const roots = (have ?? small)?.roots;
+    if (!areCids(roots, filesPerRequest)) return undecodable('a request asks for 1 to 256 files');
+    return { phase, kind: have ? 'have' : 'small', roots };
+  }
+  if (get || prove) {
+    const root = (get ?? prove)?.root ?? '';
+    const cids = (get ?? prove)?.cids;
+    if (!isCidLength(root) || !areCids(cids, blocksPerRequest)) {
+      return undecodable('a request asks for 1 to 16 blocks of one file');
+    }
+    if (get) return { phase, kind: 'get', root, cids };
+    const nonce = ownBytes(prove?.nonce);
+    return nonce.length === nonceBytes
+      ? { phase, kind: 'prove', root, cids, nonce }
+      : undecodable('a challenge has a nonce of 32 bytes');
+  }
+  return offer ? offerFromWire(phase, offer) : undecodable('a request asks for something');
+}
+
+export const filesRequestCodec = wireCodec<WireRequest, FilesRequest>(
   'files request',
   phaseline.FilesRequest,
-  request => ({
-    phase: hashBytes(request.phase),
-    root: request.root,
-    ...(request.kind === 'have' ? { have: {} } : { get: { cids: [...request.cids] } }),
-  }),
-  wire => {
-    const root = wire.root ?? '';
-    if (wire.phase?.length !== 32 || !isCidLength(root)) return undecodable('a request names phase and root');
-    const subject = { phase: toHex(wire.phase) as PhaseId, root };
-    if (wire.have) return { ...subject, kind: 'have' };
-    const cids = wire.get?.cids ?? [];
-    if (cids.length === 0 || !areCids(cids)) return undecodable('a request asks for 1 to 16 blocks');
-    return { ...subject, kind: 'get', cids };
-  },
+  requestToWire,
+  requestFromWire,
 );
 
-export const filesAnswerCodec = wireCodec<phaseline.FilesAnswer.$Properties, FilesAnswer>(
+function answerToWire(answer: FilesAnswer): WireAnswer {
+  switch (answer.kind) {
+    case 'holding':
+      return { holding: { extents: answer.extents.map(extent => EXTENTS.indexOf(extent)) } };
+    case 'blocks': {
+      const blocks = answer.blocks.map(({ cid, bytes }) => ({ cid, data: bytes }));
+      return { blocks: { blocks, absent: [...answer.absent] } };
+    }
+    case 'proof':
+      return { proof: answer.digest === null ? {} : { digest: answer.digest } };
+    case 'taken':
+      return { taken: { indexes: [...answer.indexes] } };
+  }
+}
+
+function blocksFromWire(wire: phaseline.FilesBlocks.$Properties): FilesAnswer | Reject {
+  const list = wire.blocks ?? [];
+  const absent = wire.absent ?? [];
+  const blocks = list.map(block => ({ cid: block.cid ?? '', bytes: ownBytes(block.data) }));
+  const named = [...absent, ...blocks.map(block => block.cid)];
+  if (named.length > filesPerRequest || !named.every(isCidLength)) {
+    return undecodable('an answer has at most the blocks asked for');
+  }
+  if (blocks.some(block => block.bytes.length > blockBytes)) return undecodable('a block above its limit');
+  return { kind: 'blocks', blocks, absent };
+}
+
+function answerFromWire(wire: WireAnswer): FilesAnswer | Reject {
+  const { holding, blocks, proof, taken } = wire;
+  if (holding) {
+    const numbers = holding.extents ?? [];
+    const extents = numbers.flatMap(number => EXTENTS[number] ?? []);
+    const sound = extents.length === numbers.length && numbers.length <= filesPerRequest;
+    return sound ? { kind: 'holding', extents } : undecodable('unknown extent');
+  }
+  if (blocks) return blocksFromWire(blocks);
+  if (proof) {
+    const digest = ownBytes(proof.digest);
+    if (digest.length !== 0 && digest.length !== 32) return undecodable('a proof is one digest');
+    return { kind: 'proof', digest: digest.length === 0 ? null : digest };
+  }
+  const indexes = taken?.indexes ?? [];
+  if (!taken || indexes.length > filesPerRequest) return undecodable('an answer says something');
+  return { kind: 'taken', indexes };
+}
+
+export const filesAnswerCodec = wireCodec<WireAnswer, FilesAnswer>(
   'files answer',
   phaseline.FilesAnswer,
-  answer =>
-    answer.kind === 'holding'
-      ? { holding: { extent: EXTENTS.indexOf(answer.extent) } }
-      : {
-          blocks: {
-            blocks: answer.blocks.map(({ cid, bytes }) => ({ cid, data: bytes })),
-            absent: [...answer.absent],
-          },
-        },
-  wire => {
-    if (wire.holding) {
-      const extent = EXTENTS[wire.holding.extent ?? 0];
-      return extent === undefined ? undecodable('unknown extent') : { kind: 'holding', extent };
-    }
-    const list = wire.blocks?.blocks ?? [];
-    const absent = wire.blocks?.absent ?? [];
-    const blocks = list.map(block => ({ cid: block.cid ?? '', bytes: ownBytes(block.data) }));
-    if (!wire.blocks || !areCids(absent) || !areCids(blocks.map(block => block.cid))) {
-      return undecodable('an answer has at most the blocks asked for');
-    }
-    if (blocks.some(block => block.bytes.length > FILES_WIRE_LIMITS.blockBytes)) {
-      return undecodable('a block above its limit');
-    }
-    return { kind: 'blocks', blocks, absent };
-  },
+  answerToWire,
+  answerFromWire,
 );

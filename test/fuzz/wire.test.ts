@@ -205,11 +205,16 @@ const subjects: readonly Subject[] = [
     },
   ]),
   codecSubject('files request', filesRequestCodec, [
-    { phase: hash, root: 'bafk', kind: 'have' },
+    { phase: hash, kind: 'have', roots: ['bafk', 'bafy'] },
     { phase: hash, root: 'bafk', kind: 'get', cids: ['bafk', 'bafy'] },
+    { phase: hash, kind: 'small', roots: ['bafk'] },
+    { phase: hash, root: 'bafk', kind: 'prove', cids: ['bafk'], nonce: new Uint8Array(32).fill(1) },
+    { phase: hash, kind: 'offer', files: [{ cid: 'bafk', ciphertextBytes: 70_000, keyCommitment: hash }] },
   ]),
   codecSubject('files answer', filesAnswerCodec, [
-    { kind: 'holding', extent: 'partial' },
+    { kind: 'holding', extents: ['partial', 'whole'] },
+    { kind: 'proof', digest: new Uint8Array(32).fill(2) },
+    { kind: 'taken', indexes: [1, 2] },
     { kind: 'blocks', blocks: [{ cid: 'bafk', bytes }], absent: ['bafy'] },
   ]),
   recorded('light frame', lightFrameCodec, light.frames, []),

@@ -43,6 +43,8 @@ export const TAGS = {
   managerChallenge: 'manager-challenge',
   managerRequest: 'manager-request',
   dossier: 'dossier',
+  possession: 'possession',
+  purgeCertificate: 'purge-certificate',
 } as const;
 
 export type TagName = keyof typeof TAGS;

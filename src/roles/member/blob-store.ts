@@ -3,6 +3,7 @@ import { type FilesConfig, readS3Credentials } from '../../config/files-config.t
 import type { DataPaths } from '../../config/node-config.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
+import type { FilesLimits } from '../../services/files/limits.ts';
 import { FileBlobStore } from '../../store/file-blob-store.ts';
 import { KvBlobStore } from '../../store/kv-blob-store.ts';
 import { LevelStore } from '../../store/level-store.ts';
@@ -37,4 +38,16 @@ export async function createBlobStore(
     { ...place, endpoint: endpoint ?? null },
     { ...keys, ...(sessionToken === undefined ? {} : { sessionToken }) },
   );
+}
+
+/** The limits of the file service that the operator set. */
+export function limitsOf(config: FilesConfig): Partial<FilesLimits> {
+  const quota = (bytes: number) => (bytes === 0 ? null : bytes);
+  return {
+    quotaBytes: quota(config.quotaBytes),
+    phaseQuotaBytes: quota(config.phaseQuotaBytes),
+    reserveBytes: config.reserveBytes,
+    scrubBytesPerSecond: config.scrubBytesPerSecond,
+    challengeMs: config.challengeSeconds * 1000,
+  };
 }

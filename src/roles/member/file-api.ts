@@ -2,7 +2,7 @@ import { type PhaseId, ZERO_HASH } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { fileCipher } from '../../crypto/file-cipher.ts';
 import type { FileApi, FileStatus } from '../../rpc/api.ts';
-import type { Possession } from '../../services/files/file-service.ts';
+import type { Possession } from '../../services/files/file-status.ts';
 import type { FileEntry } from '../../services/files/ledger.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import type { MemberNode } from './member-node.ts';

@@ -17,13 +17,14 @@ import { FileService } from '../../services/files/file-service.ts';
 import { LightClient } from '../../services/light-client/light-client.ts';
 import { rememberingSuite } from '../../services/pool/verified.ts';
 import { Records } from '../../services/records/service.ts';
+import { carFormat } from '../../store/car.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { UnixFsDag } from '../../store/unixfs.ts';
 import { systemClock } from '../../system/clock.ts';
 import { createLibp2pTransport } from '../../transport/libp2p-transport.ts';
 import { publicIdentity } from '../data-directory.ts';
 import { type RoleInput, sequence } from '../node-role.ts';
-import { createBlobStore } from './blob-store.ts';
+import { createBlobStore, limitsOf } from './blob-store.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
 
@@ -108,8 +109,23 @@ export async function createMemberNode(
   const { sha256 } = nodeSuite;
   const phaseFiles = new PhaseFiles(light, records, sha256, member, logger);
   const dag = new UnixFsDag(blobs);
-  const fileParts = { blobs, dag, kv, transport, clock, logger, sha256 };
-  const files = new FileService({ ...fileParts, cipher: fileCipher, ledger: phaseFiles });
+  const fileParts = {
+    blobs,
+    dag,
+    kv,
+    transport,
+    clock,
+    logger,
+    sha256,
+    car: carFormat,
+    random: systemRandom,
+  };
+  const files = new FileService({
+    ...fileParts,
+    cipher: fileCipher,
+    ledger: phaseFiles,
+    limits: limitsOf(filesConfig),
+  });
   const links = new PeerLinks(light, transport, member, clock);
   light.register();
   files.register();

@@ -9,10 +9,19 @@ import type { PhaseState } from '../../core/types/state.ts';
 import type { Part } from '../../core/types/transaction.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
-import type { FileEntry, FileLedger, FilePhase, FileReceiptEntry } from '../../services/files/ledger.ts';
+import type {
+  FileEntry,
+  FileLedger,
+  FilePhase,
+  FileReceiptEntry,
+  PurgeAck,
+  PurgeOrder,
+} from '../../services/files/ledger.ts';
 import { PhaseFollower, type PhaseVisitor } from '../../services/records/follower.ts';
 import type { LedgerAccess, LogItem } from '../../services/records/ports.ts';
+import type { Draft } from '../../services/records/sender.ts';
 import type { Records } from '../../services/records/service.ts';
+import { isPurgeKind, PhasePurges, purgeAckDraft, purgeDraft } from './phase-purges.ts';
 
 interface PhaseIndex {
   /** Every file that a record of the phase names, by position; `sorted` false while older history was added at the end. */
@@ -53,6 +62,7 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
   private readonly phasesByLog = new Map<LogId, PhaseId | null>();
   private readonly listeners = new Set<(phases: readonly PhaseId[]) => void>();
   private readonly follower: PhaseFollower;
+  private readonly purged = new PhasePurges();
 
   constructor(
     private readonly access: LedgerAccess,
@@ -83,7 +93,9 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
   async visit(phase: PhaseState, item: LogItem): Promise<void> {
     const index = this.indexOf(phase.id);
     const { leaf, transaction } = item;
-    if (transaction.body.kind === KINDS.fileReceipt) return this.visitReceipt(index, item);
+    const { kind } = transaction.body;
+    if (kind === KINDS.fileReceipt) return this.visitReceipt(index, item);
+    if (isPurgeKind(kind)) return this.visitPurge(phase.id, item);
     const { position, transactionId: record } = leaf;
     // A walk from the start again, when older history became readable, meets leaves that are known.
     if (index.positions.has(position)) return;
@@ -144,15 +156,31 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
       if (entries[middle]!.position < fromPosition) low = middle + 1;
       else high = middle;
     }
-    return entries.slice(low);
+    return entries.slice(low).filter(({ cid }) => this.purgeOf(phase, cid) === null);
   }
 
   entries(phase: PhaseId, cid: string): readonly FileEntry[] {
+    return this.purgeOf(phase, cid) === null ? this.references(phase, cid) : [];
+  }
+
+  references(phase: PhaseId, cid: string): readonly FileEntry[] {
     return this.phaseIndexes.get(phase)?.entriesByRoot.get(cid) ?? [];
   }
 
   phasesOf(cid: string): readonly PhaseId[] {
-    return [...(this.phasesByRoot.get(cid) ?? [])];
+    return [...(this.phasesByRoot.get(cid) ?? [])].filter(phase => this.purgeOf(phase, cid) === null);
+  }
+
+  purgeOf(phase: PhaseId, cid: string): PurgeOrder | null {
+    return this.purged.orderOf(phase, cid);
+  }
+
+  purges(phase: PhaseId): readonly PurgeOrder[] {
+    return this.purged.orders(phase);
+  }
+
+  purgeAcks(phase: PhaseId, cid: string): readonly PurgeAck[] {
+    return this.purged.acks(phase, cid);
   }
 
   receipts(phase: PhaseId, cid: string): readonly MemberId[] {
@@ -185,6 +213,35 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
       what: `sign for ${receipts.length} files of phase ${phase.slice(0, 12)}`,
     });
     return isReject(sent) ? sent : null;
+  }
+
+  async submitPurge(
+    phase: PhaseId,
+    cid: string,
+    reason: string,
+    elsewhere: readonly FileEntry[],
+  ): Promise<Reject | null> {
+    const others = elsewhere.map(entry => ({ logId: this.logOf(entry.phase), record: entry.record }));
+    const order = { phase, cid, reason };
+    const entries = this.references(phase, cid);
+    return this.submit(purgeDraft(this.access, this.logOf(phase), order, entries, others));
+  }
+
+  async submitPurgeAcks(
+    phase: PhaseId,
+    acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
+  ): Promise<Reject | null> {
+    return this.submit(purgeAckDraft(this.access, this.logOf(phase), phase, acks));
+  }
+
+  private async submit(draft: Promise<Draft>): Promise<Reject | null> {
+    const sent = await this.records.send(await draft);
+    return isReject(sent) ? sent : null;
+  }
+
+  private async visitPurge(phase: PhaseId, item: LogItem): Promise<void> {
+    if (item.transaction.body.kind === KINDS.filePurge) this.purged.visitOrder(phase, item);
+    else this.purged.visitAck(phase, item);
   }
 
   private async visitReceipt(index: PhaseIndex, { leaf, transaction }: LogItem): Promise<void> {

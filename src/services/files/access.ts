@@ -19,15 +19,15 @@ function describes(entry: FileEntry, file: RootRecord): boolean {
   return entry.keyCommitment === file.keyCommitment && entry.ciphertextBytes === file.ciphertextBytes;
 }
 
-/** Records by which the file is this node's to have: those of the phase it came through, or those its own member wrote. */
+/** Records by which the file came to be this node's: those of the phase it came through, or those its own member wrote, purged or not. */
 function grounds(ledger: FileLedger, root: string, file: RootRecord): readonly FileEntry[] {
   const known =
     file.phase === null
       ? ledger
-          .phasesOf(root)
-          .flatMap(phase => ledger.entries(phase, root))
+          .phases()
+          .flatMap(phase => ledger.references(phase, root))
           .filter(entry => entry.author === ledger.member && entry.origin === entry.record)
-      : ledger.entries(file.phase, root);
+      : ledger.references(file.phase, root);
   return known.filter(entry => describes(entry, file));
 }
 

@@ -126,7 +126,7 @@ export interface FileCare {
    * Offers files that no record names yet to the nodes of the phase and waits until enough of them have the files. What it
    * answers is the state at the end, with fewer copies than wanted after `waitMs`.
    */
-  replicate(phase: PhaseId, files: readonly PutResult[], wait: WaitForCopies): Promise<CopiesState>;
+  replicate(phase: PhaseId, files: readonly PutResult[], wait: WaitForCopies): Promise<CopiesState | Reject>;
   /** Keeps a copy whatever the placement says, and fetches it. Null, or why not. */
   pin(phase: PhaseId, cid: string): Promise<Reject | null>;
   unpin(cid: string): Promise<void>;

@@ -28,6 +28,8 @@ interface Seat {
   readonly peer: PeerId;
   /** Blocks that this source said it has not. */
   readonly absent: Set<string>;
+  /** Set when the source is of no more use in this run. */
+  left: boolean;
 }
 
 /**
@@ -52,6 +54,8 @@ export class FileFetch {
     private readonly address: FileAddress,
     private readonly ciphertextBytes: number,
     private readonly signal: AbortSignal,
+    /** Hears of bytes that came in. */
+    private readonly onBytes: (bytes: number) => void = () => {},
   ) {}
 
   async run(): Promise<FetchFault> {
@@ -69,9 +73,13 @@ export class FileFetch {
     while (!this.finished()) {
       const fresh = sources.candidates(this.address).filter(peer => !tried.has(peer));
       if (fresh.length === 0) break;
-      const seats = fresh.slice(0, limits.sourcesPerFile);
-      for (const peer of seats) tried.add(peer);
-      await Promise.all(seats.map(peer => this.drain({ peer, absent: new Set() }, tried)));
+      const seats = fresh
+        .slice(0, limits.sourcesPerFile)
+        .map(peer => ({ peer, absent: new Set<string>(), left: false }));
+      for (const { peer } of seats) tried.add(peer);
+      // while one answer is checked and written, the next is on its way
+      const lanes = seats.flatMap(seat => Array.from({ length: limits.requestsPerSource }, () => seat));
+      await Promise.all(lanes.map(seat => this.drain(seat, tried)));
     }
     if (this.broken !== null) throw this.broken.error;
     if (this.malformed !== null) return { reason: this.malformed, permanent: true };
@@ -90,9 +98,11 @@ export class FileFetch {
   private async drain(first: Seat, tried: Set<PeerId>): Promise<void> {
     let seat: Seat | null = first;
     while (seat !== null && !this.finished()) {
-      const batch = this.takeBatch(seat);
+      const batch = seat.left ? [] : this.takeBatch(seat);
       if (batch.length > 0) {
-        if (!(await this.fetchBatch(seat, batch))) seat = this.nextSeat(tried);
+        if (!(await this.fetchBatch(seat, batch))) seat.left = true;
+      } else if (seat.left) {
+        seat = this.nextSeat(tried);
       } else if (this.inFlight > 0) {
         // blocks of others may uncover more of the tree, or come back
         await new Promise<void>(resolve => this.idle.push(resolve));
@@ -106,7 +116,7 @@ export class FileFetch {
     const peer = this.config.sources.candidates(this.address).find(candidate => !tried.has(candidate));
     if (peer === undefined) return null;
     tried.add(peer);
-    return { peer, absent: new Set() };
+    return { peer, absent: new Set(), left: false };
   }
 
   private takeBatch(seat: Seat): Wanted[] {
@@ -142,13 +152,19 @@ export class FileFetch {
       const answer = await this.config.sources.get(seat.peer, this.address, cids, this.signal);
       if ('fault' in answer) return this.dismiss(seat.peer, answer.fault, answer.liar);
       for (const cid of answer.absent) seat.absent.add(cid);
+      const sound: { readonly node: DagNode; readonly block: FilesBlock }[] = [];
+      let liar = false;
       for (const block of answer.blocks) {
         const wanted = assertDefined(awaited.get(block.cid), 'an answer has blocks that were asked for');
         const node = this.config.dag.parseBlock(block.cid, block.bytes);
-        if (node === null) return this.dismiss(seat.peer, 'wrong_bytes', true);
+        liar = node === null;
+        // what came before the first wrong block is good
+        if (node === null) break;
         awaited.delete(block.cid);
-        await this.accept(wanted, node, block);
+        if (this.isSound(wanted, node)) sound.push({ node, block });
       }
+      await this.accept(sound);
+      if (liar) return this.dismiss(seat.peer, 'wrong_bytes', true);
       if (answer.absent.length > 0) this.faults.set(seat.peer, 'blocks are absent');
       return seat.absent.size < this.config.limits.absentPerSourceMax;
     } finally {
@@ -162,12 +178,18 @@ export class FileFetch {
     return false;
   }
 
-  private async accept(wanted: Wanted, node: DagNode, block: FilesBlock): Promise<void> {
-    if (!this.isSound(wanted, node)) return;
-    // the children first: from here on a peer may ask for this block and for what it names
-    await this.uncover(node);
-    await this.config.blobs.put(block.cid, block.bytes);
-    await this.config.index.hold(this.address.root, [block.cid]);
+  private async accept(
+    sound: readonly { readonly node: DagNode; readonly block: FilesBlock }[],
+  ): Promise<void> {
+    if (sound.length === 0 || this.malformed !== null) return;
+    // the children first: from here on a peer may ask for these blocks and for what they name
+    for (const { node } of sound) await this.uncover(node);
+    await this.config.blobs.putMany(sound.map(({ block }) => block));
+    await this.config.index.hold(
+      this.address.root,
+      sound.map(({ block }) => block.cid),
+    );
+    for (const { block } of sound) this.onBytes(block.bytes.length);
   }
 
   /** A block with the right hash may still not fit its parent: then the author built a tree that is no file. */

@@ -2,7 +2,6 @@ import type { Hash, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { Reader } from '../../core/codec/reader.ts';
 import { Writer } from '../../core/codec/writer.ts';
-import type { FileDag } from '../../ports/file-dag.ts';
 import type { KeyValueStore, KvOperation } from '../../ports/kv.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 
@@ -13,7 +12,8 @@ import { OperatingError } from '../../ports/lifecycle.ts';
  * `files/root/<root>`         → what is known of the file
  * `files/tree/<root>/<cid>`   → the blocks of a file: 1 for those that came as part of it, empty for those that are only named
  * `files/block/<cid>/<root>`  → the files of a block
- * `files/unclean/<name>`      → there while blocks may be on disk that no file has
+ * `files/pin/<root>`          → the phase for which it is kept whatever the placement says
+ * `files/unclean`             → there while blocks may be on disk that no file has
  */
 export interface RootRecord {
   /** True when every block was stored and verified. */
@@ -25,22 +25,41 @@ export interface RootRecord {
   readonly ciphertextBytes: number;
   /** When this node first had to do with it, Unix milliseconds. */
   readonly sinceMs: number;
+  /** The phase whose quota it counts against; null for none. */
+  readonly charge: PhaseId | null;
+}
+
+/** A file whose blocks are all stored. */
+export interface WholeFile {
+  readonly root: string;
+  readonly record: Omit<RootRecord, 'whole'>;
+  /** Every block, the root included. */
+  readonly cids: Iterable<string>;
 }
 
 const WRITES_PER_BATCH = 1024;
 const EMPTY = new Uint8Array(0);
 const HELD = Uint8Array.of(1);
+const UNCLEAN = 'files/unclean';
 const rootKey = (root: string) => `files/root/${root}`;
 const treeKey = (root: string, cid: string) => `files/tree/${root}/${cid}`;
 const blockKey = (cid: string, root: string) => `files/block/${cid}/${root}`;
+const pinKey = (root: string) => `files/pin/${root}`;
 /** The keys under `prefix/`; `0` follows `/`. */
 const under = (prefix: string) => ({ from: `${prefix}/`, to: `${prefix}0` });
+const lastPart = (key: string) => key.slice(key.lastIndexOf('/') + 1);
 
 function encodeRoot(record: RootRecord): Uint8Array {
-  const { whole, phase, keyCommitment, ciphertextBytes, sinceMs } = record;
+  const { whole, phase, keyCommitment, ciphertextBytes, sinceMs, charge } = record;
   const writer = new Writer().bool(whole).bool(phase !== null);
   if (phase !== null) writer.hash(phase);
-  return writer.hash(keyCommitment).u64(ciphertextBytes).u64(sinceMs).finish();
+  writer
+    .hash(keyCommitment)
+    .u64(ciphertextBytes)
+    .u64(sinceMs)
+    .bool(charge !== null);
+  if (charge !== null) writer.hash(charge);
+  return writer.finish();
 }
 
 function decodeRoot(key: string, bytes: Uint8Array): RootRecord {
@@ -51,6 +70,7 @@ function decodeRoot(key: string, bytes: Uint8Array): RootRecord {
     keyCommitment: reader.hash(),
     ciphertextBytes: reader.u64(),
     sinceMs: reader.u64(),
+    charge: reader.bool() ? reader.hash() : null,
   };
   const value = reader.finish(record, 'file record');
   if (isReject(value)) throw new OperatingError('corrupt', `the stored value of ${key} does not decode`);
@@ -58,6 +78,8 @@ function decodeRoot(key: string, bytes: Uint8Array): RootRecord {
 }
 
 export class FileIndex {
+  private unclean: Promise<void> | null = null;
+
   constructor(private readonly kv: KeyValueStore) {}
 
   root(cid: string): RootRecord | null {
@@ -74,19 +96,23 @@ export class FileIndex {
     return (this.kv.get(treeKey(root, cid))?.length ?? 0) > 0;
   }
 
-  /** Names blocks of a partial file, before they are stored, so that none is ever without an owner. */
+  /** Names blocks of a partial file before they are stored, so that none is without an owner. */
   async add(root: string, cids: readonly string[]): Promise<void> {
+    const fresh = cids.filter(cid => !this.belongs(root, cid));
+    await this.write(entriesOf(root, fresh, EMPTY), false);
+  }
+
+  /** The same for files of which nothing is named yet: their root blocks. */
+  async nameRoots(roots: readonly string[]): Promise<void> {
     await this.write(
-      root,
-      cids.filter(cid => !this.belongs(root, cid)),
-      EMPTY,
-      true,
+      roots.flatMap(root => entriesOf(root, [root], EMPTY)),
+      false,
     );
   }
 
   /** After the blocks are stored. What a crash takes of it is found again by reading the blocks. */
   async hold(root: string, cids: readonly string[]): Promise<void> {
-    await this.write(root, cids, HELD, false);
+    await this.write(entriesOf(root, cids, HELD), false);
   }
 
   /**
@@ -100,21 +126,26 @@ export class FileIndex {
   }
 
   async setRoot(root: string, record: RootRecord): Promise<void> {
-    await this.kv.batch([{ type: 'put', key: rootKey(root), value: encodeRoot(record) }], { sync: true });
+    await this.write([{ type: 'put', key: rootKey(root), value: encodeRoot(record) }], true);
   }
 
-  /** Enters a file whose blocks are all stored. */
-  async addWhole(dag: FileDag, root: string, record: Omit<RootRecord, 'whole'>): Promise<void> {
-    await this.setRoot(root, { ...record, whole: false });
-    let batch: string[] = [];
-    for await (const cid of dag.listBlocks(root)) {
-      batch.push(cid);
-      if (batch.length < WRITES_PER_BATCH) continue;
-      await this.write(root, batch, HELD, true);
-      batch = [];
-    }
-    await this.write(root, batch, HELD, true);
-    await this.setRoot(root, { ...record, whole: true });
+  /** What is known of files that are about to be fetched; a crash may take it, and then the blocks have no owner. */
+  async claim(claims: readonly (readonly [string, RootRecord])[]): Promise<void> {
+    await this.write(
+      claims.map(([root, record]) => ({ type: 'put', key: rootKey(root), value: encodeRoot(record) })),
+      false,
+    );
+  }
+
+  /** Enters files whose blocks are all stored; many small ones share one durable write. */
+  async addWhole(files: readonly WholeFile[]): Promise<void> {
+    const operations = files.flatMap(({ root, cids }) => entriesOf(root, [...cids], HELD));
+    await this.write(operations, false);
+    const roots = files.map(({ root, record }): KvOperation => {
+      return { type: 'put', key: rootKey(root), value: encodeRoot({ ...record, whole: true }) };
+    });
+    // the store writes in order: what came before is on disk when this is
+    await this.write(roots, true);
   }
 
   async isOwned(cid: string): Promise<boolean> {
@@ -122,39 +153,79 @@ export class FileIndex {
     return false;
   }
 
-  /** Marks work that leaves blocks without a file when it is interrupted. @returns how to take the mark away */
-  async beginUnclean(name: string): Promise<() => Promise<void>> {
-    const key = `files/unclean/${name}`;
-    await this.kv.batch([{ type: 'put', key, value: EMPTY }], { sync: true });
-    return () => this.kv.batch([{ type: 'delete', key }], { sync: false });
+  /** Before the first block is stored: from here on a start after a crash looks for blocks without a file. */
+  markUnclean(): Promise<void> {
+    this.unclean ??= this.kv.batch([{ type: 'put', key: UNCLEAN, value: EMPTY }], { sync: true });
+    return this.unclean;
   }
 
-  async uncleanMarks(): Promise<readonly (() => Promise<void>)[]> {
-    const marks: (() => Promise<void>)[] = [];
-    for await (const [key] of this.kv.entries(under('files/unclean'))) {
-      marks.push(() => this.kv.batch([{ type: 'delete', key }], { sync: false }));
+  wasUnclean(): boolean {
+    return this.kv.get(UNCLEAN) !== null;
+  }
+
+  /** When no block is without a file: after a search, or at a stop with nothing under way. */
+  async clearUnclean(): Promise<void> {
+    if (!this.wasUnclean()) return;
+    this.unclean = null;
+    await this.kv.batch([{ type: 'delete', key: UNCLEAN }], { sync: true });
+  }
+
+  /** @param after the root to go on behind; null from the first */
+  async *roots(after: string | null = null): AsyncIterable<readonly [string, RootRecord]> {
+    const { from, to } = under('files/root');
+    for await (const [key, value] of this.kv.entries({
+      from: after === null ? from : `${rootKey(after)}\0`,
+      to,
+    })) {
+      yield [lastPart(key), decodeRoot(key, value)];
     }
-    return marks;
   }
 
-  async *roots(): AsyncIterable<readonly [string, RootRecord]> {
-    for await (const [key, value] of this.kv.entries(under('files/root'))) {
-      yield [key.slice('files/root/'.length), decodeRoot(key, value)];
+  /** The blocks that came as part of the file. */
+  async *blocksOf(root: string): AsyncIterable<string> {
+    for await (const [key, value] of this.kv.entries(under(`files/tree/${root}`))) {
+      if (value.length > 0) yield lastPart(key);
+    }
+  }
+
+  async pin(root: string, phase: PhaseId): Promise<void> {
+    await this.write([{ type: 'put', key: pinKey(root), value: new Writer().hash(phase).finish() }], true);
+  }
+
+  async unpin(root: string): Promise<void> {
+    await this.write([{ type: 'delete', key: pinKey(root) }], true);
+  }
+
+  isPinned(root: string): boolean {
+    return this.kv.get(pinKey(root)) !== null;
+  }
+
+  /** Pinned files, each with the phase for which it was pinned. */
+  async *pins(): AsyncIterable<readonly [string, PhaseId]> {
+    for await (const [key, value] of this.kv.entries(under('files/pin'))) {
+      yield [lastPart(key), new Reader(value).hash() as PhaseId];
     }
   }
 
   /** Forgets a file. @returns its blocks that came with no other file */
   async *remove(root: string): AsyncIterable<string> {
-    await this.kv.batch([{ type: 'delete', key: rootKey(root) }], { sync: true });
+    const forgotten: KvOperation[] = [rootKey(root), pinKey(root)].map(key => ({ type: 'delete', key }));
+    await this.kv.batch(forgotten, { sync: true });
     for await (const [key] of this.kv.entries(under(`files/tree/${root}`))) {
-      const cid = key.slice(key.lastIndexOf('/') + 1);
-      const operations: KvOperation[] = [
-        { type: 'delete', key },
-        { type: 'delete', key: blockKey(cid, root) },
-      ];
-      await this.kv.batch(operations, { sync: false });
+      const cid = lastPart(key);
+      await this.write(
+        [
+          { type: 'delete', key },
+          { type: 'delete', key: blockKey(cid, root) },
+        ],
+        false,
+      );
       if (!(await this.isHeld(cid))) yield cid;
     }
+  }
+
+  async *rootsOf(cid: string): AsyncIterable<string> {
+    for await (const [key] of this.kv.entries(under(`files/block/${cid}`))) yield lastPart(key);
   }
 
   private async isHeld(cid: string): Promise<boolean> {
@@ -162,24 +233,16 @@ export class FileIndex {
     return false;
   }
 
-  private async *rootsOf(cid: string): AsyncIterable<string> {
-    for await (const [key] of this.kv.entries(under(`files/block/${cid}`))) {
-      yield key.slice(key.lastIndexOf('/') + 1);
+  private async write(operations: readonly KvOperation[], sync: boolean): Promise<void> {
+    for (let start = 0; start < operations.length; start += WRITES_PER_BATCH) {
+      await this.kv.batch(operations.slice(start, start + WRITES_PER_BATCH), { sync });
     }
   }
+}
 
-  private async write(
-    root: string,
-    cids: readonly string[],
-    value: Uint8Array,
-    sync: boolean,
-  ): Promise<void> {
-    for (let start = 0; start < cids.length; start += WRITES_PER_BATCH) {
-      const operations = cids.slice(start, start + WRITES_PER_BATCH).flatMap((cid): KvOperation[] => [
-        { type: 'put', key: treeKey(root, cid), value },
-        { type: 'put', key: blockKey(cid, root), value: EMPTY },
-      ]);
-      await this.kv.batch(operations, { sync });
-    }
-  }
+function entriesOf(root: string, cids: readonly string[], value: Uint8Array): KvOperation[] {
+  return cids.flatMap((cid): KvOperation[] => [
+    { type: 'put', key: treeKey(root, cid), value },
+    { type: 'put', key: blockKey(cid, root), value: EMPTY },
+  ]);
 }

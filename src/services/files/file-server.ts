@@ -1,12 +1,15 @@
+import type { Sha256 } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import {
+  type Extent,
   type FilesAnswer,
   type FilesBlock,
   type FilesRequest,
   filesAnswerCodec,
   filesRequestCodec,
+  type RequestOf,
 } from '../../wire/files.ts';
 import { checkFetch, entryOf } from './access.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
@@ -18,15 +21,21 @@ import {
   FILES_PROTOCOL,
   FILES_REQUESTS_IN_FLIGHT_MAX,
 } from './limits.ts';
+import { possessionDigest } from './possession.ts';
 
 export interface FileServerConfig {
   readonly blobs: BlobStore;
   readonly index: FileIndex;
   readonly ledger: FileLedger;
   readonly transport: Transport;
+  readonly sha256: Sha256;
+  /** Takes files that a participant offers. @returns the indexes of those that are fetched */
+  readonly takeOffer: (from: PeerId, offer: RequestOf<'offer'>) => Promise<readonly number[] | Reject>;
+  /** Hears of a block that was read and is missing or damaged. */
+  readonly onDamage: (root: string) => void;
 }
 
-/** Answers other nodes: blocks of a file, to whoever may read that file in the phase it names, at this moment. */
+/** Answers other nodes: what it has of a file, to whoever may read that file in the phase it names, at this moment. */
 export class FileServer {
   constructor(private readonly config: FileServerConfig) {}
 
@@ -46,35 +55,103 @@ export class FileServer {
   private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
     const request = filesRequestCodec.decode(frame);
     if (isReject(request)) return request;
-    const refused = checkFetch(this.config.ledger, from, request.phase, request.root);
-    if (refused !== null) return refused;
-    const answer = request.kind === 'have' ? this.holding(request) : await this.blocks(request);
+    const answer = await this.answerOf(from, request);
     return isReject(answer) ? answer : filesAnswerCodec.encode(answer);
   }
 
+  private async answerOf(from: PeerId, request: FilesRequest): Promise<FilesAnswer | Reject> {
+    switch (request.kind) {
+      case 'have':
+        return this.holding(from, request);
+      case 'small':
+        return this.small(from, request);
+      case 'offer': {
+        const indexes = await this.config.takeOffer(from, request);
+        return isReject(indexes) ? indexes : { kind: 'taken', indexes };
+      }
+      default: {
+        const refused = this.refusal(from, request.phase, request.root);
+        if (refused !== null) return refused;
+        return request.kind === 'get' ? this.blocks(request) : this.proof(request);
+      }
+    }
+  }
+
+  /** `purged` for a file that was: who offers or wants it learns so, and may read the order itself. */
+  private refusal(from: PeerId, phase: RequestOf<'get'>['phase'], root: string): Reject | null {
+    const { ledger } = this.config;
+    const refused = checkFetch(ledger, from, phase, root);
+    if (refused === null || !this.isPurgedFor(from, phase, root)) return refused;
+    return reject('purged', root, 'ignore');
+  }
+
+  private isPurgedFor(from: PeerId, phase: RequestOf<'get'>['phase'], root: string): boolean {
+    const { ledger } = this.config;
+    const member = ledger.memberOfPeer(from);
+    const reads = member !== null && ledger.phase(phase)?.readers.includes(member) === true;
+    return reads && ledger.purgeOf(phase, root) !== null;
+  }
+
   /** Null also for a file that this node has by another phase's records only: in this one it has nothing. */
-  private servable({ phase, root }: FilesRequest): RootRecord | null {
+  private servable(phase: RequestOf<'get'>['phase'], root: string): RootRecord | null {
     const { index, ledger } = this.config;
     const record = index.root(root);
     return record !== null && entryOf(ledger, phase, root, record) !== null ? record : null;
   }
 
-  private holding(request: FilesRequest): FilesAnswer {
-    const record = this.servable(request);
-    return { kind: 'holding', extent: record === null ? 'none' : record.whole ? 'whole' : 'partial' };
+  /** With one refusal for all when the asker may know of none. */
+  private holding(from: PeerId, { phase, roots }: RequestOf<'have'>): FilesAnswer | Reject {
+    let refused: Reject | null = null;
+    let known = 0;
+    const extents = roots.map((root): Extent => {
+      if (this.isPurgedFor(from, phase, root)) {
+        known += 1;
+        return 'purged';
+      }
+      const fault = checkFetch(this.config.ledger, from, phase, root);
+      refused ??= fault;
+      if (fault !== null) return 'none';
+      known += 1;
+      const record = this.servable(phase, root);
+      return record === null ? 'none' : record.whole ? 'whole' : 'partial';
+    });
+    return known === 0 && refused !== null ? refused : { kind: 'holding', extents };
   }
 
-  private async blocks(request: FilesRequest & { readonly kind: 'get' }): Promise<FilesAnswer | Reject> {
-    const { index, blobs } = this.config;
-    if (this.servable(request) === null) return reject('not_held', request.root, 'ignore');
+  private async blocks({ phase, root, cids }: RequestOf<'get'>): Promise<FilesAnswer | Reject> {
+    const { index } = this.config;
+    if (this.servable(phase, root) === null) return reject('not_held', root, 'ignore');
+    // a block of another file would be a way into phases that the asker is not in
+    const stranger = cids.find(cid => !index.belongs(root, cid));
+    if (stranger !== undefined) return reject('not_in_file', stranger);
+    return this.gather(cids.map(cid => ({ root, cid })));
+  }
+
+  private async small(from: PeerId, { phase, roots }: RequestOf<'small'>): Promise<FilesAnswer | Reject> {
+    const { ledger } = this.config;
+    const refusals = roots.map(root => checkFetch(ledger, from, phase, root));
+    const refused = refusals.find(fault => fault !== null);
+    if (refused !== undefined && refusals.every(fault => fault !== null)) return refused;
+    const asked = roots.map((root, index) => {
+      const served = refusals[index] === null && this.servable(phase, root) !== null;
+      return { root: served ? root : null, cid: root };
+    });
+    return this.gather(asked);
+  }
+
+  /** As many as one answer takes, in the order asked for. @param asked `root` null for what is not to be had here */
+  private async gather(
+    asked: readonly { readonly root: string | null; readonly cid: string }[],
+  ): Promise<FilesAnswer> {
+    const { index, blobs, onDamage } = this.config;
     const blocks: FilesBlock[] = [];
     const absent: string[] = [];
     let bytesTotal = 0;
-    for (const cid of request.cids) {
-      // a block of another file would be a way into phases that the asker is not in
-      if (!index.belongs(request.root, cid)) return reject('not_in_file', cid);
-      const bytes = index.holds(request.root, cid) ? await blobs.get(cid) : null;
+    for (const { root, cid } of asked) {
+      const held = root !== null && index.holds(root, cid);
+      const bytes = held ? await blobs.get(cid) : null;
       if (bytes === null) {
+        if (held) onDamage(root);
         absent.push(cid);
         continue;
       }
@@ -83,5 +160,15 @@ export class FileServer {
       blocks.push({ cid, bytes });
     }
     return { kind: 'blocks', blocks, absent };
+  }
+
+  private async proof({ phase, root, cids, nonce }: RequestOf<'prove'>): Promise<FilesAnswer | Reject> {
+    const { transport, sha256 } = this.config;
+    const answer = await this.blocks({ kind: 'get', phase, root, cids });
+    if (isReject(answer) || answer.kind !== 'blocks') return answer;
+    const blocks = answer.blocks.map(block => block.bytes);
+    const whole = blocks.length === cids.length;
+    const digest = whole ? possessionDigest(sha256, nonce, transport.peerId, blocks) : null;
+    return { kind: 'proof', digest };
   }
 }

@@ -1,20 +1,33 @@
-import type { MemberId, PhaseId, Sha256 } from '../../core/base/ids.ts';
-import { type Placement, placeFile } from '../../core/placement/placement.ts';
-import type { BlobStore } from '../../ports/blob-store.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { FileCipher } from '../../ports/file-cipher.ts';
-import type { ByteRange, FileDag } from '../../ports/file-dag.ts';
-import type { KeyValueStore } from '../../ports/kv.ts';
-import type { Service } from '../../ports/lifecycle.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { PeerId, Transport } from '../../ports/transport.ts';
-import type { Extent } from '../../wire/files.ts';
+import { assertDefined } from '../../core/base/assert.ts';
+import type { PhaseId } from '../../core/base/ids.ts';
+import { type Reject, reject } from '../../core/base/reject.ts';
+import { placeFile } from '../../core/placement/placement.ts';
+import type { Timer } from '../../ports/clock.ts';
+import type { ByteRange } from '../../ports/file-dag.ts';
+import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import { entryOf } from './access.ts';
+import type {
+  CarImport,
+  CopiesState,
+  FileCare,
+  GarbageReport,
+  HolderProof,
+  PurgeStatus,
+  PutOptions,
+  StorageUsage,
+  StoreVerification,
+  WaitForCopies,
+} from './api.ts';
+import { type CarsConfig, exportCar, importCar } from './cars.ts';
+import { Challenger } from './challenger.ts';
+import { WITHHELD } from './claims.ts';
+import { Copies } from './copies.ts';
 import type { FetchFault } from './file-fetch.ts';
 import { FileIndex } from './file-index.ts';
 import { FileServer } from './file-server.ts';
+import type { FileServiceConfig, FileStatus, Possession } from './file-status.ts';
 import { Holders } from './holders.ts';
-import type { FileEntry, FileLedger } from './ledger.ts';
+import type { FileEntry } from './ledger.ts';
 import { FILES_LIMITS, type FilesLimits } from './limits.ts';
 import {
   type FileContent,
@@ -23,73 +36,69 @@ import {
   type PutResult,
   type Verification,
 } from './local-files.ts';
+import { OfferedLedger } from './offers.ts';
+import { Purger } from './purger.ts';
 import { Receipts } from './receipts.ts';
-import { type FetchState, Replicator, WITHHELD } from './replicator.ts';
-import { Sources } from './sources.ts';
+import { RemoteReader } from './remote-reader.ts';
+import { Replicator } from './replicator.ts';
+import { Scrubber } from './scrubber.ts';
+import { type Misdeed, Sources } from './sources.ts';
+import { survey } from './survey.ts';
+import { Usage } from './usage.ts';
 
-export interface FileServiceConfig {
-  readonly blobs: BlobStore;
-  /** Over the same blob store. */
-  readonly dag: FileDag;
-  /** Opened; keys under `files/`. */
-  readonly kv: KeyValueStore;
-  readonly cipher: FileCipher;
-  readonly ledger: FileLedger;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly sha256: Sha256;
-  readonly limits?: Partial<FilesLimits>;
-}
-
-/** One file of one phase: "k of n" and why not more. */
-export interface FileStatus extends Placement {
-  readonly entry: FileEntry;
-  /** The k: current participants that signed to hold the file. */
-  readonly copies: number;
-  /** Copies under which the phase's policy sees a gap. */
-  readonly minimum: number;
-  /** Members that should hold the file and have not signed. */
-  readonly missing: readonly MemberId[];
-  /** What this node has for this phase. */
-  readonly local: Extent;
-  /** True when it has the file by the records of another phase only: it neither serves it in this one nor signs for it. */
-  readonly withheld: boolean;
-  /** This node's fetching; null when there is nothing to fetch. */
-  readonly fetch: FetchState | null;
-}
-
-/** What a connected node says that it has. */
-export interface Possession {
-  readonly peer: PeerId;
-  readonly member: MemberId | null;
-  readonly extent: Extent | null;
-}
-
-const IDLE = { running: false, attempts: 0, nextAttemptMs: null };
+const IDLE = { running: false, attempts: 0, nextAttemptMs: null, bytesFetched: 0 };
 
 /** The off-chain files of a participant's node: an embedded content-addressed store that follows the phases' logs. */
-export class FileService implements Service {
+export class FileService implements Service, FileCare {
+  private readonly limits: FilesLimits;
   private readonly index: FileIndex;
+  private readonly ledger: OfferedLedger;
+  private readonly usageOf: Usage;
   private readonly local: LocalFiles;
   private readonly sources: Sources;
   private readonly receipts: Receipts;
   private readonly holders: Holders;
   private readonly replicator: Replicator;
+  private readonly copies: Copies;
   private readonly server: FileServer;
+  private readonly challenger: Challenger;
+  private readonly scrubber: Scrubber;
+  private readonly purger: Purger;
+  private cleaning: Timer | null = null;
+  private work: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly config: FileServiceConfig) {
     const limits = { ...FILES_LIMITS, ...config.limits };
     const index = new FileIndex(config.kv);
-    const whole = { ...config, limits, index };
+    const ledger = new OfferedLedger(config.ledger, config.clock, limits);
+    const usage = new Usage({ ...config, limits, index });
+    const base = { ...config, limits, index, ledger, usage };
+    const local = new LocalFiles({ ...base, ...limits });
+    const sources = new Sources(base);
+    const receipts = new Receipts(base);
+    const holders = new Holders(base);
+    const onDamage = (root: string) => this.damaged(root);
+    const onChange = (root: string) => this.replicator.reconsider(root);
+    const failing = (phase: PhaseId, cid: string) => this.challenger.failing(phase, cid);
+    this.limits = limits;
     this.index = index;
-    this.local = new LocalFiles({ ...whole, ...limits });
-    this.sources = new Sources(whole);
-    this.receipts = new Receipts(whole);
-    this.holders = new Holders(whole);
-    const { sources, receipts, holders } = this;
-    this.replicator = new Replicator({ ...whole, sources, receipts, holders });
-    this.server = new FileServer(whole);
+    this.ledger = ledger;
+    this.usageOf = usage;
+    this.local = local;
+    this.sources = sources;
+    this.receipts = receipts;
+    this.holders = holders;
+    this.challenger = new Challenger({ ...base, sources, onDamage, onChange });
+    this.replicator = new Replicator({ ...base, sources, receipts, holders, failing });
+    const { replicator } = this;
+    this.copies = new Copies({ ...base, sources, replicator });
+    this.server = new FileServer({
+      ...base,
+      onDamage,
+      takeOffer: (from, offer) => this.copies.take(from, offer),
+    });
+    this.scrubber = new Scrubber({ ...base, onDamage });
+    this.purger = new Purger({ ...base, local, replicator });
   }
 
   /** Before the transport starts. */
@@ -106,18 +115,41 @@ export class FileService implements Service {
 
   /** After the stores are open and the ledger has its verified state. */
   async start(): Promise<void> {
-    await this.local.collectGarbage(root => this.config.ledger.phasesOf(root).length > 0);
+    await this.usageOf.load();
+    await this.collectGarbage();
+    await this.challenger.start();
+    await this.purger.start();
     await this.replicator.start();
+    await this.scrubber.start();
+    this.cleanLater();
   }
 
   async stop(): Promise<void> {
+    this.cleaning?.cancel();
+    await this.work;
+    await this.scrubber.stop();
+    await this.challenger.stop();
+    await this.purger.stop();
     await this.replicator.stop();
     await this.receipts.stop();
+    await this.local.close();
   }
 
   /** Encrypts and stores a file under a fresh key; durable when it resolves. Nobody fetches it before a record names it. */
-  putFile(source: AsyncIterable<Uint8Array>): Promise<PutResult> {
-    return this.local.put(source);
+  async putFile(source: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<PutResult> {
+    const [result] = await this.local.put([source], options);
+    return assertDefined(result, 'one file in, one file out');
+  }
+
+  putFiles(
+    sources: readonly AsyncIterable<Uint8Array>[],
+    options?: PutOptions,
+  ): Promise<readonly PutResult[]> {
+    return this.local.put(sources, options);
+  }
+
+  replicate(phase: PhaseId, files: readonly PutResult[], wait: WaitForCopies): Promise<CopiesState | Reject> {
+    return this.copies.replicate(phase, files, wait);
   }
 
   /** After a record that was to name the file was refused. */
@@ -130,12 +162,38 @@ export class FileService implements Service {
     return this.local.get(subject, range);
   }
 
-  /** Reads and hashes every block of this node's copy again. */
+  /**
+   * Plaintext from this node's copy or, where it has none that is whole, straight from the file's holders, several at a time;
+   * nothing of that is kept. Authentic while it is read; only the end says that it was whole. Throws as `LocalFiles.get`, and
+   * OperatingError `no_holder`.
+   */
+  readFile(
+    phase: PhaseId,
+    subject: FileSubject,
+    range: ByteRange | null,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const record = this.index.root(subject.cid);
+    const isHere = record?.whole === true && entryOf(this.ledger, phase, subject.cid, record) !== null;
+    if (isHere) return this.local.get(subject, range);
+    const { index, limits, sources } = this;
+    const address = { phase, root: subject.cid };
+    const config = { ...this.config, index, limits, sources };
+    const reader = () => new RemoteReader(config, address, subject.ciphertextBytes, signal);
+    return this.local.get(subject, range, asked => reader().read(asked));
+  }
+
+  /** Reads and hashes every block of this node's copy again; what is damaged is fetched again. */
   async verifyFile(cid: string): Promise<Verification> {
     const verification = await this.local.verify(cid);
-    const record = this.index.root(cid);
-    if (!verification.sound && record?.whole) await this.index.setRoot(cid, { ...record, whole: false });
+    if (!verification.sound) await this.markDamaged(cid);
     return verification;
+  }
+
+  async verifyAll(
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void } = {},
+  ): Promise<StoreVerification> {
+    return this.scrubber.verifyAll(options.signal, options.onProgress);
   }
 
   /**
@@ -143,8 +201,11 @@ export class FileService implements Service {
    * whole, otherwise why not.
    */
   async fetchFile(phase: PhaseId, cid: string): Promise<FetchFault> {
-    const entries = this.config.ledger.entries(phase, cid);
-    let fault: FetchFault = { reason: 'no record of the phase names this file', permanent: true };
+    const entries = this.ledger.entries(phase, cid);
+    let fault: FetchFault = {
+      reason: this.ledger.purgeOf(phase, cid) === null ? 'no record of the phase names this file' : 'purged',
+      permanent: true,
+    };
     // records may differ in what they say of the file, and one that is wrong is not to hide the right one
     for (const entry of distinct(entries)) {
       fault = await this.replicator.fetchNow(entry);
@@ -155,7 +216,7 @@ export class FileService implements Service {
 
   /** Null when no record of the phase names the file. */
   status(phaseId: PhaseId, cid: string): FileStatus | null {
-    const { ledger } = this.config;
+    const { ledger } = this;
     const phase = ledger.phase(phaseId);
     const entries = ledger.entries(phaseId, cid);
     const record = this.index.root(cid);
@@ -164,7 +225,7 @@ export class FileService implements Service {
     if (phase === null || entry === undefined) return null;
     const { policy, participants } = phase;
     const receipts = ledger.receipts(phaseId, cid);
-    const gone = this.holders.gone(participants);
+    const gone = [...this.holders.gone(participants), ...this.challenger.failing(phaseId, cid)];
     const placement = placeFile(this.config.sha256, { ...entry, policy, participants, receipts, gone });
     const states = [entry, ...entries].flatMap(one => this.replicator.state(one) ?? []);
     const withheld = record?.whole === true && own === null;
@@ -176,6 +237,8 @@ export class FileService implements Service {
       missing: placement.desired.filter(member => !receipts.includes(member)),
       local: record === null || own === null ? 'none' : record.whole ? 'whole' : 'partial',
       withheld,
+      pinned: this.index.isPinned(cid),
+      proofs: this.challenger.proofsOf(phaseId, cid),
       fetch: withheld ? { ...IDLE, reason: WITHHELD.reason } : (states[0] ?? null),
     };
   }
@@ -189,23 +252,128 @@ export class FileService implements Service {
    * Asks the connected nodes of the phase what they have of the files at this moment. A peer that does not answer once is not
    * asked for the rest. @returns by file, what each peer says; null from those that do not say
    */
-  async survey(phase: PhaseId, cids: readonly string[]): Promise<ReadonlyMap<string, readonly Possession[]>> {
-    const found = new Map<string, Possession[]>(cids.map(cid => [cid, []]));
-    const peers = new Set(cids.slice(0, 1).flatMap(cid => this.sources.candidates({ phase, root: cid })));
-    await Promise.all([...peers].map(peer => this.ask(peer, phase, found)));
-    return found;
+  survey(phase: PhaseId, cids: readonly string[]): Promise<ReadonlyMap<string, readonly Possession[]>> {
+    return survey(this.sources, this.ledger, phase, cids);
   }
 
-  private async ask(peer: PeerId, phase: PhaseId, found: ReadonlyMap<string, Possession[]>): Promise<void> {
-    const member = this.config.ledger.memberOfPeer(peer);
-    let silent = false;
-    for (const [root, possessions] of found) {
-      const answer: Awaited<ReturnType<Sources['extent']>> = silent
-        ? 'silent'
-        : await this.sources.extent(peer, { phase, root });
-      silent = answer === 'silent';
-      possessions.push({ peer, member, extent: answer === 'silent' || answer === 'refused' ? null : answer });
-    }
+  async pin(phase: PhaseId, cid: string): Promise<Reject | null> {
+    const refused = this.refusal(phase, cid);
+    if (refused !== null) return refused;
+    await this.index.pin(cid, phase);
+    this.replicator.reconsider(cid);
+    return null;
+  }
+
+  async unpin(cid: string): Promise<void> {
+    await this.index.unpin(cid);
+  }
+
+  isPinned(cid: string): boolean {
+    return this.index.isPinned(cid);
+  }
+
+  async usage(): Promise<StorageUsage> {
+    let pinned = 0;
+    for await (const _ of this.index.pins()) pinned += 1;
+    return {
+      node: this.usageOf.ofNode(),
+      phases: this.usageOf.ofPhases(),
+      freeBytes: await this.config.blobs.freeBytes(),
+      pinned,
+      scrub: this.scrubber.status(),
+    };
+  }
+
+  async collectGarbage(): Promise<GarbageReport> {
+    this.ledger.prune();
+    // purged files are the purger's, for their deletion is signed
+    const isReferenced = (root: string) =>
+      this.ledger.phases().some(phase => this.ledger.references(phase, root).length > 0);
+    const dropped = await this.local.dropUnreferenced(isReferenced);
+    const strayBlocks = this.replicator.isBusy() ? 0 : await this.local.dropStrays();
+    return { ...dropped, strayBlocks };
+  }
+
+  async exportCar(phase: PhaseId, cid: string): Promise<AsyncIterable<Uint8Array> | Reject> {
+    return exportCar(this.carsConfig(), phase, cid);
+  }
+
+  importCar(
+    phase: PhaseId,
+    cid: string,
+    source: AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<CarImport | Reject> {
+    return importCar(this.carsConfig(), phase, cid, source, signal);
+  }
+
+  async purge(phase: PhaseId, cid: string, reason: string): Promise<PurgeStatus | Reject> {
+    const refused = this.refusal(phase, cid);
+    if (refused !== null) return refused;
+    const others = this.ledger.phasesOf(cid).filter(other => other !== phase);
+    const elsewhere = others.flatMap(other => this.ledger.entries(other, cid));
+    const fault = await this.ledger.submitPurge(phase, cid, reason, elsewhere);
+    return fault ?? assertDefined(this.purgeStatus(phase, cid), 'a committed order is in the log');
+  }
+
+  purgeStatus(phase: PhaseId, cid: string): PurgeStatus | null {
+    return this.purger.status(phase, cid);
+  }
+
+  proofs(phase: PhaseId, cid: string): readonly HolderProof[] {
+    return this.challenger.proofsOf(phase, cid);
+  }
+
+  /** Asks every connected holder of a file for a proof now. @returns what is known of them after it */
+  async challenge(phase: PhaseId, cid: string): Promise<readonly HolderProof[]> {
+    await this.challenger.challengeHolders(phase, cid);
+    return this.challenger.proofsOf(phase, cid);
+  }
+
+  /** Holders that sent wrong bytes since the start, the last of them. */
+  misdeeds(): readonly Misdeed[] {
+    return this.sources.misdeeds();
+  }
+
+  private refusal(phase: PhaseId, cid: string): Reject | null {
+    if (this.ledger.purgeOf(phase, cid) !== null) return reject('purged', `file ${cid} was purged`, 'ignore');
+    return this.ledger.entries(phase, cid).length > 0
+      ? null
+      : reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
+  }
+
+  private carsConfig(): CarsConfig {
+    const { index, ledger, limits, replicator, usageOf: usage } = this;
+    const fetchNow = (entry: FileEntry) => replicator.fetchNow(entry);
+    return { ...this.config, index, ledger, limits, usage, fetchNow };
+  }
+
+  /** A block that was read is missing or damaged: the copy is not whole until it is fetched again. */
+  private damaged(root: string): void {
+    this.work = this.work
+      .then(() => this.markDamaged(root))
+      .catch(error => {
+        if (!(error instanceof OperatingError)) throw error;
+        this.config.logger.error({ cid: root, code: error.code }, 'a damaged file could not be marked');
+      });
+  }
+
+  private async markDamaged(root: string): Promise<void> {
+    const record = this.index.root(root);
+    if (record?.whole) await this.index.setRoot(root, { ...record, whole: false });
+    this.replicator.reconsider(root);
+  }
+
+  private cleanLater(): void {
+    this.cleaning = this.config.clock.setTimer(this.limits.garbageMs, () => {
+      this.work = this.work
+        .then(() => this.collectGarbage())
+        .catch(error => {
+          if (!(error instanceof OperatingError)) throw error;
+          this.config.logger.warn({ code: error.code }, 'unused files could not be removed');
+        })
+        .then(() => this.cleanLater());
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Hash, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
+import type { Hash, LogId, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
 import type { PhasePolicy } from '../../core/types/operation.ts';
 import type { PeerId } from '../../ports/transport.ts';
@@ -22,6 +22,30 @@ export interface FileReceiptEntry {
   readonly position: number;
   readonly record: TransactionId;
   readonly cid: string;
+}
+
+/** An order of the ledger to purge a file from a phase; there is no way back from it. */
+export interface PurgeOrder {
+  readonly phase: PhaseId;
+  readonly cid: string;
+  /** Position of the order in the phase's log, and its transaction. */
+  readonly position: number;
+  readonly order: TransactionId;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly by: MemberId;
+  readonly reason: string;
+  /** Records of the phase that name the file. */
+  readonly references: readonly TransactionId[];
+  /** Records of other phases that name it, as far as whoever ordered it could see. */
+  readonly elsewhere: readonly { readonly logId: LogId; readonly record: TransactionId }[];
+}
+
+export interface PurgeAck {
+  readonly member: MemberId;
+  readonly height: number;
+  /** True when the member keeps the file for a record of another phase. */
+  readonly kept: boolean;
 }
 
 /** A phase at the verified head. */
@@ -49,12 +73,19 @@ export interface FileLedger {
   peersOf(member: MemberId): readonly PeerId[];
   phases(): readonly PhaseId[];
   phase(id: PhaseId): FilePhase | null;
-  /** Files of committed records at positions from `fromPosition` on, in order. */
+  /** Files of committed records at positions from `fromPosition` on, in order; like all below, without those that were purged. */
   files(phase: PhaseId, fromPosition: number): readonly FileEntry[];
   /** The records of a phase that name this root. */
   entries(phase: PhaseId, cid: string): readonly FileEntry[];
   /** Phases in whose committed records this root stands. */
   phasesOf(cid: string): readonly PhaseId[];
+  /** The records of a phase that name this root, purged or not. */
+  references(phase: PhaseId, cid: string): readonly FileEntry[];
+  /** Null when the file was not purged in the phase. */
+  purgeOf(phase: PhaseId, cid: string): PurgeOrder | null;
+  /** Every order of the phase, by position. */
+  purges(phase: PhaseId): readonly PurgeOrder[];
+  purgeAcks(phase: PhaseId, cid: string): readonly PurgeAck[];
   /** Members whose receipts for this root stand in the phase's log. */
   receipts(phase: PhaseId, cid: string): readonly MemberId[];
   /** Called after the verified head moved and something of these phases changed. Answers how to stop. */
@@ -64,4 +95,15 @@ export interface FileLedger {
    * OperatingError when no source can be reached.
    */
   submitReceipts(phase: PhaseId, receipts: readonly FileReceiptEntry[]): Promise<Reject | null>;
+  /** Orders the purge, with every record of the phase and those of `elsewhere`; ends as `submitReceipts` does. */
+  submitPurge(
+    phase: PhaseId,
+    cid: string,
+    reason: string,
+    elsewhere: readonly FileEntry[],
+  ): Promise<Reject | null>;
+  submitPurgeAcks(
+    phase: PhaseId,
+    acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
+  ): Promise<Reject | null>;
 }

@@ -5,7 +5,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { FileCipher } from '../../ports/file-cipher.ts';
 import type { ByteRange, FileDag } from '../../ports/file-dag.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
-import type { FileIndex } from './file-index.ts';
+import type { GarbageReport, PutOptions } from './api.ts';
+import { BlockBuffer } from './block-buffer.ts';
+import type { FileIndex, WholeFile } from './file-index.ts';
+import type { Reservation, Usage } from './usage.ts';
 
 export interface PutResult {
   readonly cid: string;
@@ -52,6 +55,7 @@ export interface LocalFilesConfig {
   readonly dag: FileDag;
   readonly index: FileIndex;
   readonly cipher: FileCipher;
+  readonly usage: Usage;
   readonly clock: Clock;
   /** An import that no record came to name is dropped at a start after this time. */
   readonly unreferencedMs: number;
@@ -66,61 +70,117 @@ function tooLarge(bytesMax: number): OperatingError {
 
 /** The files of this node's own store: put, get, verify, drop. */
 export class LocalFiles {
+  /** Puts and drops that are under way: blocks may be without a file meanwhile. */
   private works = 0;
+  /** From a crash until the search for what it left. */
+  private mayHaveStrays = true;
 
   constructor(private readonly config: LocalFilesConfig) {}
 
-  /** Encrypts and stores a file under a fresh key, in constant memory; durable when it resolves, invisible before. */
-  async put(plaintext: AsyncIterable<Uint8Array>): Promise<PutResult> {
-    const { cipher, dag, index, clock, fileBytesMax } = this.config;
+  /**
+   * Encrypts and stores files, each under a fresh key, in constant memory: all of them or none, durable when it resolves,
+   * invisible before. Throws OperatingError `file_too_large`, `quota_exceeded` or `disk_full`.
+   */
+  async put(
+    plaintexts: readonly AsyncIterable<Uint8Array>[],
+    options: PutOptions = {},
+  ): Promise<readonly PutResult[]> {
+    const { blobs, index, usage } = this.config;
+    const charge = options.phase ?? null;
+    const reservation = await usage.reserve(charge, options.bytes ?? null);
+    const buffer = new BlockBuffer(blobs);
+    const stored: string[] = [];
+    this.works += 1;
+    try {
+      await index.markUnclean();
+      const results: PutResult[] = [];
+      const files: WholeFile[] = [];
+      const progress = { bytes: 0 };
+      for (const plaintext of plaintexts) {
+        const from = stored.length;
+        const source = this.counted(plaintext, options, reservation, progress);
+        const result = await this.encrypt(source, buffer, stored);
+        results.push(result);
+        const { cid: root, keyCommitment, ciphertextBytes } = result;
+        const known = { phase: null, keyCommitment, ciphertextBytes, sinceMs: this.config.clock.nowMs() };
+        files.push({ root, record: { ...known, charge }, cids: new Set(stored.slice(from)) });
+      }
+      await buffer.flush();
+      await index.addWhole(files);
+      for (const { record } of files) usage.add(record);
+      return results;
+    } catch (error) {
+      await buffer.settle();
+      for (const cid of stored) if (!(await index.isOwned(cid))) await blobs.delete(cid);
+      throw error;
+    } finally {
+      reservation.close();
+      this.works -= 1;
+    }
+  }
+
+  private async *counted(
+    plaintext: AsyncIterable<Uint8Array>,
+    { onProgress, signal }: PutOptions,
+    reservation: Reservation,
+    progress: { bytes: number },
+  ): AsyncIterable<Uint8Array> {
+    const { fileBytesMax } = this.config;
+    let bytes = 0;
+    for await (const chunk of plaintext) {
+      signal?.throwIfAborted();
+      bytes += chunk.length;
+      if (bytes > fileBytesMax) throw tooLarge(fileBytesMax);
+      await reservation.grow(chunk.length);
+      yield chunk;
+      progress.bytes += chunk.length;
+      onProgress?.(progress.bytes);
+    }
+  }
+
+  private async encrypt(
+    source: AsyncIterable<Uint8Array>,
+    buffer: BlockBuffer,
+    stored: string[],
+  ): Promise<PutResult> {
+    const { cipher, dag } = this.config;
     const key = cipher.generateKey();
     const hash = createHash('sha256');
     let plaintextBytes = 0;
-    const counted = async function* () {
-      for await (const chunk of plaintext) {
+    const hashed = async function* () {
+      for await (const chunk of source) {
         hash.update(chunk);
         plaintextBytes += chunk.length;
-        if (plaintextBytes > fileBytesMax) throw tooLarge(fileBytesMax);
         yield chunk;
       }
     };
-    this.works += 1;
-    const finish = await index.beginUnclean(`${clock.nowMs()}-${this.works}`);
-    const stored: string[] = [];
-    let root: string | null = null;
-    try {
-      const imported = await dag.importFile(cipher.encrypt(key, counted()), async cid => {
-        stored.push(cid);
-      });
-      root = imported.cid;
-      const keyCommitment = cipher.keyCommitment(key);
-      const ciphertextBytes = imported.bytes;
-      const record = { phase: null, keyCommitment, ciphertextBytes, sinceMs: clock.nowMs() };
-      await index.addWhole(dag, imported.cid, record);
-      await finish();
-      return {
-        cid: imported.cid,
-        key,
-        keyCommitment,
-        ciphertextBytes,
-        plaintextBytes,
-        plaintextHash: hash.digest('hex') as Hash,
-      };
-    } catch (error) {
-      if (root !== null) await this.drop(root);
-      for (const cid of stored) if (!(await index.isOwned(cid))) await this.config.blobs.delete(cid);
-      await finish();
-      throw error;
-    }
+    const imported = await dag.importFile(cipher.encrypt(key, hashed()), async (cid, bytes) => {
+      stored.push(cid);
+      await buffer.put(cid, bytes);
+    });
+    return {
+      cid: imported.cid,
+      key,
+      keyCommitment: cipher.keyCommitment(key),
+      ciphertextBytes: imported.bytes,
+      plaintextBytes,
+      plaintextHash: hash.digest('hex') as Hash,
+    };
   }
 
   /**
    * Plaintext while it is read: each chunk is authentic, but only the end says that the file is whole. Throws OperatingError
    * `key_mismatch`, `block_missing`, `file_malformed` or `file_corrupt`.
    * @param range of the plaintext; it ends with the file. Only the segments that it touches are read
+   * @param read the ciphertext or a range of it; this node's own copy when it is not given
    */
-  async *get(subject: FileSubject, range: ByteRange | null = null): AsyncIterable<Uint8Array> {
-    const { cipher, dag } = this.config;
+  async *get(
+    subject: FileSubject,
+    range: ByteRange | null = null,
+    read: (range: ByteRange | null) => AsyncIterable<Uint8Array> = asked =>
+      this.config.dag.exportFile(subject.cid, asked ?? undefined),
+  ): AsyncIterable<Uint8Array> {
+    const { cipher } = this.config;
     if (cipher.keyCommitment(subject.key) !== subject.keyCommitment) {
       throw new OperatingError(
         'key_mismatch',
@@ -128,11 +188,11 @@ export class LocalFiles {
       );
     }
     if (range !== null) {
-      const { cid, key, ciphertextBytes } = subject;
-      yield* cipher.decryptRange(key, ciphertextBytes, range, asked => dag.exportFile(cid, asked));
+      const { key, ciphertextBytes } = subject;
+      yield* cipher.decryptRange(key, ciphertextBytes, range, read);
       return;
     }
-    const ciphertext = ofLength(dag.exportFile(subject.cid), subject);
+    const ciphertext = ofLength(read(null), subject);
     yield* cipher.decrypt(subject.key, ciphertext);
   }
 
@@ -179,29 +239,59 @@ export class LocalFiles {
 
   /** Forgets a file and deletes the blocks that no other file has. */
   async drop(root: string): Promise<void> {
-    const { blobs, clock, index } = this.config;
+    const { blobs, index, usage } = this.config;
+    const record = index.root(root);
     this.works += 1;
-    const finish = await index.beginUnclean(`${clock.nowMs()}-${this.works}`);
-    for await (const cid of index.remove(root)) await blobs.delete(cid);
-    await finish();
+    try {
+      await index.markUnclean();
+      for await (const cid of index.remove(root)) await blobs.delete(cid);
+      if (record !== null) usage.remove(record);
+    } finally {
+      this.works -= 1;
+    }
+  }
+
+  /** At a stop with no file under way: the next start need not look for strays. */
+  async close(): Promise<void> {
+    if (this.works === 0 && !this.mayHaveStrays) await this.config.index.clearUnclean();
+  }
+
+  /** Drops imports that no record came to name in time. @param isReferenced true for roots that a record names */
+  async dropUnreferenced(
+    isReferenced: (root: string) => boolean,
+  ): Promise<Omit<GarbageReport, 'strayBlocks'>> {
+    const { index, clock, unreferencedMs } = this.config;
+    const expired = clock.nowMs() - unreferencedMs;
+    const unreferenced: string[] = [];
+    let bytes = 0;
+    for await (const [root, record] of index.roots()) {
+      if (record.sinceMs >= expired || isReferenced(root) || index.isPinned(root)) continue;
+      unreferenced.push(root);
+      bytes += record.ciphertextBytes;
+    }
+    for (const root of unreferenced) await this.drop(root);
+    return { files: unreferenced.length, bytes };
   }
 
   /**
-   * Deletes what an interrupted put left, and imports that no record ever named. Only while nothing is put or fetched.
-   * @param isReferenced true for roots that a record names
+   * Deletes blocks that no file has: what an interrupted put or drop left. Nothing is done while something is put or dropped,
+   * when its blocks cannot be told from strays, or when no crash can have left any.
    */
-  async collectGarbage(isReferenced: (root: string) => boolean): Promise<void> {
-    const { blobs, index, clock, unreferencedMs } = this.config;
-    const expired = clock.nowMs() - unreferencedMs;
-    const unreferenced: string[] = [];
-    for await (const [root, record] of index.roots()) {
-      if (record.sinceMs < expired && !isReferenced(root)) unreferenced.push(root);
+  async dropStrays(): Promise<number> {
+    const { blobs, index } = this.config;
+    if (!index.wasUnclean()) this.mayHaveStrays = false;
+    if (this.works > 0 || !index.wasUnclean()) return 0;
+    let strays = 0;
+    for await (const cid of blobs.list()) {
+      // a put that begins now marks its blocks' files only at its end
+      if (this.works > 0) return strays;
+      if (await index.isOwned(cid)) continue;
+      await blobs.delete(cid);
+      strays += 1;
     }
-    for (const root of unreferenced) await this.drop(root);
-    const marks = await index.uncleanMarks();
-    if (marks.length === 0) return;
-    for await (const cid of blobs.list()) if (!(await index.isOwned(cid))) await blobs.delete(cid);
-    for (const remove of marks) await remove();
+    this.mayHaveStrays = false;
+    if (this.works === 0) await index.clearUnclean();
+    return strays;
   }
 }
 

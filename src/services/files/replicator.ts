@@ -1,18 +1,23 @@
 import type { MemberId, PhaseId, Sha256 } from '../../core/base/ids.ts';
 import { placeFile } from '../../core/placement/placement.ts';
+import { type Plan, planFile, type Urgency } from '../../core/placement/plan.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
 import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
-import { entryOf } from './access.ts';
+import { claim, isOf, type Wanted } from './claims.ts';
 import { type FetchFault, FileFetch } from './file-fetch.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
 import type { Holders } from './holders.ts';
 import type { FileEntry, FileLedger, FilePhase } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
+import { isOffered } from './offers.ts';
 import type { Receipts } from './receipts.ts';
+import { fetchSmall, SMALL_FILE_BYTES_MAX } from './small-fetch.ts';
 import type { Sources } from './sources.ts';
+import { TaskQueue } from './task-queue.ts';
+import type { Usage } from './usage.ts';
 
 export interface ReplicatorConfig {
   readonly blobs: BlobStore;
@@ -22,14 +27,14 @@ export interface ReplicatorConfig {
   readonly sources: Sources;
   readonly receipts: Receipts;
   readonly holders: Holders;
+  readonly usage: Usage;
+  /** Members whose copy of a file failed its last proof. */
+  readonly failing: (phase: PhaseId, cid: string) => readonly MemberId[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly sha256: Sha256;
   readonly limits: FilesLimits;
 }
-
-/** What a record says of a file, as far as fetching goes. */
-type Wanted = Pick<FileEntry, 'phase' | 'cid' | 'keyCommitment' | 'ciphertextBytes'>;
 
 interface Task extends Wanted {
   attempts: number;
@@ -38,6 +43,11 @@ interface Task extends Wanted {
   retry: Timer | null;
   retryAtMs: number | null;
   running: boolean;
+  urgency: Urgency;
+  /** True once it did not come together with others. */
+  alone: boolean;
+  /** Bytes that came in during this run. */
+  bytesFetched: number;
   readonly waiters: ((fault: FetchFault) => void)[];
 }
 
@@ -48,6 +58,8 @@ export interface FetchState {
   readonly reason: string | null;
   /** Unix milliseconds of the next attempt; null when one is running or queued, or none will be made. */
   readonly nextAttemptMs: number | null;
+  /** Ciphertext bytes that came in since the node started. */
+  readonly bytesFetched: number;
 }
 
 /** Records may name one file and differ in what they say of it; at most one of them is right. */
@@ -61,21 +73,17 @@ interface Cursor {
   readonly members: string;
 }
 
-/** A copy that came by the right of other records is not touched for this one. */
-export const WITHHELD: NonNullable<FetchFault> = {
-  reason: 'this node has the file by the records of another phase, and for that phase only',
-  permanent: true,
-};
-
 /**
  * Brings this node's store to what the phases' logs ask of it: fetches what the placement gives to this member, a few files at
  * a time, each with its own back-off, and signs for what is whole. A file that cannot be fetched holds up no other.
  */
 export class Replicator implements Service {
   private readonly tasks = new Map<string, Task>();
-  private readonly queue: Task[] = [];
+  private readonly queue = new TaskQueue<Task>();
   /** By root. */
   private readonly fetching = new Map<string, Promise<void>>();
+  /** Files or batches of small ones. */
+  private runs = 0;
   private readonly cursors = new Map<PhaseId, Cursor>();
   private readonly abort = new AbortController();
   private unsubscribe: () => void = () => {};
@@ -100,13 +108,13 @@ export class Replicator implements Service {
       task.retry?.cancel();
       if (!task.running) this.settle(task, { reason: 'stopped', permanent: false });
     }
-    this.queue.length = 0;
+    this.queue.clear();
     await Promise.all(this.fetching.values());
   }
 
   /** A peer came: what waits for a holder need not wait longer. */
   peerConnected(): void {
-    for (const task of this.tasks.values()) if (task.retry !== null) this.enqueue(task);
+    for (const task of this.tasks.values()) if (task.retry !== null) this.enqueue(task, task.urgency);
     this.pump();
   }
 
@@ -115,9 +123,16 @@ export class Replicator implements Service {
     if (!this.started) return Promise.resolve({ reason: 'stopped', permanent: false });
     const task = this.taskOf(entry);
     const done = new Promise<FetchFault>(resolve => task.waiters.push(resolve));
-    this.enqueue(task);
+    this.enqueue(task, 'asked');
     this.pump();
     return done;
+  }
+
+  /** As many files at once, without waiting for them: small ones then come together. */
+  fetchMany(entries: readonly FileEntry[]): void {
+    if (!this.started) return;
+    for (const entry of entries) this.enqueue(this.taskOf(entry), 'asked');
+    this.pump();
   }
 
   /** Null when nothing is to be fetched. */
@@ -130,7 +145,37 @@ export class Replicator implements Service {
       attempts: task.attempts,
       reason: task.fault?.reason ?? null,
       nextAttemptMs,
+      bytesFetched: task.bytesFetched,
     };
+  }
+
+  /** Looks at one file again: its copy here, its pin or what is known of its holders has changed. */
+  reconsider(cid: string): void {
+    if (!this.started) return;
+    const { holders, ledger } = this.config;
+    for (const id of ledger.phasesOf(cid)) {
+      const phase = ledger.phase(id);
+      if (phase === null || !this.participates(phase)) continue;
+      const gone = holders.gone(phase.participants);
+      for (const entry of ledger.entries(id, cid)) if (!isOffered(entry)) this.consider(phase, entry, gone);
+    }
+    this.pump();
+  }
+
+  /** Nothing more is fetched of this file; when it resolves, no run is at work on it. */
+  async forget(cid: string): Promise<void> {
+    for (const task of [...this.tasks.values()]) {
+      if (task.cid !== cid) continue;
+      task.retry?.cancel();
+      this.queue.remove(task);
+      if (!task.running) this.tasks.delete(keyOf(task));
+    }
+    await this.fetching.get(cid);
+  }
+
+  /** True while any file is being fetched. */
+  isBusy(): boolean {
+    return this.runs > 0;
   }
 
   private scan(phases: readonly PhaseId[]): void {
@@ -165,65 +210,124 @@ export class Replicator implements Service {
   }
 
   private consider(phase: FilePhase, entry: FileEntry, gone: readonly MemberId[]): void {
-    const { index, ledger, sha256 } = this.config;
+    const plan = this.plan(phase, entry, gone);
+    if (plan.deed === 'sign') this.config.receipts.add(phase.id, entry);
+    if (plan.deed !== 'fetch') return;
+    const task = this.taskOf(entry, plan.urgency);
+    if (task.retry === null && !task.running) this.enqueue(task, plan.urgency);
+  }
+
+  private plan(phase: FilePhase, entry: FileEntry, gone: readonly MemberId[]): Plan {
+    const { failing, index, ledger, sha256 } = this.config;
     const receipts = ledger.receipts(phase.id, entry.cid);
     const record = index.root(entry.cid);
-    if (record?.whole) {
-      const due = this.isOf(entry, record) && !receipts.includes(ledger.member);
-      if (due) this.config.receipts.add(phase.id, entry);
-      return;
-    }
+    // a whole copy by the right of other records is neither signed for nor fetched again
+    if (record?.whole && !isOf(this.config.ledger, entry, record)) return { deed: 'nothing' };
     const { policy, participants } = phase;
-    const placement = placeFile(sha256, { ...entry, policy, participants, receipts, gone });
-    if (!placement.desired.includes(ledger.member)) return;
-    const task = this.taskOf(entry);
-    if (task.retry === null && !task.running) this.enqueue(task);
+    const away = [...gone, ...failing(phase.id, entry.cid)];
+    const placement = placeFile(sha256, { ...entry, policy, participants, receipts, gone: away });
+    return planFile({
+      self: ledger.member,
+      placement,
+      local: record === null ? 'none' : record.whole ? 'whole' : 'partial',
+      signed: receipts.includes(ledger.member),
+      pinned: index.isPinned(entry.cid),
+      purged: ledger.purgeOf(phase.id, entry.cid) !== null,
+    });
   }
 
   private participates(phase: FilePhase | null): boolean {
     return phase?.participants.includes(this.config.ledger.member) ?? false;
   }
 
-  /** True when the file that this node has is the one that a record of the phase asks for, and may be had for it. */
-  private isOf({ phase, cid, keyCommitment, ciphertextBytes }: Wanted, record: RootRecord): boolean {
-    const same = record.keyCommitment === keyCommitment && record.ciphertextBytes === ciphertextBytes;
-    return same && entryOf(this.config.ledger, phase, cid, record) !== null;
-  }
-
-  private taskOf(entry: FileEntry): Task {
+  private taskOf(entry: FileEntry, urgency: Urgency = 'asked'): Task {
     const known = this.tasks.get(keyOf(entry));
     if (known !== undefined) return known;
     const { phase, cid, keyCommitment, ciphertextBytes } = entry;
-    const idle = { attempts: 0, fault: null, retry: null, retryAtMs: null, running: false };
-    const task: Task = { phase, cid, keyCommitment, ciphertextBytes, ...idle, waiters: [] };
+    const idle = { attempts: 0, fault: null, retry: null, retryAtMs: null, running: false, bytesFetched: 0 };
+    const named = { phase, cid, keyCommitment, ciphertextBytes, urgency };
+    const task: Task = { ...named, ...idle, alone: false, waiters: [] };
     this.tasks.set(keyOf(entry), task);
     return task;
   }
 
-  private enqueue(task: Task): void {
+  private enqueue(task: Task, urgency: Urgency): void {
     task.retry?.cancel();
     task.retry = null;
-    if (!task.running && !this.queue.includes(task)) this.queue.push(task);
+    task.urgency = urgency;
+    if (!task.running) this.queue.add(task, urgency);
   }
 
   private pump(): void {
-    while (this.started && this.fetching.size < this.config.limits.filesInFlight) {
+    while (this.started && this.runs < this.config.limits.filesInFlight) {
       // two phases that name one file wait for each other: the second finds it on disk
-      const at = this.queue.findIndex(task => !this.fetching.has(task.cid));
-      const task = at < 0 ? undefined : this.queue.splice(at, 1)[0];
-      if (task === undefined) return;
-      task.running = true;
-      const run = this.attempt(task).then(() => {
-        this.fetching.delete(task.cid);
+      const task = this.queue.take(candidate => !this.fetching.has(candidate.cid));
+      if (task === null) return;
+      const batch = [task, ...this.companions(task)];
+      for (const one of batch) one.running = true;
+      this.runs += 1;
+      const run = (batch.length > 1 ? this.attemptSmall(batch) : this.attempt(task)).then(() => {
+        for (const { cid } of batch) this.fetching.delete(cid);
+        this.runs -= 1;
         this.pump();
       });
-      this.fetching.set(task.cid, run);
+      for (const { cid } of batch) this.fetching.set(cid, run);
+    }
+  }
+
+  /** Small files of the same phase that wait next to this one: they cost little more than it alone. */
+  private companions(first: Task): Task[] {
+    const { smallFilesPerFetch, smallBytesPerFetch } = this.config.limits;
+    if (!isSmall(first)) return [];
+    const cids = new Set([first.cid]);
+    let bytes = first.ciphertextBytes;
+    return this.queue.takeAlong(first.urgency, task => {
+      const fits = isSmall(task) && task.phase === first.phase && !this.fetching.has(task.cid);
+      bytes += task.ciphertextBytes;
+      if (!fits || cids.has(task.cid) || bytes > smallBytesPerFetch) return false;
+      cids.add(task.cid);
+      return cids.size <= smallFilesPerFetch;
+    });
+  }
+
+  private async attemptSmall(batch: readonly Task[]): Promise<void> {
+    const { index, logger } = this.config;
+    const claims = new Map<string, RootRecord>();
+    const [{ phase }] = batch as [Task];
+    let whole: ReadonlySet<string> = new Set();
+    try {
+      for (const task of batch) {
+        const record = await claim(this.config, task);
+        if ('reason' in record || (await index.isForeign(task.cid, task.cid))) continue;
+        if (!index.holds(task.cid, task.cid)) claims.set(task.cid, record);
+      }
+      await index.claim([...claims]);
+      if (claims.size > 0) whole = await fetchSmall(this.config, phase, claims, this.abort.signal);
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.error({ phase, files: batch.length, code: error.code }, 'files could not be stored');
+    }
+    if (whole.size > 0) logger.info({ phase, files: whole.size }, 'files are here whole');
+    for (const task of batch) {
+      task.running = false;
+      task.alone = true;
+      if (whole.has(task.cid)) this.conclude(task, null);
+      else if (this.started) this.enqueue(task, task.urgency);
+      else this.settle(task, { reason: 'stopped', permanent: false });
     }
   }
 
   private async attempt(task: Task): Promise<void> {
     const fault = await this.fetch(task);
     task.running = false;
+    if (fault === null) {
+      const { cid, phase, ciphertextBytes: bytes } = task;
+      this.config.logger.info({ cid, phase, bytes }, 'a file is here whole');
+    }
+    this.conclude(task, fault);
+  }
+
+  private conclude(task: Task, fault: FetchFault): void {
     task.fault = fault;
     if (fault === null) this.complete(task);
     else this.retryLater(task, fault);
@@ -231,21 +335,21 @@ export class Replicator implements Service {
   }
 
   private async fetch(task: Task): Promise<FetchFault> {
-    const { index, ledger, logger } = this.config;
+    const { index, logger } = this.config;
     const { cid, phase, ciphertextBytes } = task;
-    if (!ledger.phase(phase)?.readers.includes(ledger.member)) {
-      return { reason: 'this member is not in the phase any more', permanent: true };
-    }
-    // a record may name anything as its file (SCENARIOS 88)
-    if (!this.config.dag.isCid(cid)) return { reason: 'the record names no file CID', permanent: true };
     try {
-      const record = await this.claim(task);
-      if (record === null) return WITHHELD;
-      const run = new FileFetch(this.config, { phase, root: cid }, ciphertextBytes, this.abort.signal);
+      const record = await claim(this.config, task);
+      if ('reason' in record) return record;
+      await index.claim([[cid, record]]);
+      const address = { phase, root: cid };
+      const run = new FileFetch(this.config, address, ciphertextBytes, this.abort.signal, bytes => {
+        task.bytesFetched += bytes;
+      });
       const fault = await run.run();
       const whole = fault === null;
-      if (whole !== record.whole && !this.abort.signal.aborted)
-        await index.setRoot(cid, { ...record, whole });
+      const known = index.root(cid);
+      if (known !== null && whole !== known.whole && !this.abort.signal.aborted)
+        await index.setRoot(cid, { ...known, whole });
       return fault;
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
@@ -254,30 +358,15 @@ export class Replicator implements Service {
     }
   }
 
-  /**
-   * What is known of the task's file; null when this node has another claim to it. A claim stands from the root block on: what
-   * never brought one, a record with a wrong length say, keeps nobody else's file away.
-   */
-  private async claim(task: Task): Promise<RootRecord | null> {
-    const { index, clock } = this.config;
-    const { cid, phase, keyCommitment, ciphertextBytes } = task;
-    const known = index.root(cid);
-    if (known !== null && index.holds(cid, cid)) return this.isOf(task, known) ? known : null;
-    const sinceMs = known?.sinceMs ?? clock.nowMs();
-    const record = { whole: false, phase, keyCommitment, ciphertextBytes, sinceMs };
-    await index.setRoot(cid, record);
-    return record;
-  }
-
   private complete(task: Task): void {
-    const { index, ledger, logger, receipts } = this.config;
+    const { index, ledger, receipts } = this.config;
     this.tasks.delete(keyOf(task));
     const record = index.root(task.cid);
-    logger.info({ cid: task.cid, phase: task.phase, bytes: task.ciphertextBytes }, 'a file is here whole');
     for (const phase of ledger.phasesOf(task.cid)) {
       if (!this.participates(ledger.phase(phase))) continue;
       for (const entry of ledger.entries(phase, task.cid)) {
-        if (record !== null && this.isOf(entry, record)) receipts.add(phase, entry);
+        if (record !== null && !isOffered(entry) && isOf(this.config.ledger, entry, record))
+          receipts.add(phase, entry);
       }
     }
   }
@@ -293,7 +382,7 @@ export class Replicator implements Service {
     const delayMs = Math.min(limits.retryMsMax, limits.retryMs * 2 ** Math.min(task.attempts - 1, 30));
     task.retryAtMs = clock.nowMs() + delayMs;
     task.retry = clock.setTimer(delayMs, () => {
-      this.enqueue(task);
+      this.enqueue(task, task.urgency);
       this.pump();
     });
   }
@@ -301,4 +390,8 @@ export class Replicator implements Service {
   private settle(task: Task, fault: FetchFault): void {
     for (const resolve of task.waiters.splice(0)) resolve(fault);
   }
+}
+
+function isSmall(task: Task): boolean {
+  return !task.alone && task.ciphertextBytes <= SMALL_FILE_BYTES_MAX;
 }

@@ -5,7 +5,15 @@ import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import { type Extent, type FilesBlock, filesAnswerCodec, filesRequestCodec } from '../../wire/files.ts';
+import {
+  type Extent,
+  type FilesAnswer,
+  type FilesBlock,
+  type FilesRequest,
+  filesAnswerCodec,
+  filesRequestCodec,
+  type OfferedFile,
+} from '../../wire/files.ts';
 import type { FileLedger } from './ledger.ts';
 import { FILES_PROTOCOL, type FilesLimits } from './limits.ts';
 
@@ -31,9 +39,19 @@ export type SourceAnswer =
 /** Peers have no business keeping more than this many of our penalties. */
 const PENALTIES_MAX = 4096;
 
+/** A holder that sent something else than what it was asked for. */
+export interface Misdeed extends FileAddress {
+  readonly peer: PeerId;
+  readonly fault: string;
+  readonly timeMs: number;
+}
+
+const RECORDS_MAX = 64;
+
 /** Whom to ask for a file, and asking. A holder that sent wrong bytes is left alone for a while. */
 export class Sources {
   private readonly penalisedUntilMs = new Map<PeerId, number>();
+  private readonly records: Misdeed[] = [];
 
   constructor(private readonly config: SourcesConfig) {}
 
@@ -51,38 +69,95 @@ export class Sources {
     return peers.filter(peer => peer !== transport.peerId && connected.has(peer) && !this.isPenalised(peer));
   }
 
-  async get(
+  /** Blocks of one file. */
+  get(
     peer: PeerId,
-    address: FileAddress,
+    { phase, root }: FileAddress,
     cids: readonly string[],
     signal: AbortSignal,
   ): Promise<SourceAnswer> {
-    const frame = filesRequestCodec.encode({ ...address, kind: 'get', cids });
+    return this.blocks(peer, { kind: 'get', phase, root, cids }, cids, signal);
+  }
+
+  /** Files that are one block each. */
+  small(peer: PeerId, phase: PhaseId, roots: readonly string[], signal: AbortSignal): Promise<SourceAnswer> {
+    return this.blocks(peer, { kind: 'small', phase, roots }, roots, signal);
+  }
+
+  /** What a peer says that it has of files at this moment; `refused` without a word of it, `silent` without an answer. */
+  async extents(
+    peer: PeerId,
+    phase: PhaseId,
+    roots: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly Extent[] | 'refused' | 'silent'> {
+    const answer = await this.ask(peer, { kind: 'have', phase, roots }, signal);
+    if (typeof answer === 'string') return answer;
+    return answer.kind === 'holding' && answer.extents.length === roots.length ? answer.extents : 'refused';
+  }
+
+  /** The digest over blocks that the peer should have; null when it says that it lacks one. */
+  async proof(
+    peer: PeerId,
+    { phase, root }: FileAddress,
+    cids: readonly string[],
+    nonce: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | null | 'refused' | 'silent'> {
+    const answer = await this.ask(peer, { kind: 'prove', phase, root, cids, nonce }, signal);
+    if (typeof answer === 'string') return answer;
+    return answer.kind === 'proof' ? answer.digest : 'refused';
+  }
+
+  /** @returns the files that the peer fetches now, by index */
+  async offer(
+    peer: PeerId,
+    phase: PhaseId,
+    files: readonly OfferedFile[],
+    signal?: AbortSignal,
+  ): Promise<readonly number[]> {
+    const answer = await this.ask(peer, { kind: 'offer', phase, files }, signal);
+    return typeof answer === 'string' || answer.kind !== 'taken' ? [] : answer.indexes;
+  }
+
+  private async blocks(
+    peer: PeerId,
+    request: FilesRequest,
+    asked: readonly string[],
+    signal: AbortSignal,
+  ): Promise<SourceAnswer> {
     let bytes: Awaited<ReturnType<Transport['request']>>;
     try {
       const timeoutMs = this.config.limits.requestTimeoutMs;
+      const frame = filesRequestCodec.encode(request);
       bytes = await this.config.transport.request(peer, FILES_PROTOCOL, frame, { timeoutMs, signal });
     } catch (error) {
-      if (error instanceof OperatingError) return { fault: error.code, liar: false };
-      throw error;
+      if (!(error instanceof OperatingError)) throw error;
+      // others first for a while: a holder that hangs must not hold up every file in turn
+      if (error.code === 'timeout') this.leaveAlone(peer, this.config.limits.silencePenaltyMs);
+      return { fault: error.code, liar: false };
     }
     if (isReject(bytes)) return { fault: bytes.reject, liar: false };
     const answer = filesAnswerCodec.decode(bytes);
     if (isReject(answer) || answer.kind !== 'blocks') return { fault: 'undecodable', liar: true };
-    const asked = new Set(cids);
+    const open = new Set(asked);
     const named = [...answer.blocks.map(block => block.cid), ...answer.absent];
-    const honest = named.length > 0 && named.every(cid => asked.delete(cid));
+    const honest = named.length > 0 && named.every(cid => open.delete(cid));
     return honest ? answer : { fault: 'other_blocks', liar: true };
   }
 
-  /** What a peer says that it has of a file at this moment; `refused` without a word of it, `silent` without an answer. */
-  async extent(peer: PeerId, address: FileAddress): Promise<Extent | 'refused' | 'silent'> {
-    const frame = filesRequestCodec.encode({ ...address, kind: 'have' });
+  private async ask(
+    peer: PeerId,
+    request: FilesRequest,
+    signal?: AbortSignal,
+  ): Promise<FilesAnswer | 'refused' | 'silent'> {
+    const frame = filesRequestCodec.encode(request);
+    const timeoutMs = this.config.limits.surveyTimeoutMs;
+    const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
     try {
-      const timeoutMs = this.config.limits.surveyTimeoutMs;
-      const bytes = await this.config.transport.request(peer, FILES_PROTOCOL, frame, { timeoutMs });
+      const bytes = await this.config.transport.request(peer, FILES_PROTOCOL, frame, options);
       const answer = isReject(bytes) ? bytes : filesAnswerCodec.decode(bytes);
-      return isReject(answer) || answer.kind !== 'holding' ? 'refused' : answer.extent;
+      return isReject(answer) ? 'refused' : answer;
     } catch (error) {
       if (error instanceof OperatingError) return 'silent';
       throw error;
@@ -92,9 +167,21 @@ export class Sources {
   /** After bytes that are not what they were sent as. */
   penalise(peer: PeerId, address: FileAddress, fault: string): void {
     const { clock, limits, logger } = this.config;
-    if (this.penalisedUntilMs.size >= PENALTIES_MAX) this.penalisedUntilMs.clear();
-    this.penalisedUntilMs.set(peer, clock.monotonicMs() + limits.penaltyMs);
+    this.leaveAlone(peer, limits.penaltyMs);
+    if (this.records.length >= RECORDS_MAX) this.records.shift();
+    this.records.push({ peer, ...address, fault, timeMs: clock.nowMs() });
     logger.warn({ peer, phase: address.phase, cid: address.root, fault }, 'a holder sent wrong bytes');
+  }
+
+  /** Holders that sent wrong bytes, the last of them. */
+  misdeeds(): readonly Misdeed[] {
+    return this.records;
+  }
+
+  private leaveAlone(peer: PeerId, forMs: number): void {
+    if (this.penalisedUntilMs.size >= PENALTIES_MAX) this.penalisedUntilMs.clear();
+    const until = this.config.clock.monotonicMs() + forMs;
+    this.penalisedUntilMs.set(peer, Math.max(until, this.penalisedUntilMs.get(peer) ?? 0));
   }
 
   private isPenalised(peer: PeerId): boolean {

@@ -43,7 +43,7 @@ async function ask(from: FileNode, to: FileNode, frame: Uint8Array): Promise<Fil
 const get = (from: FileNode, to: FileNode, phase: PhaseId, file: string, ...cids: string[]) =>
   ask(from, to, filesRequestCodec.encode({ phase, root: file, kind: 'get', cids }));
 const have = (from: FileNode, to: FileNode, phase: PhaseId, file: string) =>
-  ask(from, to, filesRequestCodec.encode({ phase, root: file, kind: 'have' }));
+  ask(from, to, filesRequestCodec.encode({ phase, roots: [file], kind: 'have' }));
 const refusedAs = (code: string) => expect.objectContaining({ reject: code });
 
 async function linked(...nodes: readonly FileNode[]): Promise<void> {
@@ -86,7 +86,7 @@ describe('who gets blocks', () => {
     await linked(ann, bob);
     const file = await ann.service.putFile(chunked(patterned(MIB)));
     world.ledger.record(phase, 'ann', file);
-    expect(await have(bob, ann, phase, file.cid)).toEqual({ kind: 'holding', extent: 'whole' });
+    expect(await have(bob, ann, phase, file.cid)).toEqual({ kind: 'holding', extents: ['whole'] });
     world.ledger.setParticipants(phase, ['ann']);
     expect(await have(bob, ann, phase, file.cid)).toEqual(refusedAs('not_permitted'));
     expect(await get(bob, ann, phase, file.cid, file.cid)).toEqual(refusedAs('not_permitted'));
@@ -237,7 +237,7 @@ describe('a file named in another phase', () => {
     ledger.record(open, 'eve', { ...file, ciphertextBytes: file.ciphertextBytes + 1 });
     ledger.record(open, 'eve', file);
     for (const holder of [ann, bob]) {
-      expect(await have(eve, holder, open, file.cid)).toEqual({ kind: 'holding', extent: 'none' });
+      expect(await have(eve, holder, open, file.cid)).toEqual({ kind: 'holding', extents: ['none'] });
       expect(await get(eve, holder, open, file.cid, file.cid)).toEqual(refusedAs('not_held'));
       expect(await get(eve, holder, open, file.cid, ...blocks)).toEqual(refusedAs('not_held'));
       expect(holder.service.status(open, file.cid)).toMatchObject({
@@ -291,10 +291,10 @@ describe('a file named in another phase', () => {
   it('is served there once a record of the phase that it came through is handed over', async () => {
     const { open, ann, bob, eve, file, entry } = await stage();
     world.ledger.record(open, 'eve', file);
-    expect(await have(eve, bob, open, file.cid)).toEqual({ kind: 'holding', extent: 'none' });
+    expect(await have(eve, bob, open, file.cid)).toEqual({ kind: 'holding', extents: ['none'] });
     world.ledger.record(open, 'ann', file, entry);
     for (const holder of [ann, bob]) {
-      expect(await have(eve, holder, open, file.cid)).toEqual({ kind: 'holding', extent: 'whole' });
+      expect(await have(eve, holder, open, file.cid)).toEqual({ kind: 'holding', extents: ['whole'] });
       expect(holder.service.status(open, file.cid)).toMatchObject({ local: 'whole', withheld: false });
     }
     await world.settled(open, file.cid, 3);

@@ -165,6 +165,9 @@ describe('faults while files are replicated', () => {
       if (free < 0) throw new OperatingError('blob_store_failed', 'no space left on device');
       await memory.put(cid, bytes);
     };
+    full.putMany = async many => {
+      for (const { cid, bytes } of many) await full.put(cid, bytes);
+    };
     const bob = await world.node('bob', { blobs: full });
     world.connect(ann, bob);
     const file = await put(ann, 8);

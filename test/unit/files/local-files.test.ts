@@ -135,13 +135,13 @@ describe('the local store of files', () => {
     const endless = async function* () {
       for (;;) {
         pulled += 1;
-        if (pulled > 5) await new Promise<never>(() => {});
+        if (pulled > 12) await new Promise<never>(() => {});
         yield patterned(MIB, pulled);
       }
     };
     // never ends: the process is taken for dead
     void node.service.putFile(endless());
-    await until(async () => (await blocksOf(node)).length === before.length + 4);
+    await until(async () => (await blocksOf(node)).length === before.length + 8);
     const again = await world.node('ann-again', { earlier: node });
     expect((await blocksOf(again)).sort()).toEqual(before.sort());
     expect(await again.service.verifyFile(kept.cid)).toMatchObject({ sound: true });
@@ -190,7 +190,8 @@ describe('the local store of files', () => {
       if (pulled !== last) quiet = 0;
       last = pulled;
     }
-    expect(pulled).toBeLessThanOrEqual(8);
+    // one write of 8 MiB under way, the next gathered
+    expect(pulled).toBeLessThanOrEqual(20);
     open();
     expect((await putting).plaintextBytes).toBe(64 * MIB);
   });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
+import { systemRandom } from '../../../src/crypto/random.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import { PhaseFiles } from '../../../src/roles/member/phase-files.ts';
@@ -7,6 +8,7 @@ import { createRecordApi } from '../../../src/roles/member/record-api.ts';
 import type { FileInput, RecordApi } from '../../../src/rpc/api.ts';
 import { FileService } from '../../../src/services/files/file-service.ts';
 import type { Records } from '../../../src/services/records/service.ts';
+import { carFormat } from '../../../src/store/car.ts';
 import { FileBlobStore } from '../../../src/store/file-blob-store.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { UnixFsDag } from '../../../src/store/unixfs.ts';
@@ -50,7 +52,8 @@ export class Members {
     const blobs = new FileBlobStore(join(this.root, name));
     const kv = new MemoryStore();
     const dag = new UnixFsDag(blobs);
-    const ports = { blobs, dag, kv, transport, clock, sha256, logger: silentLogger };
+    const shared = { sha256, logger: silentLogger, car: carFormat, random: systemRandom };
+    const ports = { blobs, dag, kv, transport, clock, ...shared };
     const files = new FileService({ ...ports, cipher: fileCipher, ledger: phaseFiles });
     await blobs.open();
     await kv.open();

@@ -170,7 +170,7 @@ describe('replication of files', () => {
     expect(survey).toEqual([{ peer: 'peer-ann', member: 'ann', extent: 'whole' }]);
   });
 
-  it('asks a node that falls silent once, and the others for every file', async () => {
+  it('asks each node once for many files, and one that falls silent no further', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem'], 1);
     const [ann, bob, cem] = [await world.node('ann'), await world.node('bob'), await world.node('cem')];
     world.connectAll(ann, bob, cem);
@@ -193,7 +193,7 @@ describe('replication of files', () => {
       expect(possessions.find(({ member }) => member === 'bob')?.extent).toBeNull();
     }
     expect(asked.filter(peer => peer === 'peer-bob')).toHaveLength(1);
-    expect(asked.filter(peer => peer === 'peer-ann')).toHaveLength(5);
+    expect(asked.filter(peer => peer === 'peer-ann')).toHaveLength(1);
   });
 
   it('asks connected nodes what they have', async () => {
@@ -280,8 +280,8 @@ describe('replication of files', () => {
     const again = await world.node('bob', { earlier: bob });
     world.connect(ann, again);
     await until(() => isWhole(again, phase, file.cid));
-    // one request may have been under way when the link went
-    expect(served.length).toBeLessThanOrEqual(new Set(served).size + 1);
+    // two requests may have been under way when the link went
+    expect(served.length).toBeLessThanOrEqual(new Set(served).size + 2);
     world.ledger.refusal = null;
     await again.service.stop();
     await again.transport.stop();

@@ -15,16 +15,21 @@ const refused = expect.objectContaining({ reject: 'undecodable' });
 describe('wire format of the files protocol', () => {
   it('carries every request and answer', () => {
     const requests: FilesRequest[] = [
-      { phase, root: cid, kind: 'have' },
+      { phase, kind: 'have', roots: [cid, 'x'] },
       { phase, root: cid, kind: 'get', cids: [cid, 'x'] },
+      { phase, kind: 'small', roots: [cid] },
+      { phase, root: cid, kind: 'prove', cids: [cid], nonce: new Uint8Array(32).fill(7) },
+      { phase, kind: 'offer', files: [{ cid, ciphertextBytes: 2 ** 40, keyCommitment: phase }] },
     ];
     for (const request of requests) {
       expect(filesRequestCodec.decode(filesRequestCodec.encode(request))).toEqual(request);
     }
     const answers: FilesAnswer[] = [
-      { kind: 'holding', extent: 'none' },
-      { kind: 'holding', extent: 'partial' },
-      { kind: 'holding', extent: 'whole' },
+      { kind: 'holding', extents: ['none', 'partial', 'whole', 'purged'] },
+      { kind: 'proof', digest: new Uint8Array(32).fill(1) },
+      { kind: 'proof', digest: null },
+      { kind: 'taken', indexes: [0, 3] },
+      { kind: 'taken', indexes: [] },
       { kind: 'blocks', blocks: [{ cid, bytes: new Uint8Array([1, 2]) }], absent: ['x'] },
       { kind: 'blocks', blocks: [], absent: [] },
     ];
@@ -38,13 +43,18 @@ describe('wire format of the files protocol', () => {
     const id = new Uint8Array(32);
     const bad = [
       encode({}),
-      encode({ phase: id, root: cid }),
-      encode({ phase: new Uint8Array(31), root: cid, have: {} }),
-      encode({ phase: id, root: '', have: {} }),
-      encode({ phase: id, root: 'x'.repeat(97), have: {} }),
-      encode({ phase: id, root: cid, get: { cids: [] } }),
-      encode({ phase: id, root: cid, get: { cids: [''] } }),
-      encode({ phase: id, root: cid, get: { cids: Array.from({ length: 17 }, () => cid) } }),
+      encode({ phase: id }),
+      encode({ phase: new Uint8Array(31), have: { roots: [cid] } }),
+      encode({ phase: id, have: { roots: [] } }),
+      encode({ phase: id, have: { roots: ['x'.repeat(97)] } }),
+      encode({ phase: id, small: { roots: Array.from({ length: 257 }, () => cid) } }),
+      encode({ phase: id, get: { root: '', cids: [cid] } }),
+      encode({ phase: id, get: { root: cid, cids: [] } }),
+      encode({ phase: id, get: { root: cid, cids: [''] } }),
+      encode({ phase: id, get: { root: cid, cids: Array.from({ length: 17 }, () => cid) } }),
+      encode({ phase: id, prove: { root: cid, cids: [cid], nonce: new Uint8Array(31) } }),
+      encode({ phase: id, offer: { files: [] } }),
+      encode({ phase: id, offer: { files: [{ cid, keyCommitment: new Uint8Array(31) }] } }),
       new Uint8Array([0xff, 0xff]),
     ];
     for (const frame of bad) expect(filesRequestCodec.decode(frame)).toEqual(refused);
@@ -55,8 +65,10 @@ describe('wire format of the files protocol', () => {
     const block = { cid, data: new Uint8Array(1) };
     const bad = [
       encode({}),
-      encode({ holding: { extent: 3 } }),
-      encode({ blocks: { blocks: Array.from({ length: 17 }, () => block) } }),
+      encode({ holding: { extents: [4] } }),
+      encode({ proof: { digest: new Uint8Array(31) } }),
+      encode({ taken: { indexes: Array.from({ length: 257 }, () => 1) } }),
+      encode({ blocks: { blocks: Array.from({ length: 257 }, () => block) } }),
       encode({ blocks: { blocks: [{ cid, data: new Uint8Array(2 * 1024 * 1024 + 1) }] } }),
       encode({ blocks: { blocks: [{ data: new Uint8Array(1) }] } }),
     ];

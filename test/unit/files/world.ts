@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import type { Hash, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
+import type { Hash, LogId, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import type { PhasePolicy } from '../../../src/core/types/operation.ts';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
+import { systemRandom } from '../../../src/crypto/random.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { BlobStore } from '../../../src/ports/blob-store.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
@@ -12,9 +13,12 @@ import type {
   FileLedger,
   FilePhase,
   FileReceiptEntry,
+  PurgeAck,
+  PurgeOrder,
 } from '../../../src/services/files/ledger.ts';
 import type { FilesLimits } from '../../../src/services/files/limits.ts';
 import type { PutResult } from '../../../src/services/files/local-files.ts';
+import { carFormat } from '../../../src/store/car.ts';
 import { FileBlobStore } from '../../../src/store/file-blob-store.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { UnixFsDag } from '../../../src/store/unixfs.ts';
@@ -58,6 +62,7 @@ interface PhaseBook {
   owner: MemberId | null;
   readonly files: FileEntry[];
   readonly receipts: { readonly member: MemberId; readonly cid: string }[];
+  readonly purges: { readonly order: PurgeOrder; readonly acks: PurgeAck[] }[];
 }
 
 /** The ledger that all nodes of a test see, without a chain under it: what `FileLedger` promises and no more. */
@@ -83,6 +88,7 @@ export class FakeLedger {
       owner: owner === null ? null : memberId(owner),
       files: [],
       receipts: [],
+      purges: [],
     });
     return id;
   }
@@ -125,10 +131,15 @@ export class FakeLedger {
       peersOf: of => [...this.peers].flatMap(([peer, owner]) => (owner === of ? [peer] : [])),
       phases: () => [...this.books.keys()],
       phase: id => this.phase(id),
-      files: (phase, from) => this.book(phase).files.filter(entry => entry.position >= from),
-      entries: (phase, cid) => this.books.get(phase)?.files.filter(entry => entry.cid === cid) ?? [],
+      files: (phase, from) =>
+        this.book(phase).files.filter(entry => entry.position >= from && !this.isPurged(phase, entry.cid)),
+      entries: (phase, cid) => (this.isPurged(phase, cid) ? [] : this.named(phase, cid)),
+      references: (phase, cid) => this.named(phase, cid),
+      purgeOf: (phase, cid) => this.purge(phase, cid)?.order ?? null,
+      purges: phase => this.book(phase).purges.map(({ order }) => order),
+      purgeAcks: (phase, cid) => this.purge(phase, cid)?.acks ?? [],
       phasesOf: cid =>
-        [...this.books].flatMap(([id, book]) => (book.files.some(entry => entry.cid === cid) ? [id] : [])),
+        [...this.books.keys()].filter(id => this.named(id, cid).length > 0 && !this.isPurged(id, cid)),
       receipts: (phase, cid) => [
         ...new Set(this.book(phase).receipts.flatMap(entry => (entry.cid === cid ? [entry.member] : []))),
       ],
@@ -143,7 +154,58 @@ export class FakeLedger {
         this.sign(phase, member, receipts);
         return null;
       },
+      submitPurge: async (phase, cid, reason, elsewhere) => {
+        if (this.refusal !== null) return this.refusal;
+        const others = elsewhere.map(entry => ({
+          logId: hashOf(entry.phase) as LogId,
+          record: entry.record,
+        }));
+        this.orderPurge(phase, cid, member, reason, others);
+        return null;
+      },
+      submitPurgeAcks: async (phase, acks) => {
+        if (this.refusal !== null) return this.refusal;
+        for (const { order, kept } of acks) {
+          this.acknowledgements.push({ member, cid: order.cid, kept });
+          this.purge(phase, order.cid)?.acks.push({ member, height: 1, kept });
+        }
+        this.changed(phase);
+        return null;
+      },
     };
+  }
+
+  readonly acknowledgements: { readonly member: MemberId; readonly cid: string; readonly kept: boolean }[] =
+    [];
+
+  orderPurge(
+    phase: PhaseId,
+    cid: string,
+    by: MemberId,
+    reason = '',
+    elsewhere: PurgeOrder['elsewhere'] = [],
+  ): void {
+    const references = this.named(phase, cid).map(({ record }) => record);
+    const position = this.records;
+    this.records += 1;
+    const place = { position, height: 1, timeMs: 1, order: hashOf(`order ${position}`) as TransactionId };
+    this.book(phase).purges.push({
+      order: { phase, cid, ...place, by, reason, references, elsewhere },
+      acks: [],
+    });
+    this.changed(phase);
+  }
+
+  private named(phase: PhaseId, cid: string): readonly FileEntry[] {
+    return this.books.get(phase)?.files.filter(entry => entry.cid === cid) ?? [];
+  }
+
+  private purge(phase: PhaseId, cid: string) {
+    return this.books.get(phase)?.purges.find(({ order }) => order.cid === cid);
+  }
+
+  private isPurged(phase: PhaseId, cid: string): boolean {
+    return this.purge(phase, cid) !== undefined;
   }
 
   private phase(id: PhaseId): FilePhase | null {
@@ -208,6 +270,8 @@ export class World {
       dag,
       kv,
       cipher: fileCipher,
+      car: carFormat,
+      random: systemRandom,
       ledger: this.ledger.viewOf(member),
       transport,
       clock: this.clock,

@@ -1,0 +1,147 @@
+import type { PhaseId } from '../../core/base/ids.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { PurgeStatus } from './api.ts';
+import type { FileIndex } from './file-index.ts';
+import type { FileLedger, PurgeOrder } from './ledger.ts';
+import type { FilesLimits } from './limits.ts';
+import type { LocalFiles } from './local-files.ts';
+import type { Replicator } from './replicator.ts';
+
+export interface PurgerConfig {
+  readonly index: FileIndex;
+  readonly ledger: FileLedger;
+  readonly local: LocalFiles;
+  readonly replicator: Replicator;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: FilesLimits;
+}
+
+interface Ack {
+  readonly order: PurgeOrder;
+  readonly kept: boolean;
+}
+
+/**
+ * Carries out the orders to purge: deletes first, then signs that it did. What a crash takes of it is done again at the next
+ * start, for the log says what this member signed to hold and what it acknowledged.
+ */
+export class Purger {
+  private readonly waiting = new Map<PhaseId, Map<string, Ack>>();
+  /** Orders after which nothing is left to do here. */
+  private readonly done = new Set<string>();
+  private unsubscribe: () => void = () => {};
+  private work: Promise<void> = Promise.resolve();
+  private timer: Timer | null = null;
+  private stopped = false;
+
+  constructor(private readonly config: PurgerConfig) {}
+
+  async start(): Promise<void> {
+    const { ledger } = this.config;
+    this.unsubscribe = ledger.onChange(() => this.scan());
+    this.scan();
+    await this.work;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unsubscribe();
+    this.timer?.cancel();
+    await this.work;
+  }
+
+  status(phase: PhaseId, cid: string): PurgeStatus | null {
+    const { ledger } = this.config;
+    const found = ledger.purgeOf(phase, cid);
+    if (found === null) return null;
+    const { order, position, height, timeMs, by, reason, references, elsewhere } = found;
+    const holders = ledger.receipts(phase, cid);
+    const acknowledged = ledger.purgeAcks(phase, cid);
+    const said = new Set(acknowledged.map(({ member }) => member));
+    const open = holders.filter(member => !said.has(member));
+    return {
+      order,
+      position,
+      height,
+      timeMs,
+      by,
+      reason,
+      references,
+      elsewhere,
+      holders,
+      acknowledged,
+      open,
+    };
+  }
+
+  private scan(): void {
+    this.work = this.work.then(() => this.carryOutAll()).catch(error => this.report(error));
+  }
+
+  private async carryOutAll(): Promise<void> {
+    const { ledger } = this.config;
+    for (const phase of ledger.phases()) {
+      for (const order of ledger.purges(phase)) {
+        if (this.stopped) return;
+        if (!this.done.has(keyOf(order))) await this.carryOut(order);
+      }
+    }
+  }
+
+  private async carryOut(order: PurgeOrder): Promise<void> {
+    const { index, ledger, local, logger, replicator } = this.config;
+    const { phase, cid } = order;
+    // a record of a phase in which the file is not purged is a reason to have it (never the same order's)
+    const kept = ledger.phasesOf(cid).length > 0;
+    const had = index.root(cid) !== null;
+    if (!kept) {
+      await replicator.forget(cid);
+      if (index.root(cid) !== null) await local.drop(cid);
+      this.done.add(keyOf(order));
+      if (had) logger.info({ phase, cid }, 'a file was purged');
+    }
+    const own = ledger.purgeAcks(phase, cid).find(ack => ack.member === ledger.member);
+    const owes = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;
+    const isParticipant = ledger.phase(phase)?.participants.includes(ledger.member) === true;
+    if (!owes || !isParticipant || own?.kept === kept || own?.kept === false) return;
+    const ofPhase = this.waiting.get(phase) ?? new Map<string, Ack>();
+    this.waiting.set(phase, ofPhase);
+    ofPhase.set(cid, { order, kept });
+    this.schedule(this.config.limits.receiptDelayMs);
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.stopped || this.timer !== null) return;
+    this.timer = this.config.clock.setTimer(delayMs, () => {
+      this.timer = null;
+      this.work = this.work.then(() => this.flush()).catch(error => this.report(error));
+    });
+  }
+
+  private async flush(): Promise<void> {
+    const { ledger, limits, logger } = this.config;
+    for (const [phase, ofPhase] of [...this.waiting]) {
+      if (this.stopped) return;
+      const acks = [...ofPhase.values()].slice(0, limits.receiptsPerTransaction);
+      const refused = await ledger.submitPurgeAcks(phase, acks);
+      if (refused !== null) logger.warn({ phase, code: refused.reject }, 'acknowledgements were refused');
+      for (const { order } of acks) ofPhase.delete(order.cid);
+      if (ofPhase.size === 0) this.waiting.delete(phase);
+    }
+    if (this.waiting.size > 0) this.schedule(limits.receiptDelayMs);
+  }
+
+  /** The disk or the network: what was not done stays to be done. */
+  private report(error: unknown): void {
+    if (!(error instanceof OperatingError)) throw error;
+    this.config.logger.warn({ code: error.code }, 'a purge has to be tried again');
+    this.schedule(this.config.limits.retryMs);
+  }
+}
+
+function keyOf({ phase, cid }: PurgeOrder): string {
+  return `${phase}/${cid}`;
+}
