@@ -63,6 +63,8 @@ export interface LogsAnswer {
   readonly certified: CertifiedHeader | null;
   readonly scopeCount: number;
   readonly scopes: readonly ScopeRef[];
+  /** Height of the snapshot that the server began with: the order of its scopes belongs to it. */
+  readonly scopesBase: number;
   readonly logs: readonly LogAnswer[];
 }
 
@@ -195,8 +197,11 @@ function logsOf(wire: phaseline.LightLogs.$Properties): LightAnswer | Reject {
   if (isReject(logs)) return logs;
   const height = fromLong(wire.height);
   const scopeCount = fromLong(wire.scopeCount);
-  if (height === null || scopeCount === null) return undecodable('a number above 2^53 - 1');
-  return { kind: 'logs', height, certified, scopeCount, scopes, logs };
+  const scopesBase = fromLong(wire.scopesBase);
+  if (height === null || scopeCount === null || scopesBase === null) {
+    return undecodable('a number above 2^53 - 1');
+  }
+  return { kind: 'logs', height, certified, scopeCount, scopes, scopesBase, logs };
 }
 
 function peerOf(wire: phaseline.LightPeer.$Properties): MemberPeer | Reject {
@@ -228,13 +233,14 @@ function answerToWire(answer: LightAnswer): phaseline.LightAnswer.$Properties {
       return { head: { changes, certified: certified === null ? EMPTY : encodeCertified(certified) } };
     }
     case 'logs': {
-      const { height, certified, scopeCount } = answer;
+      const { height, certified, scopeCount, scopesBase } = answer;
       const scopes = answer.scopes.map(({ scope, id }) => ({ scope: SCOPE_KINDS[scope], id: hashBytes(id) }));
       return {
         logs: {
           height: toLong(height),
           certified: certified === null ? EMPTY : encodeCertified(certified),
           scopeCount: toLong(scopeCount),
+          scopesBase: toLong(scopesBase),
           scopes,
           logs: answer.logs.map(logToWire),
         },

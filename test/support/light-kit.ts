@@ -167,6 +167,7 @@ export class LightNetwork {
     index: number,
     limits: Partial<LightServerLimits> = {},
     ledger = this.ledger,
+    chain: ChainStore | null = null,
   ): Promise<TestServer> {
     const { peerId, name } = this.ledger.genesis.validators[index]!;
     const lie: { tell: Lie } = { tell: () => null };
@@ -174,7 +175,7 @@ export class LightNetwork {
     const transport = lying(inner, lie);
     const store = new LedgerStore(ledger);
     const server = new LightServer({
-      store,
+      store: chain ?? store,
       suite: nodeSuite,
       transport,
       clock: realClock,

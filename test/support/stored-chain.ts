@@ -3,7 +3,9 @@ import { ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import { voteBytes } from '../../src/core/codec/chain.ts';
 import { genesisBlock } from '../../src/core/ledger/genesis.ts';
-import type { Block, Certificate } from '../../src/core/types/chain.ts';
+import { readSystem } from '../../src/core/ledger/read.ts';
+import { quorumSize } from '../../src/core/quorum/quorum.ts';
+import type { Block, Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
 import type { Diff, Genesis, Parameters } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
 import { nodeSuite } from '../../src/crypto/suite.ts';
@@ -22,7 +24,7 @@ export interface MadeBlock {
   readonly transactions: readonly Uint8Array[];
 }
 
-/** A real chain without consensus, its blocks certified by three of the four validators, to be put into real stores. */
+/** A real chain without consensus, its blocks certified by a quorum of the set in force, to be put into real stores. */
 export class StoredChain {
   readonly alice: Actor;
   readonly bob: Actor;
@@ -51,12 +53,14 @@ export class StoredChain {
   /** One block of these, by default of one new project. */
   next(...transactions: readonly Transaction[]): MadeBlock {
     const chosen = transactions.length > 0 ? transactions : [this.project()];
+    const { validatorSet } = readSystem(this.ledger.state);
     const execution = this.ledger.execute(chosen);
     assert(!isReject(execution), JSON.stringify(execution));
     this.ledger.keep(execution);
     const { block, hash, diff } = execution;
     const bodies = chosen.map(({ id }) => this.ledger.wrappers.get(id)!);
-    const made = { block, hash, certificate: this.certify(block, hash), diff, transactions: bodies };
+    const certificate = this.certify(block, hash, validatorSet);
+    const made = { block, hash, certificate, diff, transactions: bodies };
     this.made.push(made);
     return made;
   }
@@ -68,14 +72,14 @@ export class StoredChain {
     return this.ledger.make(actor, 'projectCreate', scopes, [{ project, label: `permit ${this.count}` }]);
   }
 
-  certify(block: Block, blockHash: MadeBlock['hash'], signers = [0, 1, 3]): Certificate {
+  private certify(block: Block, blockHash: MadeBlock['hash'], set: ValidatorSet): Certificate {
     const { chainId, height } = block.header;
-    const subject = { validatorSetId: 0, view: 0, newViewDigest: ZERO_HASH, height, blockHash };
+    const subject = { validatorSetId: set.id, view: 0, newViewDigest: ZERO_HASH, height, blockHash };
     const bytes = voteBytes('commit', { chainId, ...subject });
-    const names = this.genesis.validators.map(({ name }) => name);
-    const signatures = signers.map(signer => ({
-      signer,
-      signature: testSigner(`validator ${names[signer]}`).sign(bytes),
+    const signers = set.validators.slice(-quorumSize(set.validators.length));
+    const signatures = signers.map(({ name }) => ({
+      signer: set.validators.findIndex(validator => validator.name === name),
+      signature: testSigner(`validator ${name}`).sign(bytes),
     }));
     return { ...subject, signatures };
   }

@@ -27,6 +27,7 @@ export class Sources {
   private readonly avoidUntilMs = new Map<PeerId, number>();
   /** Until when a source is not asked for a log about which it lied. */
   private readonly liedAboutUntilMs = new Map<PeerId, Map<LogId, number>>();
+  private readonly lacksUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly connected = new Set<PeerId>();
 
   constructor(
@@ -72,8 +73,18 @@ export class Sources {
     return (clean.length > 0 ? clean : usable).sort((a, b) => height(b) - height(a));
   }
 
-  hasLiedAbout(peer: PeerId, logId: LogId): boolean {
-    return (this.liedAboutUntilMs.get(peer)?.get(logId) ?? 0) > this.clock.monotonicMs();
+  /** The source lied about this log, or does not have it whole. */
+  isUseless(peer: PeerId, logId: LogId): boolean {
+    const now = this.clock.monotonicMs();
+    return [this.liedAboutUntilMs, this.lacksUntilMs].some(
+      untilMs => (untilMs.get(peer)?.get(logId) ?? 0) > now,
+    );
+  }
+
+  /** The source has pruned what is missing of this log here: no fault, and of no use for this log for a while. */
+  lacks(peer: PeerId, logId: LogId): void {
+    const logs = this.lacksUntilMs.get(peer) ?? new Map<LogId, number>();
+    this.lacksUntilMs.set(peer, logs.set(logId, this.clock.monotonicMs() + this.limits.liarMs));
   }
 
   failed(peer: PeerId): void {

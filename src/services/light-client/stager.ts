@@ -13,6 +13,7 @@ import type { Header } from '../../core/types/chain.ts';
 import type { SystemState } from '../../core/types/state.ts';
 import type { KvOperation } from '../../ports/kv.ts';
 import type { LogAnswer, LogPart } from '../../wire/light-answer.ts';
+import { PRUNED } from '../light-server/limits.ts';
 import { checkLogPart, type LogStep, readableIn, readableNow } from './check-part.ts';
 import { type HeldLog, lastEnd, spansOf } from './held-log.ts';
 import type { LightStore } from './light-store.ts';
@@ -96,7 +97,9 @@ export class Stager {
       case 'later':
         return target.ref.scope === 'system' ? reject('wrong_answer', 'no system log') : null;
       case 'refused':
-        return reject(REFUSED, `${target.ref.scope} ${target.ref.id}: ${answer.code}`);
+        return answer.code === PRUNED
+          ? reject(PRUNED, `${target.ref.scope} ${target.ref.id}`, 'ignore')
+          : reject(REFUSED, `${target.ref.scope} ${target.ref.id}: ${answer.code}`);
     }
   }
 

@@ -9,6 +9,7 @@ import type { SystemState } from '../../core/types/state.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LogQuery } from '../../wire/light.ts';
 import type { LogsAnswer } from '../../wire/light-answer.ts';
+import { PRUNED } from '../light-server/limits.ts';
 import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
@@ -59,6 +60,7 @@ export class Syncer {
   private readonly completeAt = new Map<LogId, Published>();
   private readonly named = new Map<LogId, Named>();
   private readonly scopesTold = new Map<PeerId, number>();
+  private readonly scopesBase = new Map<PeerId, number>();
   private readonly stager: Stager;
   private readonly systemLogId: LogId;
 
@@ -148,7 +150,7 @@ export class Syncer {
   private open(peer: PeerId, done: ReadonlySet<LogId>): Target[] {
     const height = ({ logId }: Target) => this.completeAt.get(logId)?.height ?? -1;
     return this.targets()
-      .filter(({ logId }) => !done.has(logId) && !this.config.sources.hasLiedAbout(peer, logId))
+      .filter(({ logId }) => !done.has(logId) && !this.config.sources.isUseless(peer, logId))
       .sort((a, b) => height(a) - height(b));
   }
 
@@ -242,6 +244,13 @@ export class Syncer {
   /** A list of scopes is a source's word: a lie by omission is met by asking every source. @returns the new ones */
   private learnScopes(peer: PeerId, answer: LogsAnswer): number {
     const { suite, chainId, limits } = this.config;
+    const isKnownOrder = (this.scopesBase.get(peer) ?? answer.scopesBase) === answer.scopesBase;
+    this.scopesBase.set(peer, answer.scopesBase);
+    if (!isKnownOrder) {
+      // the source began anew with a snapshot, and counts its scopes in another order
+      this.scopesTold.delete(peer);
+      return 1;
+    }
     let added = 0;
     for (const ref of answer.scopes) {
       const logId = logIdOf(suite.sha256, chainId, ref.scope, ref.id);
@@ -257,7 +266,8 @@ export class Syncer {
   private refuse(peer: PeerId, { logId, held }: Target, fault: Reject): void {
     const teller = this.named.get(logId)?.teller;
     // One source named the log and another refuses it: only the first can be caught.
-    if (fault.reject === REFUSED && held === null && teller !== peer) this.named.delete(logId);
+    if (fault.reject === PRUNED) this.config.sources.lacks(peer, logId);
+    else if (fault.reject === REFUSED && held === null && teller !== peer) this.named.delete(logId);
     else this.config.sources.liedAbout(peer, logId, fault);
   }
 

@@ -18,7 +18,7 @@ import type { Span } from '../../core/types/span.ts';
 import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
 import type { LogQuery, LogsQuery } from '../../wire/light.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
-import type { LightServerLimits } from './limits.ts';
+import { type LightServerLimits, PRUNED } from './limits.ts';
 import { SubtreeCache } from './subtree-cache.ts';
 
 const HASH_BYTES = 32;
@@ -68,6 +68,7 @@ export class LogReader {
       certified: height > query.knownHeight ? certifiedOf(head) : null,
       scopeCount: readMemberScopeCount(this.store.state, member),
       scopes: this.scopes(member, query.scopesFrom),
+      scopesBase: this.store.history.baseHeight,
       logs,
     };
   }
@@ -100,6 +101,7 @@ export class LogReader {
     const end = last.to ?? row.size;
     const span = missing ?? { from: end, to: end };
     const part = this.part(asked, row, { span, ended, mapProof }, budget);
+    if (part === null) return { logId, kind: 'refused', code: PRUNED };
     budget.bytes -= bytesOf(mapProof);
     return { logId, kind: 'part', part };
   }
@@ -115,7 +117,7 @@ export class LogReader {
     row: LogRow,
     served: { readonly span: Span; readonly ended: boolean; readonly mapProof: MapProof },
     budget: Budget,
-  ): LogPart {
+  ): LogPart | null {
     const { logId, held } = asked;
     const { span, ended, mapProof } = served;
     const { from } = span;
@@ -125,6 +127,7 @@ export class LogReader {
     // The state first: without it the asker cannot tell what it may read.
     budget.bytes -= state?.length ?? 0;
     const items = this.items(logId, span, budget);
+    if (items.length === 0 && span.from < span.to && budget.items > 0) return null;
     const tree = new Subtrees(
       this.suite.sha256,
       (first, end) => this.store.leafHashes(logId, first, end),
@@ -144,11 +147,13 @@ export class LogReader {
     };
   }
 
+  /** Ends before the first leaf whose transaction was pruned, or never came with a snapshot. */
   private items(logId: LogId, span: Span, budget: Budget): LogItem[] {
     const items: LogItem[] = [];
     for (const { leaf, transactionId } of this.store.leaves(logId, span.from, span.to, budget.items)) {
       if (budget.bytes <= 0 && items.length > 0) break;
-      const wrapper = assertDefined(this.store.transaction(transactionId), 'a leaf has its transaction');
+      const wrapper = this.store.transaction(transactionId);
+      if (wrapper === null) break;
       const item = { leaf, transaction: scopedTransaction(wrapper, logId) };
       budget.bytes -= item.leaf.length + item.transaction.length;
       budget.items -= 1;
