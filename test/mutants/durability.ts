@@ -236,8 +236,8 @@ export const durabilityMutants: readonly Mutant[] = [
   {
     name: 'key-votes-with-the-log-of-another',
     file: 'services/consensus/signing-log.ts',
-    find: "return content.identity === record.logIdentity ? null : 'its",
-    replace: "return content.identity.length > 0 ? null : 'its",
+    find: 'if (content.identity !== record.logIdentity)',
+    replace: 'if (content.identity.length === 0)',
     caughtBy: ['test/unit/services-consensus/signing-state.test.ts'],
   },
 ];
