@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { NETWORK_POINTER } from '../connect.ts';
+import { NETWORK_POINTER, networkDirectory } from '../connect.ts';
 import { MANAGER_NAME, MEMBER_NAMES } from '../devnet/names.ts';
 import type { DevNetwork } from '../devnet/network.ts';
 import { stopSignal } from '../devnet/stop.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
-import { colorsOf, formatTable, type Io } from '../io.ts';
+import { colorsOf, formatTable, type Io, show } from '../io.ts';
 import { wholeNumber } from '../options.ts';
-import { runCommand } from '../program.ts';
+import { type GlobalOptions, runCommand } from '../program.ts';
 import { networkStatus, STATUS_HEAD, statusRow } from './status.ts';
 
 interface DevnetOptions {
@@ -127,8 +127,15 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
   }
 }
 
+async function addOne(io: Io, options: GlobalOptions): Promise<void> {
+  const { addNode } = await import('../devnet/add-node.ts');
+  const name = await addNode(await networkDirectory(io, options));
+  const next = `phaseline validator propose-add ${name}`;
+  show(io, options.output, { node: name, next }, { text: `${name} runs; make it a validator with: ${next}` });
+}
+
 export function addDevnetCommand(program: Command, io: Io): void {
-  program
+  const command = program
     .command('devnet')
     .description('a whole network on this machine: every node a process of its own on loopback')
     .option('--consensus <n>', 'consensus nodes', wholeNumber(1, 16), 4)
@@ -138,4 +145,8 @@ export function addDevnetCommand(program: Command, io: Io): void {
     .option('--demo', 'run the guided tour, then stop')
     .option('--file <path>', 'the file that the tour puts into the first phase')
     .action((options: DevnetOptions) => devnet(io, options));
+  command
+    .command('add-node')
+    .description('one more consensus node for the running network; a proposal makes it a validator')
+    .action((_: object, self: Command) => addOne(io, self.optsWithGlobals<GlobalOptions>()));
 }

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { unwatchFile, watchFile } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_PARAMETERS, formatGenesis } from '../../config/genesis-file.ts';
 import { dataPaths, type NodeConfig } from '../../config/node-config.ts';
@@ -18,11 +19,13 @@ import {
 import { type DirectoryLock, lockDirectory } from '../../store/directory-lock.ts';
 import { MANAGER_NAME, MEMBER_NAMES } from './names.ts';
 import { NodeProcess } from './node-process.ts';
+import { type PlannedNode, planPath, readPlan, writePlan } from './plan.ts';
 import { freePorts } from './ports.ts';
 
 const FIRST_PORT = 7701;
 const READY_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 500;
+const PLAN_POLL_MS = 300;
 /** Starts of a network whose ports others took between looking and listening. */
 const START_TRIES = 3;
 
@@ -34,11 +37,6 @@ export interface NetworkOptions {
 
 /** What a devnet tells while it works; one short line each. */
 export type Tell = (line: string) => void;
-
-interface PlannedNode {
-  readonly role: NodeConfig['role'];
-  readonly name: string;
-}
 
 export function planNodes(options: NetworkOptions): PlannedNode[] {
   const consensus = Array.from({ length: options.consensus }, (_, index) => ({
@@ -82,7 +80,7 @@ export class DevNetwork {
   async start(signal?: AbortSignal): Promise<{ continued: boolean }> {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     this.lock = await lockDirectory(this.dir);
-    const plan = await this.storedPlan();
+    const plan = await readPlan(this.dir);
     const nodes = plan ?? planNodes(this.options);
     for (let tries = 1; ; tries += 1) {
       // Another network that starts over at the same time must not look where this one looks.
@@ -90,6 +88,7 @@ export class DevNetwork {
       await this.writeConfigs(nodes, plan !== null || tries > 1, from);
       try {
         await this.startNodes(nodes, signal);
+        this.watchPlan();
         return { continued: plan !== null };
       } catch (error) {
         // Ports are looked up before the nodes take them: another network may have been faster.
@@ -109,7 +108,7 @@ export class DevNetwork {
     await this.writePids();
     await Promise.all(
       this.nodes.map((node, index) =>
-        plan[index]!.role === 'participant'
+        plan[index]!.role === 'participant' || plan[index]!.added === true
           ? node.answers(READY_TIMEOUT_MS, signal)
           : node.ready(READY_TIMEOUT_MS, signal),
       ),
@@ -118,12 +117,33 @@ export class DevNetwork {
 
   /** The rest of the start, once the participants' members are registered. */
   async participantsReady(signal?: AbortSignal): Promise<void> {
-    await Promise.all(this.nodes.map(node => node.ready(READY_TIMEOUT_MS, signal)));
+    const members = this.nodes.filter(node => !node.name.startsWith('node-'));
+    await Promise.all(members.map(node => node.ready(READY_TIMEOUT_MS, signal)));
+  }
+
+  /** From the end of the start on: `phaseline devnet add-node` writes a node into the plan. */
+  private watchPlan(): void {
+    watchFile(planPath(this.dir), { interval: PLAN_POLL_MS, persistent: false }, () => {
+      void this.startAdded();
+    });
+  }
+
+  private async startAdded(): Promise<void> {
+    const plan = (await readPlan(this.dir)) ?? [];
+    for (const { name } of plan) {
+      if (this.stopping || this.node(name) !== null) continue;
+      const node = new NodeProcess(name, join(this.dir, name), (ended, how) => this.crashed(ended, how));
+      this.nodes.push(node);
+      await node.start();
+      await this.writePids();
+      this.tell(`${name} was added; its log: ${node.logFile}`);
+    }
   }
 
   /** Participants and manager first, so that none of them complains that its sources went away. */
   async stop(): Promise<void> {
     this.stopping = true;
+    unwatchFile(planPath(this.dir));
     await this.stopNodes();
     await this.lock?.release();
   }
@@ -141,11 +161,6 @@ export class DevNetwork {
     setTimeout(() => {
       if (this.nodes.includes(node)) void node.start().then(() => this.writePids());
     }, RESTART_DELAY_MS);
-  }
-
-  private async storedPlan(): Promise<PlannedNode[] | null> {
-    const text = await readFile(join(this.dir, 'devnet.json'), 'utf8').catch(() => null);
-    return text === null ? null : (JSON.parse(text) as { nodes: PlannedNode[] }).nodes;
   }
 
   private async writePids(): Promise<void> {
@@ -211,6 +226,6 @@ export class DevNetwork {
     for (const { name } of plan)
       await writeFile(dataPaths(join(this.dir, name)).genesis, genesis, { mode: 0o600 });
     await writeFile(join(this.dir, 'genesis.json'), genesis);
-    await writeFile(join(this.dir, 'devnet.json'), `${JSON.stringify({ nodes: plan }, null, 2)}\n`);
+    await writePlan(this.dir, plan);
   }
 }
