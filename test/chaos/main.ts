@@ -8,7 +8,14 @@ import { NEMESES } from './nemeses/index.ts';
 import { type Nemesis, Stage, seconds, shapeOf } from './nemeses/stage.ts';
 import { ChaosNetwork } from './network/network.ts';
 import { drawPlan, findNemeses, type Step } from './plan.ts';
-import { checkTable, distribution, type Outcome, resultsDocument, stepTable } from './report.ts';
+import {
+  checkTable,
+  distribution,
+  failureTable,
+  type Outcome,
+  resultsDocument,
+  stepTable,
+} from './report.ts';
 import { type Check, checkAtEnd, runStep, type StepResult, startLoad } from './run.ts';
 
 const USAGE = `npm run chaos -- [options]
@@ -110,7 +117,7 @@ async function runPlan(stage: Stage, plan: readonly Step[]): Promise<readonly Ou
     await load.stop();
   }
   checks = await checkAtEnd(stage, phases);
-  console.log(`\n${stepTable(results)}\n\n${checkTable(checks)}\n`);
+  console.log(`\n${stepTable(results)}\n\n${failureTable(stage.history)}\n\n${checkTable(checks)}\n`);
   for (const { name, fault } of checks) if (fault?.includes('\n')) console.log(`${name}:\n${fault}\n`);
   return [
     ...results.map(({ nemesis, words, fault }) => ({ name: `${nemesis}: ${words}`, fault })),

@@ -1,3 +1,4 @@
+import type { History } from './history/history.ts';
 import { seconds } from './nemeses/stage.ts';
 import type { Check, StepResult } from './run.ts';
 
@@ -33,6 +34,18 @@ export function checkTable(checks: readonly Check[]): string {
     (fault ?? remark).split('\n')[0]!,
   ]);
   return table([['CHECK', 'RESULT', ''], ...rows]);
+}
+
+/** Why writes were not acknowledged, most frequent first. */
+export function failureTable(history: History): string {
+  const counts = new Map<string, number>();
+  for (const { outcome, fault } of history.writes) {
+    if (outcome === 'ok') continue;
+    const key = `${outcome}: ${fault}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const rows = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, count]) => [String(count), reason]);
+  return table([['WRITES', 'NOT ACKNOWLEDGED'], ...rows]);
 }
 
 /** Quantiles of durations, as one line. */

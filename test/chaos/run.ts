@@ -137,9 +137,9 @@ async function honest(stage: Stage): Promise<{ fault: string | null; remark: str
 
 async function timely(stage: Stage): Promise<{ fault: string | null; remark: string }> {
   const [node] = stage.network.consensus;
-  const { time } = await node!.call<{ time: string }>('chain_head');
-  const aheadMs = Date.parse(time) - Date.now();
-  const fault = aheadMs > AHEAD_MS_MAX ? `the head's time is ${seconds(aheadMs)} ahead` : null;
+  const { time } = await node!.call<{ time: { ms: number } }>('chain_head');
+  const aheadMs = time.ms - Date.now();
+  const fault = aheadMs <= AHEAD_MS_MAX ? null : `the head's time is ${seconds(aheadMs)} ahead`;
   return { fault, remark: `the head's time is ${seconds(-aheadMs)} old` };
 }
 
