@@ -210,7 +210,8 @@ export class Syncer {
       this.trust = next;
       return null;
     }
-    if (next.reject !== 'set_change_withheld') return this.faulty(next);
+    // a head that a later set decided needs the set changes on the way to it
+    if (next.reject !== 'set_change_withheld' && next.reject !== 'wrong_set') return this.faulty(next);
     const fault = await this.catchUp(peer);
     if (fault !== null) return fault;
     if (this.trust.header.height === answer.height) return null;

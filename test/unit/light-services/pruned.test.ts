@@ -72,7 +72,8 @@ describe('a chain of many set changes', () => {
     const govern = new GovernanceActions(chain.ledger);
     const CHANGES = 40;
     for (let change = 0; change < CHANGES; change += 1) {
-      const action = change % 2 === 0 ? govern.add('v5') : govern.remove('v5');
+      const name = `w${change >> 1}`;
+      const action = change % 2 === 0 ? govern.add(name) : govern.remove(name);
       const expiresHeight = chain.height + 9;
       chain.next(govern.propose(chain.alice, [action], { expiresHeight }, chain.height + 9));
       if (change % 3 === 0) chain.next();
