@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { addBenchCommands } from './commands/bench.ts';
 import { addDataCommands } from './commands/data-directory.ts';
 import { addDevnetCommand } from './commands/devnet.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -39,6 +40,7 @@ const FAMILIES: readonly AddCommands[] = [
   addDossierCommands,
   addDoctorCommand,
   addImportCommands,
+  addBenchCommands,
 ];
 
 export function packageVersion(): string {

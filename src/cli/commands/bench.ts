@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { stopSignal } from '../devnet/stop.ts';
+import { CommandFailure, EXIT } from '../failure.ts';
+import type { Io } from '../io.ts';
+import { wholeNumber } from '../options.ts';
+
+const FILES_BENCH = fileURLToPath(new URL('../../../bench/files.mjs', import.meta.url));
+
+interface FilesOptions {
+  readonly quick?: boolean;
+  readonly consensus: number;
+  readonly bytes?: number;
+  readonly smallFiles?: number;
+  readonly bigBytes?: number;
+  readonly rounds?: number;
+  readonly only?: string;
+  readonly dir?: string;
+  readonly json?: string;
+  readonly markdown?: string;
+}
+
+const words: Readonly<Record<keyof FilesOptions, string>> = {
+  quick: '--quick',
+  consensus: '--consensus',
+  bytes: '--bytes',
+  smallFiles: '--small-files',
+  bigBytes: '--big-bytes',
+  rounds: '--rounds',
+  only: '--only',
+  dir: '--dir',
+  json: '--json',
+  markdown: '--markdown',
+};
+
+async function files(io: Io, options: FilesOptions, command: Command): Promise<void> {
+  if (!existsSync(FILES_BENCH))
+    throw new CommandFailure(EXIT.error, `the benchmark ${FILES_BENCH} is missing`);
+  const given = Object.entries(options).flatMap(([name, value]) => {
+    const word = words[name as keyof FilesOptions];
+    if (word === undefined || value === undefined) return [];
+    return value === true ? [word] : [word, String(value)];
+  });
+  const { output } = command.optsWithGlobals<{ output: string }>();
+  // the benchmark stops its network by itself when this program is stopped
+  const stop = stopSignal();
+  const child = spawn(process.execPath, [FILES_BENCH, ...given], {
+    cwd: io.directory,
+    env: { ...io.environment, PHASELINE_OUTPUT: output },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.setEncoding('utf8');
+  let said = '';
+  child.stdout.on('data', text => {
+    said += text;
+  });
+  stop.signal.addEventListener('abort', () => child.kill('SIGINT'));
+  const [code] = (await once(child, 'close')) as [number | null];
+  stop.release();
+  if (code !== 0) throw new CommandFailure(EXIT.error, 'the benchmark did not come to its end');
+  io.out(said.trimEnd());
+}
+
+export function addBenchCommands(program: Command, io: Io): void {
+  const bench = program.command('bench').description('measure this machine with a network of real processes');
+  const amount = wholeNumber(1);
+  bench
+    .command('files')
+    .description("files put, replicated, read and made whole again, against the machine's own ceiling")
+    .option('--quick', 'small amounts: a minute instead of many')
+    .option('--consensus <n>', 'consensus nodes', wholeNumber(1, 4), 1)
+    .option('--bytes <n>', 'length of the file whose rate is measured', amount)
+    .option('--small-files <n>', 'how many small files', amount)
+    .option('--big-bytes <n>', 'length of the file under which memory is watched', amount)
+    .option('--rounds <n>', 'how often rates are measured; the best counts', amount)
+    .option('--only <steps>', 'of ceiling,large,small,big,lost')
+    .option('--dir <dir>', 'where the data is; kept')
+    .option('--json <file>', 'write the result as JSON too')
+    .option('--markdown <file>', 'write the result as Markdown too')
+    .action((options: FilesOptions, command: Command) => files(io, options, command));
+}
