@@ -11,9 +11,9 @@ import type { RandomBytes } from '../../ports/random.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import type { Extent } from '../../wire/files.ts';
 import type { HolderProof } from './api.ts';
+import type { FetchState } from './fetch-task.ts';
 import type { FileEntry, FileLedger } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
-import type { FetchState } from './replicator.ts';
 
 export interface FileServiceConfig {
   readonly blobs: BlobStore;

@@ -6,7 +6,8 @@ import type { Clock, Timer } from '../../ports/clock.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
 import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
-import { claim, isOf, type Wanted } from './claims.ts';
+import { claim, isOf } from './claims.ts';
+import { type FetchState, isSmall, keyOf, type Task } from './fetch-task.ts';
 import { type FetchFault, FileFetch } from './file-fetch.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
 import type { Holders } from './holders.ts';
@@ -14,7 +15,7 @@ import type { FileEntry, FileLedger, FilePhase } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
 import { isOffered } from './offers.ts';
 import type { Receipts } from './receipts.ts';
-import { fetchSmall, SMALL_FILE_BYTES_MAX } from './small-fetch.ts';
+import { fetchSmall } from './small-fetch.ts';
 import type { Sources } from './sources.ts';
 import { TaskQueue } from './task-queue.ts';
 import type { Usage } from './usage.ts';
@@ -36,42 +37,13 @@ export interface ReplicatorConfig {
   readonly limits: FilesLimits;
 }
 
-interface Task extends Wanted {
-  attempts: number;
-  /** Why the last attempt failed; null before the first. */
-  fault: FetchFault;
-  retry: Timer | null;
-  retryAtMs: number | null;
-  running: boolean;
-  urgency: Urgency;
-  /** True once it did not come together with others. */
-  alone: boolean;
-  /** Bytes that came in during this run. */
-  bytesFetched: number;
-  readonly waiters: ((fault: FetchFault) => void)[];
-}
-
-/** Where a file's fetching stands. */
-export interface FetchState {
-  readonly running: boolean;
-  readonly attempts: number;
-  readonly reason: string | null;
-  /** Unix milliseconds of the next attempt; null when one is running or queued, or none will be made. */
-  readonly nextAttemptMs: number | null;
-  /** Ciphertext bytes that came in since the node started. */
-  readonly bytesFetched: number;
-}
-
-/** Records may name one file and differ in what they say of it; at most one of them is right. */
-function keyOf({ phase, cid, keyCommitment, ciphertextBytes }: Wanted): string {
-  return `${phase}/${cid}/${ciphertextBytes}/${keyCommitment}`;
-}
-
 interface Cursor {
   readonly position: number;
   /** What the placement follows from, beside the records. */
   readonly members: string;
 }
+
+const NO_HOLDER: NonNullable<FetchFault> = { reason: 'no holder is connected', permanent: false };
 
 /**
  * Brings this node's store to what the phases' logs ask of it: fetches what the placement gives to this member, a few files at
@@ -307,11 +279,13 @@ export class Replicator implements Service {
       if (!(error instanceof OperatingError)) throw error;
       logger.error({ phase, files: batch.length, code: error.code }, 'files could not be stored');
     }
+    const hasSource = this.config.sources.candidates({ phase, root: batch[0]!.cid }).length > 0;
     if (whole.size > 0) logger.info({ phase, files: whole.size }, 'files are here whole');
     for (const task of batch) {
       task.running = false;
       task.alone = true;
       if (whole.has(task.cid)) this.conclude(task, null);
+      else if (!hasSource) this.conclude(task, NO_HOLDER);
       else if (this.started) this.enqueue(task, task.urgency);
       else this.settle(task, { reason: 'stopped', permanent: false });
     }
@@ -374,6 +348,7 @@ export class Replicator implements Service {
   private retryLater(task: Task, fault: { reason: string; permanent: boolean }): void {
     const { clock, limits, logger } = this.config;
     task.attempts += 1;
+    task.alone = false;
     logger.warn(
       { cid: task.cid, phase: task.phase, reason: fault.reason, attempts: task.attempts },
       'a file is not whole',
@@ -390,8 +365,4 @@ export class Replicator implements Service {
   private settle(task: Task, fault: FetchFault): void {
     for (const resolve of task.waiters.splice(0)) resolve(fault);
   }
-}
-
-function isSmall(task: Task): boolean {
-  return !task.alone && task.ciphertextBytes <= SMALL_FILE_BYTES_MAX;
 }

@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isReject } from '../../../src/core/base/reject.ts';
+import { type FileNode, isWhole, memberId, put, until, World } from './world.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'phaseline-purge-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+let world: World;
+beforeEach(() => {
+  world = new World(mkdtempSync(join(root, 'world-')));
+});
+afterEach(() => world.stop());
+
+async function blocksOf(node: FileNode): Promise<number> {
+  let count = 0;
+  for await (const _ of node.blobs.list()) count += 1;
+  return count;
+}
+
+const acknowledged = (name: string, cid: string) =>
+  world.ledger.acknowledgements.filter(ack => ack.member === name && ack.cid === cid);
+
+/** Lets acknowledgements go out. */
+const settle = (condition: () => boolean) =>
+  until(() => {
+    world.clock.advance(10);
+    return condition();
+  });
+
+describe('purging a file', () => {
+  it('deletes it at every holder, which then signs that it did; from then on the answer is "purged"', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem']);
+    const nodes = [await world.node('ann'), await world.node('bob'), await world.node('cem')] as const;
+    world.connectAll(...nodes);
+    const file = await put(nodes[0], 3);
+    const kept = await put(nodes[0], 1, 2);
+    world.ledger.record(phase, 'ann', file);
+    world.ledger.record(phase, 'ann', kept);
+    await world.settled(phase, file.cid, 3);
+    await world.settled(phase, kept.cid, 3);
+    const before = await blocksOf(nodes[1]);
+    const status = await nodes[0].service.purge(phase, file.cid, 'by court order');
+    expect(status).toMatchObject({ by: 'ann', reason: 'by court order', holders: ['ann', 'bob', 'cem'] });
+    await settle(() => ['ann', 'bob', 'cem'].every(name => acknowledged(name, file.cid).length === 1));
+    for (const node of nodes) {
+      expect(node.service.status(phase, file.cid)).toBeNull();
+      expect(node.service.purgeStatus(phase, file.cid)).toMatchObject({ open: [] });
+      expect(await node.service.verifyFile(file.cid)).toMatchObject({ sound: false, blocks: 0 });
+      expect(await node.service.fetchFile(phase, file.cid)).toEqual({ reason: 'purged', permanent: true });
+      expect(isWhole(node, phase, kept.cid)).toBe(true);
+    }
+    expect(await blocksOf(nodes[1])).toBeLessThan(before);
+    expect(world.ledger.acknowledgements.every(({ kept: left }) => !left)).toBe(true);
+    expect(await nodes[1].service.purge(phase, file.cid, '')).toMatchObject({ reject: 'purged' });
+    expect(await nodes[1].service.pin(phase, file.cid)).toMatchObject({ reject: 'purged' });
+    const survey = await nodes[1].service.survey(phase, [kept.cid, file.cid]);
+    expect(survey.get(file.cid)!.map(({ extent }) => extent)).toEqual(['purged', 'purged']);
+  });
+
+  it('[87] takes nothing of it from a holder that was away and offers it again', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    const cem = await world.node('cem');
+    world.connectAll(ann, bob, cem);
+    const file = await put(ann, 1);
+    const entry = world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 3);
+    // cem is away with its copy, and does not hear of the order
+    await cem.service.stop();
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    await settle(() => ['ann', 'bob'].every(name => acknowledged(name, file.cid).length === 1));
+    expect(await blocksOf(bob)).toBe(0);
+    const offered = await cem.service
+      .replicate(phase, [file], { copies: 2, waitMs: 50 })
+      .then(state => state);
+    expect(isReject(offered) ? [] : offered.holders[0]).toEqual(['cem']);
+    // somebody writes a new record of the same file: the order stands
+    world.ledger.record(phase, 'cem', file, entry);
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(resolve => setImmediate(resolve));
+    expect(await blocksOf(bob)).toBe(0);
+    expect(bob.service.status(phase, file.cid)).toBeNull();
+    await cem.transport.stop();
+    const again = await world.node('cem', { earlier: cem });
+    await settle(() => acknowledged('cem', file.cid).length === 1);
+    expect(await blocksOf(again)).toBe(0);
+  }, 20_000);
+
+  it('keeps what a record of another phase names, says so, and deletes it when it is purged there too', async () => {
+    const first = world.ledger.addPhase('p', ['ann', 'bob']);
+    const second = world.ledger.addPhase('q', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const file = await put(ann, 1);
+    const entry = world.ledger.record(first, 'ann', file);
+    const handed = world.ledger.record(second, 'ann', file, entry);
+    await world.settled(first, file.cid, 2);
+    await world.settled(second, file.cid, 2);
+    const status = await ann.service.purge(first, file.cid, '');
+    expect(isReject(status) ? null : status.elsewhere.map(({ record }) => record)).toEqual([handed.record]);
+    await settle(() => acknowledged('bob', file.cid).length === 1);
+    expect(acknowledged('bob', file.cid)[0]).toMatchObject({ kept: true });
+    expect(bob.service.status(first, file.cid)).toBeNull();
+    expect(isWhole(bob, second, file.cid)).toBe(true);
+    await ann.service.purge(second, file.cid, '');
+    await settle(() => acknowledged('bob', file.cid).filter(({ kept }) => !kept).length === 2);
+    expect(await blocksOf(bob)).toBe(0);
+    expect(bob.service.purgeStatus(first, file.cid)?.acknowledged).toContainEqual(
+      expect.objectContaining({ member: 'bob', kept: false }),
+    );
+  });
+
+  it('carries out at a start what it missed, and acknowledges it again when that failed', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const file = await put(ann, 1);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    await bob.service.stop();
+    await bob.transport.stop();
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    const again = await world.node('bob', { earlier: bob });
+    expect(await blocksOf(again)).toBe(0);
+    await again.service.stop();
+    await again.transport.stop();
+    expect(acknowledged('bob', file.cid)).toEqual([]);
+    await world.node('bob', { earlier: again });
+    await settle(() => acknowledged('bob', file.cid).length === 1);
+  });
+});
