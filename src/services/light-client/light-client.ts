@@ -145,6 +145,7 @@ export class LightClient implements LedgerAccess, Service {
       published: (head: Published) => {
         this.lagWatch.published();
         this.submitter.advanced();
+        this.sources.follow(this.system());
         for (const listener of this.listeners) listener.head?.(head);
       },
     };
@@ -153,6 +154,7 @@ export class LightClient implements LedgerAccess, Service {
     const config = { suite, chainId, member, store, sources: this.sources, limits, events, signal };
     this.syncer = new Syncer(config, trust, published, system, held);
     for (const source of sources) transport.keepConnected(source.peer, source.addresses);
+    this.sources.follow(system);
     this.scheduleCrossCheck();
     this.running = this.run(this.syncer).catch(error => this.config.fail(error));
   }

@@ -1,5 +1,6 @@
 import type { LogId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
+import type { SystemState } from '../../core/types/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -29,9 +30,11 @@ export class Sources {
   private readonly liedAboutUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly lacksUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly connected = new Set<PeerId>();
+  /** Sources that came by a proposal, not by this node's configuration. */
+  private readonly added = new Set<PeerId>();
 
   constructor(
-    private readonly peers: ReadonlySet<PeerId>,
+    private readonly peers: Set<PeerId>,
     private readonly transport: Transport,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -44,6 +47,23 @@ export class Sources {
     this.connected.add(peer);
     this.avoidIfNotLiar(peer, 0);
     return true;
+  }
+
+  /** Validators that a proposal brought are asked too, at the addresses that the chain has of them, until one takes them out. */
+  follow({ governance }: SystemState): void {
+    const onChain = new Set(governance.addresses.map(({ peerId }) => peerId));
+    for (const peer of this.added) {
+      if (onChain.has(peer)) continue;
+      this.added.delete(peer);
+      this.peers.delete(peer);
+      this.transport.release(peer);
+    }
+    for (const { peerId, addresses } of governance.addresses) {
+      if (this.peers.has(peerId)) continue;
+      this.peers.add(peerId);
+      this.added.add(peerId);
+      this.transport.keepConnected(peerId, addresses);
+    }
   }
 
   onDisconnected(peer: PeerId): void {
