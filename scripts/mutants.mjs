@@ -1,15 +1,16 @@
 // npm run mutants [-- --quick | --only NAME[,NAME]] [--budget SEEDS] [--workers N]: compiles known implementation mistakes in,
 // one at a time and in memory only, and reports whether the simulator or the named tests catch each. Exit 1 when one is not.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createViteServer } from 'vitest/node';
 import { generateWire, install, root } from './lib.mjs';
 
-/** A guard of this process only: a hang counts as caught when the simulator's own bounds report it. */
-const TIME_LIMIT_MS = 300_000;
+/** A guard of this program only: a hang counts as caught when the simulator's own bounds report it. */
+const TIME_LIMIT_MS = 600_000;
+/** Simulated time of faults in each seed. */
+const FAULTS_MS = 5000;
 
 const { values: options } = parseArgs({
   options: {
@@ -20,19 +21,29 @@ const { values: options } = parseArgs({
   },
 });
 
-async function readMutants() {
-  const server = await createViteServer({
-    configFile: false,
-    root,
-    logLevel: 'error',
-    server: { middlewareMode: true, ws: false, watch: null },
-    optimizeDeps: { noDiscovery: true },
+install();
+await generateWire();
+const esbuild = await import('esbuild');
+// Below the checkout, so that what stays outside of the bundles is found.
+mkdirSync(join(root, 'node_modules/.phaseline'), { recursive: true });
+const dir = mkdtempSync(join(root, 'node_modules/.phaseline/mutants-'));
+
+async function bundle(entry, name, plugins = []) {
+  const outfile = join(dir, `${name}.mjs`);
+  await esbuild.build({
+    entryPoints: [join(root, entry)],
+    outfile,
+    plugins,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'silent',
   });
-  const { mutants } = await server.ssrLoadModule('/test/mutants/list.ts');
-  const { SEED_BUDGET } = await server.ssrLoadModule('/test/mutants/mutant.ts');
-  await server.close();
-  return { mutants, defaultBudget: SEED_BUDGET };
+  return outfile;
 }
+
+const load = async (entry, name) => import(pathToFileURL(await bundle(entry, name)).href);
 
 function chosen(mutants) {
   const names = options.only?.split(',');
@@ -52,52 +63,14 @@ function readJson(path) {
   }
 }
 
-/** What the failing tests say; null when none failed. */
-function firstFailure(results) {
-  for (const { assertionResults, message } of results?.testResults ?? []) {
-    const failed = assertionResults.find(({ status }) => status === 'failed');
-    if (failed !== undefined) return { title: failed.title, message: failed.failureMessages[0] ?? '' };
-    if (assertionResults.length === 0) return { title: null, message: message ?? 'nothing ran' };
-  }
-  return results === null ? { title: null, message: 'no results' } : null;
-}
-
-function verdictOf(mutant, timedOut, hunt, results, budget) {
-  const failure = firstFailure(results);
-  const what = hunt?.message ?? failure?.message.split('\n')[0] ?? '';
-  // A module that does not load, or names that it does not have, is a mistake in the mutant, not one that was caught.
-  const isBroken = failure !== null && (failure.title === null || /ReferenceError|SyntaxError/.test(what));
-  const seeds = mutant.caughtBy === 'simulation' ? `${hunt?.seeds ?? '?'}/${budget}` : '';
-  if (timedOut) return { verdict: 'SURVIVED', by: `no verdict within ${TIME_LIMIT_MS / 1000} s`, seeds };
-  if (isBroken) return { verdict: 'BROKEN', by: what, seeds };
-  if (failure === null) return { verdict: 'SURVIVED', by: '', seeds };
-  if (mutant.caughtBy === 'simulation') return { verdict: 'caught', by: what, seeds };
-  return { verdict: 'caught', by: failure.title, seeds };
-}
-
-function run(mutant, defaultBudget, dir) {
-  const simulated = mutant.caughtBy === 'simulation';
-  const budget = Number(options.budget ?? mutant.seedBudget ?? defaultBudget);
-  const resultsFile = join(dir, `${mutant.name}.json`);
-  const huntFile = join(dir, `${mutant.name}.hunt.json`);
-  const files = simulated ? ['test/mutants/hunt.ts'] : mutant.caughtBy;
-  const args = ['run', '--config', 'test/mutants/vitest.config.ts', '--reporter=json'];
-  const started = Date.now();
+/** Ends with the program, or at the time limit: then it is true. */
+function runNode(args, env) {
   return new Promise(resolve => {
-    const child = spawn(
-      process.execPath,
-      [join(root, 'node_modules/vitest/vitest.mjs'), ...args, `--outputFile=${resultsFile}`, ...files],
-      {
-        cwd: root,
-        stdio: 'ignore',
-        env: {
-          ...process.env,
-          PHASELINE_MUTANT: mutant.name,
-          PHASELINE_SEEDS: String(budget),
-          PHASELINE_HUNT_REPORT: huntFile,
-        },
-      },
-    );
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      stdio: 'ignore',
+      env: { ...process.env, ...env },
+    });
     let timedOut = false;
     const guard = setTimeout(() => {
       timedOut = true;
@@ -105,10 +78,50 @@ function run(mutant, defaultBudget, dir) {
     }, TIME_LIMIT_MS);
     child.on('close', () => {
       clearTimeout(guard);
-      const verdict = verdictOf(mutant, timedOut, readJson(huntFile), readJson(resultsFile), budget);
-      resolve({ name: mutant.name, ...verdict, seconds: (Date.now() - started) / 1000 });
+      resolve(timedOut);
     });
   });
+}
+
+// Names that a module does not have are a mistake in the mutant, not one that was caught.
+const isBroken = what => /ReferenceError|SyntaxError|is not defined/.test(what);
+
+async function hunt(mutant, defaultBudget, plugin) {
+  const budget = Number(options.budget ?? mutant.seedBudget ?? defaultBudget);
+  const report = join(dir, `${mutant.name}.json`);
+  const program = await bundle('test/mutants/hunt.ts', mutant.name, [plugin]);
+  const timedOut = await runNode([program, report, String(budget), String(FAULTS_MS)], {});
+  const found = readJson(report);
+  const seeds = `${found?.seeds ?? '?'}/${budget}`;
+  if (timedOut) return { verdict: 'SURVIVED', by: `no verdict within ${TIME_LIMIT_MS / 1000} s`, seeds };
+  if (found === null) return { verdict: 'BROKEN', by: 'the simulator did not run', seeds };
+  if (found.message === null) return { verdict: 'SURVIVED', by: '', seeds };
+  return { verdict: isBroken(found.message) ? 'BROKEN' : 'caught', by: found.message, seeds };
+}
+
+/** The first test that failed; a file that could not be run is none. */
+function firstFailure(results) {
+  for (const { assertionResults, message } of results?.testResults ?? []) {
+    const failed = assertionResults.find(({ status }) => status === 'failed');
+    if (failed !== undefined) return { title: failed.title, message: failed.failureMessages[0] ?? '' };
+    if (assertionResults.length === 0) return { title: null, message: message ?? '' };
+  }
+  return (results?.numTotalTests ?? 0) > 0 ? null : { title: null, message: 'no test was run' };
+}
+
+async function test(mutant) {
+  const report = join(dir, `${mutant.name}.json`);
+  const args = ['run', '--config', 'test/mutants/vitest.config.ts', '--reporter=json'];
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const timedOut = await runNode([vitest, ...args, `--outputFile=${report}`, ...mutant.caughtBy], {
+    PHASELINE_MUTANT: mutant.name,
+  });
+  if (timedOut) return { verdict: 'SURVIVED', by: `no verdict within ${TIME_LIMIT_MS / 1000} s`, seeds: '' };
+  const failure = firstFailure(readJson(report));
+  if (failure === null) return { verdict: 'SURVIVED', by: '', seeds: '' };
+  if (failure.title === null || isBroken(failure.message))
+    return { verdict: 'BROKEN', by: failure.message.split('\n')[0], seeds: '' };
+  return { verdict: 'caught', by: failure.title, seeds: '' };
 }
 
 function line({ name, verdict, by, seeds, seconds }) {
@@ -116,20 +129,23 @@ function line({ name, verdict, by, seeds, seconds }) {
   return `${name.padEnd(46)} ${verdict.padEnd(8)} ${seeds.padStart(7)} ${seconds.toFixed(1).padStart(6)} s  ${said}`;
 }
 
-install();
-await generateWire();
-const { mutants, defaultBudget } = await readMutants();
-const queue = chosen(mutants);
-const total = queue.length;
-const dir = mkdtempSync(join(tmpdir(), 'phaseline-mutants-'));
 const results = [];
+let total = 0;
 try {
-  console.log(
-    `${'mutant'.padEnd(46)} ${'verdict'.padEnd(8)} ${'seeds'.padStart(7)} ${'time'.padStart(8)}  caught by`,
-  );
+  const { mutants } = await load('test/mutants/list.ts', 'list');
+  const { SEED_BUDGET } = await load('test/mutants/mutant.ts', 'mutant');
+  const { bundlePlugin } = await load('test/mutants/plugin.ts', 'plugin');
+  const queue = chosen(mutants);
+  total = queue.length;
+  console.log(`${'mutant'.padEnd(46)} ${'verdict'.padEnd(8)} ${'seeds'.padStart(7)}     time  caught by`);
   const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const result = await run(next, defaultBudget, dir);
+      const started = Date.now();
+      const found =
+        next.caughtBy === 'simulation'
+          ? await hunt(next, SEED_BUDGET, bundlePlugin(root, next))
+          : await test(next);
+      const result = { name: next.name, ...found, seconds: (Date.now() - started) / 1000 };
       results.push(result);
       console.log(line(result));
     }
@@ -141,4 +157,4 @@ try {
 const missed = results.filter(({ verdict }) => verdict !== 'caught').map(({ name }) => name);
 console.log(`${total - missed.length} of ${total} mutants caught`);
 if (missed.length > 0) console.log(`not caught: ${missed.join(', ')}`);
-process.exitCode = missed.length > 0 ? 1 : 0;
+process.exitCode = missed.length > 0 || results.length < total ? 1 : 0;

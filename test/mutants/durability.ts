@@ -14,7 +14,7 @@ export const durabilityMutants: readonly Mutant[] = [
     name: 'prepare-sent-before-durable',
     file: 'core/pbft/prepare.ts',
     find: 'own ? [toAll(proposal), toAll(vote)] : [toAll(vote)],',
-    replace: '(emit(engine, toAll(vote)), own ? [toAll(proposal)] : []),',
+    replace: '(engine.out.push(toAll(vote)), own ? [toAll(proposal)] : []),',
     caughtBy: 'simulation',
     quick: true,
   },
@@ -23,7 +23,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'core/pbft/commit.ts',
     find: 'persist(engine, [prepared, encodeWalMessage(vote.signed)], [toAll(vote)], [vote]);',
     replace:
-      'emit(engine, toAll(vote)); persist(engine, [prepared, encodeWalMessage(vote.signed)], [], [vote]);',
+      'engine.out.push(toAll(vote)); persist(engine, [prepared, encodeWalMessage(vote.signed)], [], [vote]);',
     caughtBy: 'simulation',
   },
   {
@@ -208,8 +208,8 @@ export const durabilityMutants: readonly Mutant[] = [
   {
     name: 'torn-tail-not-cut',
     file: FILE_WAL,
-    find: 'if (scan.validBytes < bytes.length) {',
-    replace: 'if (scan.validBytes < 0) {',
+    find: 'if (scan.validBytes < bytes.length) await file.truncate(scan.validBytes);',
+    replace: '',
     caughtBy: WAL,
   },
   {

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { mutants } from './list.ts';
-import { mutantPlugin } from './plugin.ts';
+import { testPlugin } from './plugin.ts';
 
 /** `scripts/mutants.mjs` names the mutant; without one the same files run on the source as it is. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -12,9 +12,9 @@ if (wanted !== undefined && mutant === undefined) throw new Error(`no mutant is 
 
 export default defineConfig({
   root,
-  plugins: mutant === undefined ? [] : [mutantPlugin(root, mutant)],
+  plugins: mutant === undefined ? [] : [testPlugin(root, mutant)],
   test: {
-    include: ['test/**/*.test.ts', 'test/mutants/hunt.ts'],
+    include: ['test/**/*.test.ts'],
     pool: 'threads',
     maxWorkers: 1,
     testTimeout: 60_000,
