@@ -125,8 +125,9 @@ describe('links of the harness', () => {
     links.reset('b', 'a');
     await closed;
     links.refuse('b');
-    const refused = await dial();
-    await closing(refused.socket);
+    const refused = connect({ port, host: '127.0.0.1' });
+    refused.on('error', () => {});
+    await closing(refused);
     expect(target.connections).toBe(1);
     links.heal();
     const again = await dial();
