@@ -37,6 +37,10 @@ const EDGES = [2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_IN
 const numberOf = (choice: number, small: number) =>
   choice % 7 === 0 ? pick(EDGES, choice >> 3) : choice % (small + 1);
 
+/** The indices whose bit is set. */
+const listOf = (n: number, bits: number) =>
+  Array.from({ length: n }, (_, index) => index).filter(index => (bits >> index) % 2 === 1);
+
 interface Run {
   readonly world: EngineWorld;
   readonly shell: Shell;
@@ -89,7 +93,7 @@ function honestMessage(run: Run, [, a, b, c]: Step): ConsensusMessage {
         view: b % (viewMost + 1),
         height,
         lasting: a % 2 === 0,
-        gone: [],
+        gone: a % 3 === 0 ? seats.hostile : [],
       });
     case 5: {
       const rest = { acceptedHeight: height, stableHeight: 0, reply: a % 2 === 0 };
@@ -151,7 +155,7 @@ function hostileContent({ world, viewMost, alone }: Run, [, a, b, c]: Step): Mes
       return { kind: 'status', view, active: b % 2 === 0, head, ...rest };
     }
     default:
-      return { kind: 'complaint', view, height, lasting: a % 2 === 0, gone: [] };
+      return { kind: 'complaint', view, height, lasting: a % 2 === 0, gone: listOf(world.seats.n, b) };
   }
 }
 
@@ -234,6 +238,11 @@ function take(run: Run, step: Step): void {
       break;
     case 11:
       if (a % 4 === 0) shell.give({ type: 'complain' });
+      else
+        shell.give({
+          type: 'unreachable',
+          peerIds: listOf(world.seats.n, b).map(index => `peer-${index}`),
+        });
       break;
     case 12:
       shell.giveUnasked(a, b);

@@ -12,6 +12,8 @@ export type EngineParameters = Pick<
 export const ENGINE_LIMITS = {
   /** Blocks in flight that a VIEW-CHANGE or NEW-VIEW may name. */
   windowBlocksMax: 256,
+  /** No view is asked for above this one (SCENARIOS 97): a view a millisecond reaches it in 8,900 years. */
+  viewMax: 2 ** 48,
   /** Votes and proposals of later views or heights kept for one signer: this many times `windowBlocks`. */
   futurePerSignerWindows: 3,
   /** Their bodies for one signer, in bytes. */

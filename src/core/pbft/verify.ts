@@ -92,6 +92,7 @@ function verifyPrepared(
 function verifyViewChange(suite: Suite, reign: Reign, viewChange: ViewChange): boolean {
   return (
     viewChange.view > 0 &&
+    viewChange.view <= ENGINE_LIMITS.viewMax &&
     verifyShownHead(suite, reign, viewChange.head) &&
     verifyPrepared(suite, reign, viewChange, viewChange.prepared)
   );

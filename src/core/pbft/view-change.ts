@@ -2,6 +2,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { ZERO_HASH } from '../base/ids.ts';
 import { removeSlots } from './blocks.ts';
 import { complain, dropComplaints, isUnwanted, nextView } from './complaints.ts';
+import { ENGINE_LIMITS } from './config.ts';
 import { giveEvidence, persist, pruneSigned, resend, sign, toAll } from './emit.ts';
 import { adoptHead } from './head.ts';
 import type { ConsensusMessage, PreparedProof, ViewChange } from './messages.ts';
@@ -43,7 +44,7 @@ function preparedProofs(engine: Engine): PreparedProof[] {
 
 /** OSDI 4.4: the last commit with its certificate, and what is prepared above it. Never backwards. */
 function startViewChange(engine: Engine, view: number): void {
-  if (engine.seat === null || view <= engine.view) return;
+  if (engine.seat === null || view <= engine.view || view > ENGINE_LIMITS.viewMax) return;
   enterView(engine, view);
   const message = sign<ViewChange>(engine, {
     kind: 'viewChange',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { headerHash } from '../../../src/core/codec/chain.ts';
+import { ENGINE_LIMITS } from '../../../src/core/pbft/config.ts';
 import { chooseWindow } from '../../../src/core/pbft/new-view-window.ts';
 import { newViewDigest } from '../../../src/core/pbft/signing.ts';
 import { CHAIN_ID } from '../../simulation/ledger.ts';
@@ -85,6 +86,16 @@ describe('view change', () => {
     expect(driver.engine.view).toBe(0);
     driver.receive(consortium.sign(2, complaint));
     expect(driver.engine).toMatchObject({ view: 1, active: false });
+  });
+
+  it('[97] has a last view: nobody is taken above it, not even by f + 1', () => {
+    const { viewMax } = ENGINE_LIMITS;
+    expect(consortium.verifies(consortium.viewChange(0, viewMax))).toBe(true);
+    expect(consortium.verifies(consortium.viewChange(0, viewMax + 1))).toBe(false);
+    const driver = new Driver(consortium.engine(3));
+    for (const signer of [0, 1]) driver.receive(consortium.viewChange(signer, viewMax));
+    for (let again = 0; again < 3; again += 1) driver.fire('view');
+    expect(driver.engine.view).toBe(viewMax);
   });
 
   it('[41] counts the same VIEW-CHANGE once', () => {
