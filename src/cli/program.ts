@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { addBenchCommands } from './commands/bench.ts';
 import { addDataCommands } from './commands/data-directory.ts';
+import { addDatabaseCommands } from './commands/database.ts';
 import { addDevnetCommand } from './commands/devnet.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDossierCommands } from './commands/dossier.ts';
@@ -28,6 +29,7 @@ export type AddCommands = (program: Command, io: Io) => void;
 const FAMILIES: readonly AddCommands[] = [
   addDevnetCommand,
   addDataCommands,
+  addDatabaseCommands,
   addStatusCommand,
   addMemberCommands,
   addValidatorCommands,

@@ -40,12 +40,19 @@ const listenAddress = z
   .string()
   .refine(text => parseLinkAddress(text.replace(/\/tcp\/0$/, '/tcp/1')) !== null, ADDRESS_FORM);
 
+/** Blocks that a pruning consensus node keeps whole where its configuration does not say. */
+export const KEEP_BLOCKS_DEFAULT = 16_384;
+
 const nodeConfigSchema = z.strictObject({
   role: z.enum(['consensus', 'participant', 'manager']),
   /** Validator name of a consensus node, member id of the others. */
   name,
   /** What people read on a member's card; the member id where there is none. */
   displayName: z.string().min(1).max(128).optional(),
+  /** Consensus nodes: whether the transactions of old blocks stay; `archive` when left out. */
+  history: z.enum(['archive', 'pruned']).optional(),
+  /** With `pruned`: newest blocks that keep their transactions. */
+  keepBlocks: z.number().int().min(1).max(1_000_000_000).optional(),
   network: z.strictObject({
     listen: z.array(listenAddress).min(1).max(8),
     /** Consensus nodes and where they listen. */

@@ -53,7 +53,9 @@ function headView({ block, hash }: StoredBlock): HeadView {
   return { height, hash, timeMs, transactions: block.entries.length };
 }
 
-function chainStatus({ chain, consensus, pool }: ConsensusNode): ChainStatus {
+function chainStatus({ chain, consensus, pool, store, options }: ConsensusNode): ChainStatus {
+  const { baseHeight, blocksFrom, bodiesFrom } = store.history;
+  const mode = options.keepBlocks === undefined ? 'archive' : 'pruned';
   const { view, primary } = consensus.status();
   const set = chain.validatorSet();
   return {
@@ -65,6 +67,7 @@ function chainStatus({ chain, consensus, pool }: ConsensusNode): ChainStatus {
     poolTransactions: pool.size,
     poolBytes: pool.bytes,
     evidence: consensus.evidence.list().length,
+    history: { mode, baseHeight, blocksFrom, bodiesFrom },
   };
 }
 
@@ -98,7 +101,8 @@ function notReadyReasons({ chain, consensus, sync }: ConsensusNode): string[] {
   if (present < needed) reasons.push(`${present} of ${needed} validators needed for a quorum are connected`);
   const target = sync.targetHeight;
   if (target !== null && target > chain.headHeight()) {
-    reasons.push(`catching up: height ${chain.headHeight()} of ${target}`);
+    const by = sync.snapshotHeight === null ? '' : `, by the snapshot of height ${sync.snapshotHeight}`;
+    reasons.push(`catching up: height ${chain.headHeight()} of ${target}${by}`);
   }
   if (!active) reasons.push('a view change is under way');
   return reasons;

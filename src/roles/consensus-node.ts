@@ -38,6 +38,9 @@ import { LevelStore } from '../store/level-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
 import { sequence } from './node-role.ts';
 
+/** Blocks beyond the replay window that a pruning node keeps whole at least. */
+const KEEP_MARGIN_BLOCKS = 1024;
+
 export interface ValidatorAddresses {
   readonly peerId: PeerId;
   readonly addresses: readonly string[];
@@ -71,6 +74,7 @@ export interface ConsensusNodeOptions {
     readonly pool?: Partial<PoolLimits>;
     readonly sync?: Partial<SyncLimits>;
     readonly consensus?: Partial<ConsensusLimits>;
+    readonly keepMarginBlocks?: number;
   };
 }
 
@@ -193,7 +197,7 @@ export class ConsensusNode implements Service {
       { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
       {
         start: async () => {
-          const fault = this.checkVersion();
+          const fault = this.checkVersion() ?? this.checkKeepBlocks();
           if (fault !== null) throw fault;
           await this.settleKeys();
         },
@@ -257,6 +261,19 @@ export class ConsensusNode implements Service {
       'unknown_protocol_version',
       `the consortium uses protocol version ${version} from height ${height} on, which this program does not know`,
       'Install a version of Phaseline that does, and start the node again with the same data.',
+    );
+  }
+
+  /** Whoever starts from a snapshot needs the blocks after it, so that some more than the replay window must stay. */
+  private checkKeepBlocks(): OperatingError | null {
+    const { keepBlocks } = this.options;
+    const { replayWindowBlocks } = this.chain.parameters();
+    const least = replayWindowBlocks + (this.options.limits?.keepMarginBlocks ?? KEEP_MARGIN_BLOCKS);
+    if (keepBlocks === undefined || keepBlocks >= least) return null;
+    return new OperatingError(
+      'bad_config',
+      `keepBlocks is ${keepBlocks}; with a replay window of ${replayWindowBlocks} blocks it is at least ${least}`,
+      'Set a larger keepBlocks in config.toml, or history = "archive", and start again.',
     );
   }
 

@@ -1,3 +1,4 @@
+import { KEEP_BLOCKS_DEFAULT } from '../config/node-config.ts';
 import { assertDefined } from '../core/base/assert.ts';
 import { consensusGovernanceMethods, consensusNodeMethods } from '../rpc/groups.ts';
 import { CONSENSUS_METRICS, createMetrics, NODE_METRICS } from '../rpc/metrics.ts';
@@ -28,6 +29,7 @@ export async function createConsensusRole(input: RoleInput): Promise<NodeRole> {
     clock: systemClock,
     onFatal: fail,
     metrics,
+    ...(config.history === 'pruned' ? { keepBlocks: config.keepBlocks ?? KEEP_BLOCKS_DEFAULT } : {}),
   });
   metrics.onCollect(target => {
     target.gauge('phaseline_view', node.consensus.status().view);

@@ -1,18 +1,15 @@
-import { readGenesis } from '../config/genesis-file.ts';
-import { dataPaths, readNodeConfig } from '../config/node-config.ts';
 import { assertDefined } from '../core/base/assert.ts';
 import { equalBytes } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
 import { readSystem, replayChain } from '../core/ledger/index.ts';
 import { checkCertificate } from '../core/light/certificate.ts';
 import type { ValidatorSet } from '../core/types/chain.ts';
-import type { Diff, StateView } from '../core/types/state.ts';
+import type { Diff, Genesis, StateView } from '../core/types/state.ts';
 import { nodeSuite } from '../crypto/suite.ts';
 import type { ChainStore, StoredBlock } from '../ports/chain-store.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { lockDirectory } from '../store/directory-lock.ts';
-import { KvChainStore } from '../store/kv-chain-store.ts';
-import { LevelStore } from '../store/level-store.ts';
+import { withChain } from './chain-database.ts';
+import { HeldVerifier } from './verify-held.ts';
 
 export interface DatabaseReport {
   readonly blocks: number;
@@ -20,6 +17,8 @@ export interface DatabaseReport {
   readonly head: Hash | null;
   /** The first thing that does not verify, in words; null when all does. */
   readonly fault: string | null;
+  /** What could not be verified, and why; null where everything was executed again from genesis. */
+  readonly left: string | null;
 }
 
 /** The state that replay builds, in memory and from nothing that the database says. */
@@ -78,8 +77,7 @@ function certificateFault(
 }
 
 /** Re-executes and re-checks everything from genesis; trusts the genesis file and nothing else. */
-async function verifyChain(genesisPath: string, store: ChainStore): Promise<DatabaseReport> {
-  const genesis = await readGenesis(genesisPath);
+async function verifyChain(genesis: Genesis, store: ChainStore): Promise<DatabaseReport> {
   const head = store.head();
   const height = head?.block.header.height ?? -1;
   const chain = {
@@ -96,6 +94,7 @@ async function verifyChain(genesisPath: string, store: ChainStore): Promise<Data
     transactions,
     head: head?.hash ?? null,
     fault,
+    left: null,
   });
   for (const step of replayChain(nodeSuite, genesis, chain, target)) {
     if (step.difference !== null) {
@@ -112,27 +111,20 @@ async function verifyChain(genesisPath: string, store: ChainStore): Promise<Data
 
 /** @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading */
 export async function verifyDatabase(dir: string): Promise<DatabaseReport> {
-  const paths = dataPaths(dir);
-  const { role } = await readNodeConfig(dir);
-  if (role !== 'consensus') {
-    throw new OperatingError(
-      'no_chain',
-      `${dir} belongs to a ${role} node: it holds no chain`,
-      'Only the data of a consensus node can be verified from genesis.',
-    );
-  }
-  const lock = await lockDirectory(dir);
-  const kv = new LevelStore(paths.state);
   try {
-    await kv.open();
-    return await verifyChain(paths.genesis, new KvChainStore(kv));
+    return await withChain(dir, async ({ genesis, kv, store }) => {
+      const { baseHeight, bodiesFrom } = store.history;
+      if (bodiesFrom === 1) return verifyChain(genesis, store);
+      const held = await new HeldVerifier(genesis, kv, store).verify();
+      const why =
+        baseHeight > 0 ? `the node began with the snapshot of height ${baseHeight}` : 'they were pruned';
+      const left = `the transactions of blocks below ${bodiesFrom} were not executed again: ${why}`;
+      return { ...held, head: store.head()?.hash ?? null, left };
+    });
   } catch (error) {
     if (error instanceof OperatingError && error.code === 'corrupt') {
-      return { blocks: 0, transactions: 0, head: null, fault: error.message };
+      return { blocks: 0, transactions: 0, head: null, fault: error.message, left: null };
     }
     throw error;
-  } finally {
-    await kv.close();
-    await lock.release();
   }
 }

@@ -6,6 +6,7 @@ import type { EvidenceRecord } from '../core/types/governance.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
+import type { FileCare, HolderProof } from '../services/files/api.ts';
 import type { NamedPhase } from './resolve.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -77,6 +78,16 @@ export interface ConsensusNodeApi extends NodeApi, MemberReadApi {
   transactionStatus(id: TransactionId, waitMs: number, signal: AbortSignal): Promise<TransactionStatus>;
 }
 
+/** What a consensus node holds of the past. Leaves and set changes are held from the beginning. */
+export interface HistoryView {
+  readonly mode: 'archive' | 'pruned';
+  /** Height of the snapshot that the node began with; 0: genesis. */
+  readonly baseHeight: number;
+  /** Lowest heights above genesis whose block, and whose transactions, are held with all above. */
+  readonly blocksFrom: number;
+  readonly bodiesFrom: number;
+}
+
 export interface ChainStatus {
   readonly head: HeadView;
   readonly view: number;
@@ -87,6 +98,7 @@ export interface ChainStatus {
   readonly poolBytes: number;
   /** Number of pieces of evidence against validators. */
   readonly evidence: number;
+  readonly history: HistoryView;
 }
 
 /** `invalid`: refused in a block (`outcome` says why) or past its last valid height. */
@@ -318,6 +330,17 @@ export interface FileStatus {
   readonly missing: readonly MemberId[];
   /** Why this node has no whole copy although it should; null when there is nothing to say. */
   readonly reason: string | null;
+  /** True when this node keeps its copy whatever the placement says. */
+  readonly pinned: boolean;
+  /** What other members' nodes showed of their copies when this one asked for a proof. */
+  readonly proofs: readonly HolderProof[];
+}
+
+/** A record that names a file, and would lose it. */
+export interface FileReference {
+  readonly phase: PhaseId;
+  readonly record: TransactionId;
+  readonly position: number;
 }
 
 export interface FileApi {
@@ -340,6 +363,21 @@ export interface FileApi {
     cid: string,
     signal: AbortSignal,
   ): Promise<{ readonly whole: boolean; readonly reason: string | null } | Reject>;
+  /** Records that name the file, in this phase and in others that this node reads. */
+  fileReferences(phase: PhaseId, cid: string): Promise<readonly FileReference[] | Reject>;
+  /** The file service's own calls. */
+  readonly fileCare: Pick<
+    FileCare,
+    | 'pin'
+    | 'unpin'
+    | 'usage'
+    | 'verifyAll'
+    | 'collectGarbage'
+    | 'exportCar'
+    | 'importCar'
+    | 'purge'
+    | 'purgeStatus'
+  >;
 }
 
 export interface HandoverApi {

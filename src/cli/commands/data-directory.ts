@@ -7,9 +7,8 @@ import { toHex } from '../../core/base/bytes.ts';
 import { isMemberId, type MemberId } from '../../core/base/ids.ts';
 import type { PublicIdentity } from '../../roles/data-directory.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
-import { type Io, show } from '../io.ts';
+import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
-import type { GlobalOptions } from '../program.ts';
 
 interface InitOptions {
   readonly dir: string;
@@ -200,26 +199,5 @@ export function addDataCommands(program: Command, io: Io): void {
       } finally {
         setTimeout(() => process.exit(), END_GRACE_MS).unref();
       }
-    });
-
-  program
-    .command('db')
-    .description('look after a data directory')
-    .command('verify')
-    .description('check a stopped consensus node from genesis: every block, signature, certificate and root')
-    .requiredOption('--dir <dir>', 'data directory')
-    .action(async (options: { dir: string }, command: Command) => {
-      const { output } = command.optsWithGlobals<GlobalOptions>();
-      const { verifyDatabase } = await import('../../roles/verify-database.ts');
-      const report = await verifyDatabase(resolve(io.directory, options.dir));
-      show(io, output, report, {
-        pairs: [
-          ['blocks', report.blocks],
-          ['transactions', report.transactions],
-          ['head', report.head],
-          ['verdict', report.fault ?? 'every block verifies'],
-        ],
-      });
-      if (report.fault !== null) throw new CommandFailure(EXIT.unhealthy, `${options.dir}: ${report.fault}`);
     });
 }

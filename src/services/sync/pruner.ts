@@ -9,7 +9,7 @@ const BLOCKS_PER_WRITE = 64;
 
 export interface PrunerConfig {
   readonly store: ChainStore;
-  readonly served: ServedSnapshots;
+  readonly served: Pick<ServedSnapshots, 'heights'>;
   /** Blocks below the head that keep their transactions. Infinity keeps all. */
   readonly keepBlocks: number;
   readonly systemLog: () => LogId;
@@ -42,6 +42,11 @@ export class Pruner {
 
   async stop(): Promise<void> {
     this.stopped = true;
+    await this.running;
+  }
+
+  /** Resolves when nothing is being deleted. */
+  async idle(): Promise<void> {
     await this.running;
   }
 

@@ -20,7 +20,10 @@ function newCluster(options: ClusterOptions = {}): Cluster {
   cluster = new Cluster({
     parameters: { replayWindowBlocks: WINDOW, viewTimeoutMs: 2000 },
     ...options,
-    limits: { sync: { snapshotPeriodMs: 1, retryMs: 20, penaltyMs: 50, ...options.limits?.sync } },
+    limits: {
+      keepMarginBlocks: 0,
+      sync: { snapshotPeriodMs: 1, retryMs: 20, penaltyMs: 50, ...options.limits?.sync },
+    },
   });
   return cluster;
 }

@@ -8,7 +8,7 @@ export const chainStatus = (api: ConsensusNodeApi): RpcMethod =>
   defineMethod({
     name: 'chain_status',
     summary:
-      'The head of the chain, the view and its leader, what waits in the pool, evidence against validators.',
+      'The head of the chain, the view and its leader, what waits in the pool, evidence against validators, what is held of the past.',
     access: 'public',
     params: z.strictObject({}),
     result: z.object({
@@ -20,6 +20,16 @@ export const chainStatus = (api: ConsensusNodeApi): RpcMethod =>
       poolTransactions: count,
       poolBytes: count,
       evidence: count.meta({ description: 'pairs that chain_evidence shows' }),
+      history: z
+        .object({
+          mode: z.enum(['archive', 'pruned']),
+          baseHeight: count.meta({ description: 'of the snapshot that the node began with; 0: genesis' }),
+          blocksFrom: count.meta({ description: 'lowest height whose block is held, with all above' }),
+          bodiesFrom: count.meta({
+            description: 'lowest height whose transactions are held, with all above',
+          }),
+        })
+        .meta({ description: 'what this node holds of the past' }),
     }),
     errors: [],
     handle: () => {

@@ -1,0 +1,107 @@
+import { readGenesis } from '../config/genesis-file.ts';
+import { dataPaths, KEEP_BLOCKS_DEFAULT, type NodeConfig, readNodeConfig } from '../config/node-config.ts';
+import { logIdOf } from '../core/codec/transaction.ts';
+import { readSystem } from '../core/ledger/read.ts';
+import type { Genesis } from '../core/types/state.ts';
+import { nodeSuite } from '../crypto/suite.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
+import type { HistoryView } from '../rpc/api.ts';
+import { Pruner } from '../services/sync/pruner.ts';
+import { lockDirectory } from '../store/directory-lock.ts';
+import { KvChainStore } from '../store/kv-chain-store.ts';
+import { KvSigningRecords } from '../store/kv-signing-records.ts';
+import { LevelStore } from '../store/level-store.ts';
+
+export interface OpenChain {
+  readonly config: NodeConfig;
+  readonly genesis: Genesis;
+  readonly kv: LevelStore;
+  readonly store: KvChainStore;
+}
+
+/**
+ * The chain of a stopped consensus node.
+ * @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading
+ */
+export async function withChain<T>(dir: string, use: (chain: OpenChain) => Promise<T>): Promise<T> {
+  const paths = dataPaths(dir);
+  const config = await readNodeConfig(dir);
+  if (config.role !== 'consensus') {
+    throw new OperatingError(
+      'no_chain',
+      `${dir} belongs to a ${config.role} node: it holds no chain`,
+      'Give the data directory of a consensus node.',
+    );
+  }
+  const genesis = await readGenesis(paths.genesis);
+  const lock = await lockDirectory(dir);
+  const kv = new LevelStore(paths.state);
+  try {
+    await kv.open();
+    return await use({ config, genesis, kv, store: new KvChainStore(kv) });
+  } finally {
+    await kv.close();
+    await lock.release();
+  }
+}
+
+export interface DatabaseInfo extends HistoryView {
+  readonly name: string;
+  /** Null before genesis was applied. */
+  readonly height: number | null;
+  readonly head: string | null;
+  readonly validatorSetId: number | null;
+  /** False where the node will observe when it starts. */
+  readonly mayVote: boolean;
+}
+
+export function databaseInfo(dir: string): Promise<DatabaseInfo> {
+  return withChain(dir, async ({ config, kv, store }) => {
+    const head = store.head();
+    const { baseHeight, blocksFrom, bodiesFrom } = store.history;
+    return {
+      name: config.name,
+      height: head?.block.header.height ?? null,
+      head: head?.hash ?? null,
+      validatorSetId: head === null ? null : readSystem(store.state).validatorSet.id,
+      mode: config.history ?? 'archive',
+      baseHeight,
+      blocksFrom,
+      bodiesFrom,
+      mayVote: new KvSigningRecords(kv).read().some(record => !record.lost),
+    };
+  });
+}
+
+/**
+ * Deletes the transactions of blocks below the newest `keepBlocks`, of a stopped node that is configured to prune.
+ * @returns the history afterwards
+ */
+export function pruneDatabase(dir: string): Promise<HistoryView> {
+  return withChain(dir, async ({ config, kv, store }) => {
+    const head = store.head();
+    if (config.history !== 'pruned' || head === null) {
+      throw new OperatingError(
+        'not_pruned',
+        head === null ? `${dir} holds no block` : `${dir} is configured as an archive`,
+        'Set history = "pruned" in config.toml first.',
+      );
+    }
+    const { chainId, height } = head.block.header;
+    const systemLog = () => logIdOf(nodeSuite.sha256, chainId, 'system', chainId);
+    const failures: unknown[] = [];
+    const pruner = new Pruner({
+      store,
+      served: { heights: () => [] },
+      keepBlocks: config.keepBlocks ?? KEEP_BLOCKS_DEFAULT,
+      systemLog,
+      fail: error => failures.push(error),
+    });
+    pruner.onCommitted(height);
+    await pruner.idle();
+    if (failures.length > 0) throw failures[0];
+    await kv.compact();
+    const { baseHeight, blocksFrom, bodiesFrom } = store.history;
+    return { mode: 'pruned', baseHeight, blocksFrom, bodiesFrom };
+  });
+}
