@@ -11,6 +11,7 @@ import { silentLogger } from '../../../src/ports/logger.ts';
 import type {
   AdminApi,
   ConsensusNodeApi,
+  FileApi,
   FileView,
   HeadView,
   IdentityApi,
@@ -159,6 +160,7 @@ export class MemoryConsensusNode implements ConsensusNodeApi {
     leader: 'validator-0',
     validatorSetId: 0,
     quorum: 3,
+    history: { mode: 'archive' as const, baseHeight: 0, blocksFrom: 1, bodiesFrom: 1 },
     poolTransactions: 0,
     poolBytes: 0,
     evidence: this.conflicts.length,
@@ -366,7 +368,34 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
         local: 'whole' as const,
         missing: [],
         reason: null,
+        pinned: false,
+        proofs: [{ member: alice.id, provenMs: 1_700_000_000_000, failedSinceMs: null }],
       }));
+  fileReferences = async (phase: PhaseId) => [{ phase, record: hashOf(100), position: 0 }];
+  readonly fileCare: FileApi['fileCare'] = {
+    pin: async () => null,
+    unpin: async () => {},
+    usage: async () => ({
+      node: { bytes: 10, bytesMax: null, files: 1 },
+      phases: [{ phase: hashOf(0xa1) as PhaseId, bytes: 10, bytesMax: 100, files: 1 }],
+      ...{ freeBytes: 1_000, pinned: 0 },
+      scrub: { running: false, blocks: 1, bytes: 10, bad: 0, roundMs: 1_700_000_000_000 },
+    }),
+    verifyAll: async () => ({ files: 1, blocks: 1, bytes: 10, damaged: [{ cid: 'bafy0', blocks: 1 }] }),
+    collectGarbage: async () => ({ files: 0, bytes: 0, strayBlocks: 0 }),
+    exportCar: async (_phase, cid) => this.chunks(Buffer.from(`car of ${cid}`)),
+    importCar: async (_phase, _cid, source) => {
+      const bytes = await bytesOf(source);
+      return { blocks: bytes.length, whole: true, reason: null };
+    },
+    purge: async () => this.fileCare.purgeStatus(hashOf(0xa1) as PhaseId, 'bafy0')!,
+    purgeStatus: () => ({
+      ...{ order: hashOf(40), position: 3, height: 4, timeMs: 1_700_000_000_000, by: alice.id },
+      ...{ reason: 'asked for', references: [hashOf(100)], holders: [alice.id], open: [alice.id] },
+      elsewhere: [{ logId: hashOf(41), record: hashOf(100) }],
+      acknowledged: [{ member: alice.id, height: 5, kept: false }],
+    }),
+  };
   verifyFile = async () => [{ name: 'blocks', ok: false, detail: 'block 3 is damaged' }];
   repairFile = async () => ({ whole: true, reason: null });
   successors = () =>
