@@ -18,7 +18,7 @@ import type { MemberNode } from './member-node.ts';
 
 const { sha256 } = nodeSuite;
 
-function phaseLog({ light }: MemberNode, phase: PhaseId): LogId {
+export function phaseLog({ light }: MemberNode, phase: PhaseId): LogId {
   return logIdOf(sha256, light.chainId, 'phase', phase);
 }
 
@@ -26,7 +26,7 @@ const unknownPhase = (phase: PhaseId) =>
   reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
 
 /** Hashes of the leaves [0, held.to); a node that may not read all of them has no proofs over the others. */
-function leafHashes(
+export function leafHashes(
   node: MemberNode,
   logId: LogId,
 ): ((position: number) => ReturnType<typeof leafHash>) | Reject {

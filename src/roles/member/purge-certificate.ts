@@ -1,0 +1,94 @@
+import type { LogId, MemberId, PhaseId } from '../../core/base/ids.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { decodeFilePurgeAck, decodeFileReceipt } from '../../core/codec/operation.ts';
+import { genesisBlock } from '../../core/ledger/index.ts';
+import { buildDossier } from '../../core/light/dossier.ts';
+import {
+  buildPurgeCertificate,
+  type ProvenLeaf,
+  verifyPurgeCertificate,
+} from '../../core/light/purge-certificate.ts';
+import { inclusionProof } from '../../core/merkle/log.ts';
+import { KINDS } from '../../core/types/operation.ts';
+import { OUTCOMES } from '../../core/types/outcome.ts';
+import { nodeSuite } from '../../crypto/suite.ts';
+import { DossierCollector } from '../../services/dossier/collector.ts';
+import { systemClock } from '../../system/clock.ts';
+import type { RoleInput } from '../node-role.ts';
+import type { MemberNode } from './member-node.ts';
+import { leafHashes, phaseLog } from './proof-api.ts';
+
+const { sha256 } = nodeSuite;
+/** Leaves that are read at a time. */
+const ITEMS_PER_READ = 256;
+
+/** Where the log has the receipts for a file before its purge, one a member, and the last acknowledgement of each. */
+async function statements(node: MemberNode, logId: LogId, cid: string, order: number, size: number) {
+  const receipts = new Map<MemberId, number>();
+  const acks = new Map<MemberId, number>();
+  for (let from = 0; from < size; from += ITEMS_PER_READ) {
+    for (const { leaf, transaction } of await node.light.items(
+      logId,
+      from,
+      Math.min(size, from + ITEMS_PER_READ),
+    )) {
+      const { kind, sender } = transaction.body;
+      const part = transaction.signed.parts[0] ?? null;
+      if (part === null || leaf.outcome !== OUTCOMES.committed) continue;
+      if (kind === KINDS.fileReceipt && leaf.position < order && !receipts.has(sender)) {
+        const content = decodeFileReceipt(part.content);
+        const names = !isReject(content) && content.receipts.some(({ cids }) => cids.includes(cid));
+        if (names) receipts.set(sender, leaf.position);
+      }
+      if (kind === KINDS.filePurgeAck && leaf.position > order) {
+        const content = decodeFilePurgeAck(part.content);
+        const names =
+          !isReject(content) && content.acks.some(ack => ack.cid === cid && ack.position === order);
+        if (names) acks.set(sender, leaf.position);
+      }
+    }
+  }
+  return { receipts: [...receipts.values()], acks: [...acks.values()] };
+}
+
+/**
+ * Makes certificates of purge, each verified before it is handed out by the code that a third party will verify it with. Reject
+ * `not_purged`, `not_readable` or `not_ready`.
+ */
+export function purgeCertifier(
+  node: MemberNode,
+  { genesis }: RoleInput,
+): (phase: PhaseId, cid: string) => Promise<Uint8Array | Reject> {
+  const { block } = genesisBlock(nodeSuite, genesis);
+  const anchor = { genesisHeader: block.header, genesisSet: { id: 0, validators: genesis.validators } };
+  const collector = new DossierCollector(nodeSuite, node.light, systemClock, anchor);
+  return async (phase, cid) => {
+    const purge = node.files.purgeStatus(phase, cid);
+    if (purge === null) return reject('not_purged', `file ${cid} was not purged in this phase`, 'ignore');
+    const logId = phaseLog(node, phase);
+    const hashAt = leafHashes(node, logId);
+    if (isReject(hashAt)) return hashAt;
+    const whole = await collector.collect([{ scope: 'phase', id: phase }], [], []);
+    if (isReject(whole)) return whole;
+    const update = whole.logs.find(log => log.update.logId === logId)?.update;
+    if (update === undefined) return reject('not_readable', 'the log of the phase is not served', 'ignore');
+    const { size } = update.entry;
+    const proven = (position: number): ProvenLeaf => {
+      const { leaf, transaction } = node.light.rawItem(logId, position)!;
+      return { position, leaf, transaction, path: inclusionProof(sha256, hashAt, position, size) };
+    };
+    const said = await statements(node, logId, cid, purge.position, size);
+    const bytes = buildPurgeCertificate(sha256, {
+      dossier: buildDossier(sha256, { ...whole, logs: whole.logs.filter(log => log.scope === 'system') }),
+      ...{ phase, cid, entry: update.entry, mapProof: update.mapProof },
+      order: proven(purge.position),
+      receipts: said.receipts.map(proven),
+      acks: said.acks.map(proven),
+    });
+    const verdict = verifyPurgeCertificate(nodeSuite, bytes, anchor);
+    const fault = verdict.checks.find(check => !check.ok);
+    return fault === undefined
+      ? bytes
+      : reject('verification_failed', `${fault.name}: ${fault.detail}`, 'ignore');
+  };
+}
