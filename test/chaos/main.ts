@@ -22,7 +22,7 @@ const USAGE = `npm run chaos -- [options]
 
   --minutes M        length of the run, about (default 3)
   --seed N           the plan (default: drawn)
-  --nemesis a,b      only these: ${NEMESES.map(nemesis => nemesis.name).join(', ')}
+  --nemesis a,b      only these (default: all)
   --nodes N          consensus nodes (default 4)
   --participants N   members with a node of their own, 1 to 4 (default 3)
   --keep             keep the directory also when all is well
@@ -30,7 +30,10 @@ const USAGE = `npm run chaos -- [options]
   --program FILE     another build's cli/main.js
 
   --measure failover --kills K [--burst B]
-                     kill the leader K times, with the next B - 1 leaders, and tell how long nothing is written`;
+                     kill the leader K times, with the next B - 1 leaders, and tell how long nothing is written
+
+nemeses:
+${NEMESES.map(({ name, title }) => `  ${name.padEnd(17)}${title}`).join('\n')}`;
 
 /** What one step and the recovery from it take on average, in seconds. */
 const STEP_SECONDS = 13;
@@ -155,7 +158,7 @@ async function chaos(given: Arguments, dir: string, signal: AbortSignal): Promis
       const plan = drawPlan(seed, shapeOf(consensus, names), await able(given.nemeses), count);
       console.log(`\nthe plan of seed ${seed}:`);
       for (const [index, { nemesis, fault }] of plan.entries())
-        console.log(`  ${index + 1}. ${nemesis.name}: ${fault.words} [${nemesis.scenarios.join('] [')}]`);
+        console.log(`  ${index + 1}. ${nemesis.name}: ${fault.words}`);
       console.log('');
       run = () => runPlan(stage, plan);
     }

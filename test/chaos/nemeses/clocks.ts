@@ -4,7 +4,7 @@ const OFFSETS_MS = [-3_600_000, -60_000, -5_000, 5_000, 60_000, 3_600_000];
 
 const clock: Nemesis = {
   name: 'clock',
-  scenarios: [20, 74],
+  title: '[20] [74] the clock of a validator jumps by up to an hour',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
     const jumps = Array.from({ length: draws.between(1, 3) }, () => ({

@@ -42,7 +42,7 @@ async function flipBit(path: string, at: number, bit: number): Promise<void> {
 
 const tornLog: Nemesis = {
   name: 'torn-log',
-  scenarios: [66],
+  title: '[66] a validator is killed in the middle of a write of its log',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
     const record = encodeWalRecord(Buffer.alloc(draws.between(100, 2_000), draws.between(1, 255)));
@@ -63,7 +63,7 @@ const tornLog: Nemesis = {
 
 const damagedLog: Nemesis = {
   name: 'damaged-log',
-  scenarios: [66],
+  title: '[66] a bit of a log has turned: the validator refuses to start',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
     const place = draws.fraction();
@@ -99,7 +99,7 @@ async function verify(stage: Stage, node: ChaosNode): Promise<string | null> {
  */
 const damagedDatabase: Nemesis = {
   name: 'damaged-database',
-  scenarios: [68],
+  title: '[68] bits of a database have turned: the validator or db verify notices',
   draw: (draws, shape) => {
     const name = draws.pick(shape.consensus);
     const places = Array.from({ length: draws.between(1, 8) }, () => [draws.fraction(), draws.fraction()]);
@@ -135,7 +135,7 @@ const damagedDatabase: Nemesis = {
 
 const emptyDirectory: Nemesis = {
   name: 'empty-directory',
-  scenarios: [16, 50],
+  title: '[16] [50] a validator comes back without its database: it catches up and does not vote',
   draw: (draws, shape) => {
     const name = draws.pick(shape.consensus);
     const observeMs = draws.between(2_000, 6_000);
@@ -225,7 +225,7 @@ async function withOwnDisk(node: ChaosNode, work: (database: string) => Promise<
 
 const fullDisk: Nemesis = {
   name: 'full-disk',
-  scenarios: [67, 69],
+  title: '[67] [69] the disk of a validator is full: it stops, says so, and recovers',
   unavailable: cannotMount,
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
@@ -262,7 +262,7 @@ async function cannotLimit(): Promise<string | null> {
 
 const failedWrite: Nemesis = {
   name: 'failed-write',
-  scenarios: [67],
+  title: '[67] writes of a validator fail: it stops and says so',
   unavailable: cannotLimit,
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);

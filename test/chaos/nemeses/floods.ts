@@ -48,7 +48,7 @@ async function pour(stage: Stage, node: ChaosNode, durationMs: number): Promise<
 
 const flood: Nemesis = {
   name: 'flood',
-  scenarios: [65],
+  title: '[65] strangers open hundreds of connections a second',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
     const floodMs = draws.between(4_000, 10_000);

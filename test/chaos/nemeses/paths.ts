@@ -20,7 +20,7 @@ function separate(stage: Stage, groups: readonly (readonly string[])[]): void {
 
 const isolate: Nemesis = {
   name: 'isolate',
-  scenarios: [45, 61],
+  title: '[45] [61] one node is cut off from everybody',
   draw: (draws, shape) => {
     const target = anyNode(draws, shape);
     const cutMs = draws.between(2_000, 15_000);
@@ -39,7 +39,7 @@ const isolate: Nemesis = {
 /** With a quorum on one side, or on none. */
 const partition: Nemesis = {
   name: 'partition',
-  scenarios: [35, 61],
+  title: '[35] [61] the network is parted, with and without a quorum on one side',
   draw: (draws, shape) => {
     const order = draws.shuffled(shape.consensus);
     const smaller = draws.between(1, Math.floor(order.length / 2));
@@ -64,7 +64,7 @@ const partition: Nemesis = {
 
 const oneWay: Nemesis = {
   name: 'one-way',
-  scenarios: [62],
+  title: '[62] a validator only sends, or only receives',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
     const sends = draws.fraction() < 0.5;
@@ -87,7 +87,7 @@ const oneWay: Nemesis = {
 /** Some ordered pairs of consensus nodes, any. */
 const holes: Nemesis = {
   name: 'holes',
-  scenarios: [61, 62],
+  title: '[61] [62] some pairs of validators do not hear each other, in one direction or both',
   draw: (draws, shape) => {
     const pairs = shape.consensus.flatMap(from =>
       shape.consensus.filter(to => to !== from && draws.fraction() < 0.2).map(to => [from, to] as const),
@@ -116,7 +116,7 @@ export function drawQuality(draws: Draws): { words: string; quality: Partial<Qua
 
 const slow: Nemesis = {
   name: 'slow',
-  scenarios: [25, 63],
+  title: '[25] [63] what one or all send arrives late, with losses, or over a thin line',
   draw: (draws, shape) => {
     const target = draws.fraction() < 0.5 ? null : anyConsensus(draws, shape);
     const { words, quality } = drawQuality(draws);
@@ -141,7 +141,7 @@ function drawPair(draws: Draws, shape: Shape): readonly [string, string] {
 
 const reset: Nemesis = {
   name: 'reset',
-  scenarios: [63],
+  title: '[63] connections break again and again',
   draw: (draws, shape) => {
     const steps = Array.from({ length: draws.between(10, 40) }, () => ({
       pair: drawPair(draws, shape),
@@ -162,7 +162,7 @@ const reset: Nemesis = {
 
 const garble: Nemesis = {
   name: 'garble',
-  scenarios: [32],
+  title: '[32] bits are turned on the way, below the encryption',
   draw: (draws, shape) => {
     const pairs = Array.from({ length: GARBLED_CHUNKS }, () => drawPair(draws, shape));
     return {

@@ -4,7 +4,7 @@ const READY_TIMEOUT_MS = 60_000;
 
 const kill: Nemesis = {
   name: 'kill',
-  scenarios: [8, 10, 11],
+  title: '[8] [10] [11] one node is killed and started again',
   draw: (draws, shape) => {
     const target = anyNode(draws, shape);
     const downMs = draws.between(0, 5_000);
@@ -22,7 +22,7 @@ const kill: Nemesis = {
 
 const killRepeatedly: Nemesis = {
   name: 'kill-repeatedly',
-  scenarios: [8, 10, 15],
+  title: '[8] [10] [15] one validator is killed again and again, soon after each start',
   draw: (draws, shape) => {
     const name = draws.pick(shape.consensus);
     const livesMs = Array.from({ length: draws.between(3, 5) }, () => draws.between(100, 2_500));
@@ -44,7 +44,7 @@ const killRepeatedly: Nemesis = {
 
 const killAll: Nemesis = {
   name: 'kill-all',
-  scenarios: [14, 15, 18],
+  title: '[14] [15] [18] every validator is killed at once, and they start one after the other',
   draw: (draws, shape) => {
     const order = draws.shuffled(shape.consensus).map(name => ({ name, waitMs: draws.between(0, 1_500) }));
     return {
@@ -63,7 +63,7 @@ const killAll: Nemesis = {
 
 const restartAll: Nemesis = {
   name: 'restart-all',
-  scenarios: [14],
+  title: '[14] every validator stops in order, and all start again',
   draw: () => ({
     words: 'stop every consensus node in order, then start them all',
     run: async stage => {
@@ -76,7 +76,7 @@ const restartAll: Nemesis = {
 
 const rollingRestart: Nemesis = {
   name: 'rolling-restart',
-  scenarios: [14, 18],
+  title: '[14] [18] one validator after the other stops and starts',
   draw: (draws, shape) => {
     const order = draws.shuffled(shape.consensus);
     return {
@@ -97,7 +97,7 @@ const rollingRestart: Nemesis = {
 
 const pause: Nemesis = {
   name: 'pause',
-  scenarios: [64],
+  title: '[64] one node is frozen for up to 10 s',
   draw: (draws, shape) => {
     const target = anyNode(draws, shape);
     const pauseMs = draws.pick([500, 3_000, 10_000]);
@@ -116,7 +116,7 @@ const pause: Nemesis = {
 
 const pauseQuorum: Nemesis = {
   name: 'pause-all',
-  scenarios: [64],
+  title: '[64] every validator is frozen for some seconds',
   draw: draws => {
     const pauseMs = draws.between(2_000, 8_000);
     return {

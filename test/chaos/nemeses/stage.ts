@@ -75,8 +75,8 @@ export interface Fault {
 
 export interface Nemesis {
   readonly name: string;
-  /** Lines of the catalogue of faults. */
-  readonly scenarios: readonly number[];
+  /** Begins with the lines of the catalogue of faults; `npm run scenarios` reads it. */
+  readonly title: string;
   /** Why this machine cannot do it; null when it can. */
   unavailable?(): Promise<string | null>;
   draw(draws: Draws, shape: Shape): Fault;
