@@ -4,6 +4,8 @@ import type { Checkpoint, ConsensusMessage, SignedMessage } from './messages.ts'
 import { type Engine, headHeight, quorum, slotsAscending } from './state.ts';
 import { encodeWalMessage, encodeWalRecord } from './wal-record.ts';
 
+// OSDI '99, 4.3. The commit certificate of a head proves the state; a stable checkpoint says that a quorum holds it on disk.
+
 /** At least two checkpoints fit into a window, so that reaching the high watermark always makes one. */
 function checkpointInterval(engine: Engine): number {
   const { checkpointIntervalBlocks, windowBlocks } = engine.parameters;

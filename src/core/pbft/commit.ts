@@ -7,7 +7,10 @@ import { type Engine, quorum, type Slot } from './state.ts';
 import { certificateOf } from './votes.ts';
 import { encodeWalMessage, encodeWalRecord } from './wal-record.ts';
 
-/** COMMIT(h + 1) needs the prepared certificate of h in this view; its own is durable before it leaves. */
+/**
+ * OSDI '99, 4.2: whoever has prepared says COMMIT. For h + 1 that needs the prepared certificate of h in this view, so that what is
+ * committed never stands above a hole; the own certificate is durable before the vote leaves.
+ */
 export function tryCommit(engine: Engine, slot: Slot, parent: Parent): void {
   if (!engine.active || !slot.accepted || slot.preparedHere) return;
   if (parent.slot !== null && !parent.slot.preparedHere) return;

@@ -8,7 +8,7 @@ import { isForNow } from './future.ts';
 import type { ConsensusMessage, PrePrepare } from './messages.ts';
 import { changesSet, type Engine, headHeight, isPrimary, lastHeightOfView, slotAt } from './state.ts';
 
-// The primary: OSDI 4.2, "the primary multicasts a pre-prepare"; several heights are in flight (4.2, 5 of TOCS).
+// The primary assigns heights and multicasts PRE-PREPAREs, several at a time up to the high watermark (OSDI '99, 4.2).
 
 /** The block to build on: the top of what this view has proposed; null while that is not executed here. */
 function buildParent(engine: Engine): { height: number; hash: Block['header']['parentHash'] } | null {

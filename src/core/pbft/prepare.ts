@@ -4,7 +4,10 @@ import type { Vote } from './messages.ts';
 import type { Engine, Slot } from './state.ts';
 import { encodeWalMessage, encodeWalRecord } from './wal-record.ts';
 
-/** PREPARE(h + 1) needs its parent accepted in this view; the proposal and the vote are durable before it leaves. */
+/**
+ * OSDI '99, 4.2: whoever accepts the proposal says PREPARE. For h + 1 that needs the parent accepted in this view; proposal and
+ * vote are durable before it leaves.
+ */
 export function tryPrepare(engine: Engine, slot: Slot, parent: Parent): void {
   if (!engine.active || !slot.proposed || slot.accepted || slot.execution !== 'done') return;
   const below = parent.slot;

@@ -72,7 +72,7 @@ function isAhead(engine: Engine, peer: Status): boolean {
   );
 }
 
-/** Catching up is a pull: the sender gets what it lacks, and is asked once for what this node lacks. */
+/** The status messages of TOCS 2002 ("message retransmission"). Catching up is a pull: the sender gets what it lacks, and is asked once for what this node lacks. */
 export function onStatus(engine: Engine, message: ConsensusMessage<Status>): void {
   const { content: peer, signed } = message;
   const ahead = isAhead(engine, peer);
