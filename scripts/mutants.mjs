@@ -1,4 +1,5 @@
-// npm run mutants [-- --quick | --only NAME[,NAME]] [--budget SEEDS] [--workers N]: compiles known implementation mistakes in,
+// npm run mutants [-- --quick | --only NAME[,NAME]] [--by simulation|transcripts] [--budget SEEDS]
+// [--workers N]: compiles known implementation mistakes in,
 // one at a time and in memory only, and reports whether the simulator or the named tests catch each. Exit 1 when one is not.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     budget: { type: 'string' },
+    by: { type: 'string' },
     workers: { type: 'string', default: '1' },
   },
 });
@@ -86,17 +88,28 @@ function runNode(args, env) {
 // Names that a module does not have are a mistake in the mutant, not one that was caught.
 const isBroken = what => /ReferenceError|SyntaxError|is not defined/.test(what);
 
-async function hunt(mutant, defaultBudget, plugin) {
-  const budget = Number(options.budget ?? mutant.seedBudget ?? defaultBudget);
+/** A program of test/mutants with the mistake compiled in; what it found. */
+async function runBundle(entry, mutant, plugin, args) {
   const report = join(dir, `${mutant.name}.json`);
-  const program = await bundle('test/mutants/hunt.ts', mutant.name, [plugin]);
-  const timedOut = await runNode([program, report, String(budget), String(FAULTS_MS)], {});
+  const program = await bundle(entry, mutant.name, [plugin]);
+  const timedOut = await runNode([program, report, ...args], {});
   const found = readJson(report);
-  const seeds = `${found?.seeds ?? '?'}/${budget}`;
+  const seeds = found?.seeds ?? '?';
   if (timedOut) return { verdict: 'SURVIVED', by: `no verdict within ${TIME_LIMIT_MS / 1000} s`, seeds };
-  if (found === null) return { verdict: 'BROKEN', by: 'the simulator did not run', seeds };
+  if (found === null) return { verdict: 'BROKEN', by: 'its bundle does not run', seeds };
   if (found.message === null) return { verdict: 'SURVIVED', by: '', seeds };
   return { verdict: isBroken(found.message) ? 'BROKEN' : 'caught', by: found.message, seeds };
+}
+
+async function hunt(mutant, defaultBudget, plugin) {
+  const budget = Number(options.budget ?? mutant.seedBudget ?? defaultBudget);
+  const found = await runBundle('test/mutants/hunt.ts', mutant, plugin, [String(budget), String(FAULTS_MS)]);
+  return { ...found, seeds: `${found.seeds}/${budget}` };
+}
+
+async function replay(mutant, plugin) {
+  const found = await runBundle('test/mutants/replay.ts', mutant, plugin, []);
+  return { ...found, seeds: '' };
 }
 
 /** The first test that failed; a file that could not be run is none. */
@@ -141,10 +154,12 @@ try {
   const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const started = Date.now();
-      const found =
-        next.caughtBy === 'simulation'
-          ? await hunt(next, SEED_BUDGET, bundlePlugin(root, next))
-          : await test(next);
+      const plugin = bundlePlugin(root, next);
+      const runs = {
+        simulation: () => hunt(next, SEED_BUDGET, plugin),
+        transcripts: () => replay(next, plugin),
+      };
+      const found = await (runs[options.by ?? next.caughtBy] ?? (() => test(next)))();
       const result = { name: next.name, ...found, seconds: (Date.now() - started) / 1000 };
       results.push(result);
       console.log(line(result));

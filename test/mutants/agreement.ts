@@ -1,4 +1,4 @@
-import { type Mutant, TRANSCRIPTS } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
 
 const QUORUM = 'core/quorum/quorum.ts';
 const CHAIN = 'core/codec/chain.ts';
@@ -27,7 +27,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: QUORUM,
     find: 'return faultsTolerated(n) + 1;',
     replace: 'return faultsTolerated(n) + 2;',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'primary-never-rotates',
@@ -156,35 +156,35 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/execution.ts',
     find: 'if (verdict === null) {',
     replace: 'if (verdict === null || nextSet === null) {',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'parent-and-set-of-a-proposal-unchecked',
     file: 'core/pbft/execution.ts',
     find: 'if (!standsOn(engine, block.header, parent)) {',
     replace: 'if (block.header.height < 0) {',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'time-not-above-the-parent',
     file: 'core/pbft/execution.ts',
     find: 'header.timeMs > parent.header.timeMs &&',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'clock-check-dropped',
     file: 'core/pbft/execution.ts',
     find: 'checkClock: !slot.executedTrusted,',
     replace: 'checkClock: slot.height < 0,',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'clock-checked-again-in-a-later-view',
     file: 'core/pbft/execution.ts',
     find: 'slot.executedTrusted = slot.reproposed || slot.decided !== null || slot.ownPrepare !== null;',
     replace: 'slot.executedTrusted = slot.decided !== null || slot.ownPrepare !== null;',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'commit-without-certificate-of-the-parent',
@@ -212,21 +212,21 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/future.ts',
     find: 'return newViewDigest === engine.digest;',
     replace: 'return newViewDigest.length > 0;',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'two-proposals-not-reported',
     file: 'core/pbft/pre-prepare.ts',
     find: 'giveEvidence(engine, slot.proposal.signed, message.signed);',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'two-votes-not-reported',
     file: 'core/pbft/votes.ts',
     find: 'else if (known.content.blockHash !== blockHash) giveEvidence(engine, known.signed, message.signed);',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'height-proposed-twice',
@@ -240,6 +240,6 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/blocks.ts',
     find: 'if (headerHash(suite.sha256, block.header) !== slot.hash || !verifyBlockEntries(suite, block)) return;',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
 ];

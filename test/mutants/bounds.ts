@@ -1,4 +1,4 @@
-import { type Mutant, TRANSCRIPTS } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
 
 const RECONFIGURATION = 'core/pbft/reconfiguration.ts';
 const STATUS = 'core/pbft/status.ts';
@@ -17,28 +17,28 @@ export const boundsMutants: readonly Mutant[] = [
     file: 'core/pbft/future.ts',
     find: 'if (view > engine.view || !engine.active || height > highestHeight(engine)) {',
     replace: 'if (view > engine.view || !engine.active || height > highestHeight(engine) * 1e6) {',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'proposes-beyond-the-high-watermark',
     file: 'core/pbft/pre-prepare.ts',
     find: 'if (height > engine.stableHeight + engine.parameters.windowBlocks) return;',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'set-change-does-not-drain',
     file: 'core/pbft/pre-prepare.ts',
     find: 'if (height > headHeight(engine) && changesSet(header)) return null;',
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'proposal-above-a-set-change-taken',
     file: 'core/pbft/execution.ts',
     find: '(parent.isHead || !changesSet(parent.header))',
     replace: '(parent.isHead || parent.header.height > 0)',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'view-survives-a-set-change',

@@ -1,4 +1,4 @@
-import { type Mutant, TRANSCRIPTS } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
 
 const VIEW_CHANGE = 'core/pbft/view-change.ts';
 const NEW_VIEW = 'core/pbft/new-view.ts';
@@ -90,7 +90,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: 'core/pbft/prepare.ts',
     find: "else if (!slot.blockLogged) records.unshift(encodeWalRecord({ type: 'block', block }));",
     replace: '',
-    caughtBy: TRANSCRIPTS,
+    caughtBy: 'transcripts',
   },
   {
     name: 'followed-new-view-not-persisted',

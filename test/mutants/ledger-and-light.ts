@@ -57,7 +57,7 @@ export const ledgerAndLightMutants: readonly Mutant[] = [
     file: ADMISSION,
     find: 'if (keyId !== member.keys.length - 1)',
     replace: 'if (keyId < 0)',
-    caughtBy: LEDGER,
+    caughtBy: ['test/unit/ledger/members.test.ts'],
   },
   {
     name: 'light-client-accepts-quorum-less-one',

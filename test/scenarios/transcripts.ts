@@ -1,9 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Commands } from './commands.ts';
-
-export const dir = dirname(fileURLToPath(import.meta.url));
 
 const RULE = '----';
 
@@ -16,7 +13,8 @@ export interface Transcript {
   readonly text: string;
 }
 
-export function transcripts(): Transcript[] {
+/** @param dir the folder of the transcripts */
+export function transcripts(dir: string): Transcript[] {
   return readdirSync(dir)
     .filter(file => file.endsWith('.txt'))
     .sort()
@@ -54,6 +52,6 @@ export function play(text: string): string {
   return out.join('\n');
 }
 
-export function rewrite({ file, text }: Transcript): void {
+export function rewrite(dir: string, { file, text }: Transcript): void {
   writeFileSync(join(dir, file), play(text));
 }
