@@ -119,6 +119,10 @@ export class FakeLedger {
     this.changed(phase);
   }
 
+  setPolicy(phase: PhaseId, policy: PhasePolicy): void {
+    this.book(phase).policy = policy;
+  }
+
   sign(phase: PhaseId, member: MemberId, receipts: readonly FileReceiptEntry[]): void {
     this.book(phase).receipts.push(...receipts.map(({ cid }) => ({ member, cid })));
     this.changed(phase);

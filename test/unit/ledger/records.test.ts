@@ -117,6 +117,54 @@ describe('fileReceipt', () => {
   });
 });
 
+describe('filePurge and filePurgeAck', () => {
+  function withOrder() {
+    const { ledger, act } = runningProject();
+    const position = ledger.leavesOf('phase', INTAKE).length;
+    ledger.commit(act.put(bob, INTAKE, 'a'));
+    const log = [ledger.logId('phase', INTAKE)];
+    const at = (place: number) => {
+      const stored = ledger.leavesOf('phase', INTAKE)[place]!;
+      return { position: place, record: stored.transactionId, leaf: stored.leaf };
+    };
+    const order = (actor: typeof alice, references = [at(position)], phase = INTAKE, scopes = log) =>
+      ledger.make(actor, 'filePurge', scopes, [
+        { phase, cid: 'bafk', reason: 'asked for', references, elsewhere: [] },
+      ]);
+    const ack = (actor: typeof alice, place: number, changes: { record?: Hash } = {}) =>
+      ledger.make(actor, 'filePurgeAck', log, [
+        { phase: INTAKE, acks: [{ ...at(place), cid: 'bafk', kept: false, ...changes }] },
+      ]);
+    return { ledger, act, position, order, ack, log };
+  }
+
+  it('are for the owner and stewards, and for participants, in whatever state the phase is', () => {
+    const { ledger, act, position, order, ack } = withOrder();
+    expect(ledger.commit(order(bob))).toEqual(['roleMissing']);
+    expect(ledger.commit(order(dave))).toEqual(['notParticipant']);
+    expect(ledger.commit(order(alice))).toEqual(['committed']);
+    const place = ledger.leavesOf('phase', INTAKE).length - 1;
+    ledger.commit(act.close(alice, INTAKE));
+    expect(ledger.commit(order(carol))).toEqual(['committed']);
+    expect(ledger.commit(ack(bob, place))).toEqual(['committed']);
+    expect(ledger.commit(ack(dave, place))).toEqual(['notParticipant']);
+    expect(ledger.commit(ack(bob, place, { record: hashOf('other') }))).toEqual(['unknownRecord']);
+    expect(position).toBeLessThan(place);
+  });
+
+  it('name leaves of this phase', () => {
+    const { ledger, act, order, position } = withOrder();
+    expect(ledger.commit(order(alice, []))).toEqual(['malformed']);
+    const stored = ledger.leavesOf('phase', INTAKE)[position]!;
+    const forged = { position: position + 1, record: stored.transactionId, leaf: stored.leaf };
+    expect(ledger.commit(order(alice, [forged]))).toEqual(['unknownRecord']);
+    ledger.commit(act.open(alice, REVIEW));
+    const own = { position, record: stored.transactionId, leaf: stored.leaf };
+    const review = [ledger.logId('phase', REVIEW)];
+    expect(ledger.commit(order(alice, [own], REVIEW, review))).toEqual(['unknownRecord']);
+  });
+});
+
 describe('phaseHandover', () => {
   function withRecords() {
     const { ledger, act } = runningProject();
