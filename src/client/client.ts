@@ -5,7 +5,15 @@ import { type PutFile, type PutOptions, type PutResult, put } from './put.ts';
 import { rpcErrorOf } from './rpc-error.ts';
 import { type RequestSigner, signParams } from './signing.ts';
 import { type SubscribeOptions, type SubscriptionEvent, subscribe } from './subscribe.ts';
-import { type Download, download, type Upload, type UploadReceipt, upload } from './transfer.ts';
+import {
+  type CarImport,
+  type Download,
+  download,
+  type Upload,
+  type UploadReceipt,
+  upload,
+  uploadCar,
+} from './transfer.ts';
 
 export interface ClientOptions extends Target {
   /** Signs the calls of `callSigned`. */
@@ -49,6 +57,13 @@ export interface Client {
   upload(file: Upload, options?: CallOptions): Promise<UploadReceipt>;
   /** Streams a file of a phase; the stream fails when the file does not arrive whole and verified. */
   download(file: { phase: string; cid: string; offset?: number }, options?: CallOptions): Promise<Download>;
+  /** Streams the blocks of a file, encrypted as they are, as a CAR. */
+  exportCar(file: { phase: string; cid: string }, options?: CallOptions): Promise<Download>;
+  /** Gives a node the blocks of a file that it is to have, from a CAR. */
+  importCar(
+    file: { phase: string; cid: string; body: Upload['body'] },
+    options?: CallOptions,
+  ): Promise<CarImport>;
   /** Streams a dossier of a phase. */
   dossier(dossier: { phase: string; payloads?: boolean }, options?: CallOptions): Promise<Download>;
 }
@@ -113,6 +128,10 @@ async function batch(
   });
 }
 
+function carPath(phase: string, cid: string): string {
+  return `/phases/${encodeURIComponent(phase)}/files/${encodeURIComponent(cid)}/car`;
+}
+
 /** @param options where the node is; nothing is connected before the first call */
 export function createClient(options: ClientOptions): Client {
   let id = 0;
@@ -147,6 +166,10 @@ export function createClient(options: ClientOptions): Client {
         offset ?? 0,
         callOptions.signal,
       ),
+    exportCar: ({ phase, cid }, callOptions = {}) =>
+      download(options, carPath(phase, cid), 0, callOptions.signal),
+    importCar: ({ phase, cid, body }, callOptions = {}) =>
+      uploadCar(options, carPath(phase, cid), body, callOptions.signal),
     dossier: ({ phase, payloads = true }, callOptions = {}) =>
       download(
         options,

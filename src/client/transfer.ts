@@ -54,6 +54,31 @@ export async function upload(target: Target, file: Upload, signal?: AbortSignal)
   return response.ok ? ((await response.json()) as UploadReceipt) : answerError(response);
 }
 
+export interface CarImport {
+  readonly blocks: number;
+  /** True when the node has the whole file now. */
+  readonly whole: boolean;
+  /** What is missing; null when nothing is. */
+  readonly reason: string | null;
+}
+
+/** Sends the blocks of a file that a record of the phase names. */
+export async function uploadCar(
+  target: Target,
+  path: string,
+  body: Upload['body'],
+  signal?: AbortSignal,
+): Promise<CarImport> {
+  const response = await exchange(target, path, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/vnd.ipld.car' },
+    body: body as NonNullable<RequestInit['body']>,
+    duplex: 'half',
+    ...(signal === undefined ? {} : { signal }),
+  } as RequestInit);
+  return response.ok ? ((await response.json()) as CarImport) : answerError(response);
+}
+
 export function nameOf(response: Response): string | null {
   const encoded = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get('content-disposition') ?? '')?.[1];
   return encoded === undefined ? null : decodeURIComponent(encoded);

@@ -100,6 +100,13 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
   purged: ['purged', null],
   expired: ['expired', 'Send the transaction again: nothing of it was written.'],
   no_source: ['unavailable', 'No consensus node can be reached; node_status shows the connections.'],
+  too_few_copies: [
+    'unavailable',
+    'What was stored stays for another try; without waiting the record shows the gap instead.',
+  ],
+  quota_exceeded: ['limit_exceeded', 'file_quota shows what is used; purge files, or raise the quota.'],
+  not_whole: ['conflict', 'file_repair fetches what is missing.'],
+  bad_car: ['invalid_params', null],
   no_holder: ['unavailable', 'No node that holds the file can be reached.'],
   not_ready: ['unavailable', '/readyz says what is missing.'],
   pool_full: ['busy', 'Try again in a moment.'],

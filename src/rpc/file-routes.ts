@@ -16,7 +16,7 @@ import { registerTusRoutes } from './tus-routes.ts';
 
 export type FileRoutesApi = Pick<
   ParticipantApi,
-  'phases' | 'phase' | 'putRecord' | 'readFile' | 'dossier' | 'uploads'
+  'phases' | 'phase' | 'putRecord' | 'readFile' | 'dossier' | 'uploads' | 'fileCare'
 >;
 
 interface RouteOptions {
@@ -43,6 +43,7 @@ const dossierSchema = z.strictObject({
  * - `PUT /phases/:phase/files?name=…` the body is the file; answers what `file_put` answers
  * - `/uploads` the same by the tus protocol, which goes on after an interruption
  * - `GET /phases/:phase/files/:cid` the file, with `Range: bytes=first-last`
+ * - `GET`, `PUT /phases/:phase/files/:cid/car` the file's blocks, encrypted as they are, in a CAR
  * - `GET /phases/:phase/dossier` a dossier of the phase
  */
 export async function registerFileRoutes(
@@ -66,6 +67,10 @@ export async function registerFileRoutes(
       failureOf: options.failureOf,
     });
     scope.get('/phases/:phase/files/:cid', (request, reply) => download(api, request, reply, options));
+    scope.get('/phases/:phase/files/:cid/car', (request, reply) => exportCar(api, request, reply));
+    scope.put('/phases/:phase/files/:cid/car', streamed, (request, reply) =>
+      importCar(api, request, reply, options),
+    );
     scope.get('/phases/:phase/dossier', (request, reply) => downloadDossier(api, request, reply));
   });
 }
@@ -153,6 +158,33 @@ function unsatisfiable(reply: FastifyReply, bytes: number): FastifyReply {
     failure('invalid_request', 'range_not_satisfiable', 'Invalid Request', hint),
     416,
   );
+}
+
+async function exportCar(api: FileRoutesApi, request: FastifyRequest, reply: FastifyReply) {
+  const { phase, cid } = parseParams(downloadSchema, paramsOf(request));
+  const car = await api.fileCare.exportCar(findPhase(api, phase).state.id, cid);
+  if (isReject(car)) throw failureOfReject(car);
+  return reply
+    .headers({
+      'content-type': 'application/vnd.ipld.car',
+      'content-disposition': attachmentHeader(`${cid}.car`),
+    })
+    .send(Readable.from(car, { objectMode: false }));
+}
+
+async function importCar(
+  api: FileRoutesApi,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: RouteOptions,
+) {
+  const { phase, cid } = parseParams(downloadSchema, paramsOf(request));
+  const { id } = findPhase(api, phase).state;
+  const body = (request.body ?? Readable.from([])) as Readable;
+  const source = limitBytes(body, options.limits.uploadBytesMax);
+  const done = await api.fileCare.importCar(id, cid, source, signalOf(reply, options));
+  if (isReject(done)) throw failureOfReject(done);
+  return reply.send({ ...done });
 }
 
 async function downloadDossier(api: FileRoutesApi, request: FastifyRequest, reply: FastifyReply) {

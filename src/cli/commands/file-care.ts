@@ -1,6 +1,11 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { publishFile } from '../files/get.ts';
+import { formatBytes } from '../files/progress.ts';
 import type { Io } from '../io.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
+import { addFilePurgeCommands } from './file-purge.ts';
 import { showChecks } from './record.ts';
 
 export interface FileStatusAnswer {
@@ -14,75 +19,258 @@ export interface FileStatusAnswer {
   readonly local: string;
   readonly missing: readonly string[];
   readonly reason: string | null;
+  readonly pinned: boolean;
+  readonly proofs: readonly {
+    readonly member: string;
+    readonly proven: { readonly iso: string } | null;
+    readonly failedSince: { readonly iso: string } | null;
+  }[];
 }
+
+interface PhaseOption {
+  readonly phase: string;
+}
+
+const PHASE = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
 
 /** A signed copy whose node is gone is still signed: both counts are told. */
 export function copiesText({ copies, copiesTarget, copiesReachable }: FileStatusAnswer): string {
   return `${copies} of ${copiesTarget} copies, ${copiesReachable} reachable now`;
 }
 
+function holderText({ holders, proofs }: FileStatusAnswer): string {
+  return holders
+    .map(({ member, reachable }) => {
+      const proof = proofs.find(one => one.member === member);
+      const failing = proof?.failedSince ?? null;
+      if (failing !== null) return `${member} (cannot prove it since ${failing.iso})`;
+      return reachable ? member : `${member} (not reached)`;
+    })
+    .join(', ');
+}
+
+/** The last time that another member's node proved to this one that it has the file. */
+function provenText({ proofs }: FileStatusAnswer): string {
+  const times = proofs.flatMap(({ member, proven }) => (proven === null ? [] : [`${proven.iso} ${member}`]));
+  return times.sort().at(-1) ?? 'not yet';
+}
+
+function hereText({ local, reason, pinned }: FileStatusAnswer): string {
+  const held = pinned ? `${local}, pinned` : local;
+  return reason === null ? held : `${held}: ${reason}`;
+}
+
 async function status(
   io: Io,
   cid: string | undefined,
-  options: { phase: string },
+  options: PhaseOption,
   command: Command,
 ): Promise<void> {
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', {
-    phase: options.phase,
-    cid: cid ?? null,
-  });
+  const params = { phase: options.phase, cid: cid ?? null };
+  const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', params);
   session.show(answer, {
-    head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'HERE', 'CID'],
+    head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'LAST PROOF', 'MISSING', 'HERE', 'CID'],
     rows: answer.files.map(entry => [
-      entry.file.name,
-      entry.file.bytes,
-      copiesText(entry),
-      entry.holders
-        .map(({ member, reachable }) => (reachable ? member : `${member} (not reached)`))
-        .join(', '),
-      entry.reason === null ? entry.local : `${entry.local}: ${entry.reason}`,
-      entry.file.cid,
+      ...[entry.file.name, entry.file.bytes, copiesText(entry), holderText(entry), provenText(entry)],
+      ...[entry.missing.join(', '), hereText(entry), entry.file.cid],
     ]),
   });
 }
 
-/** What keeps files whole: who holds them, checks, repairs. */
+interface StoreVerification {
+  readonly files: number;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly damaged: readonly { readonly cid: string; readonly blocks: number }[];
+}
+
+async function verify(
+  io: Io,
+  cid: string | undefined,
+  options: Partial<PhaseOption>,
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, null);
+  if (cid !== undefined && options.phase !== undefined) {
+    const checks = await session.call('file_verify', { phase: options.phase, cid });
+    return showChecks(session, `file ${cid}`, checks as Parameters<typeof showChecks>[2]);
+  }
+  const { files, blocks, bytes, damaged } = await session.client.call<StoreVerification>(
+    'file_verifyAll',
+    {},
+    { signal: new AbortController().signal },
+  );
+  const checks = [
+    {
+      name: 'every block of every file',
+      ok: damaged.length === 0,
+      detail: `${files} files, ${blocks} blocks, ${bytes} bytes`,
+    },
+    ...damaged.map(file => ({
+      name: file.cid,
+      ok: false,
+      detail: `${file.blocks} blocks missing or damaged`,
+    })),
+  ];
+  showChecks(session, "this node's store", { ok: damaged.length === 0, checks });
+}
+
+async function repair(io: Io, cid: string, options: PhaseOption, command: Command): Promise<void> {
+  const session = await openSession(io, command, null);
+  const params = { phase: options.phase, cid };
+  const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', params);
+  session.show(answer, {
+    pairs: [
+      ['copy here', answer.whole ? 'whole' : 'not whole'],
+      ['reason', answer.reason ?? ''],
+    ],
+  });
+}
+
+async function exportCar(
+  io: Io,
+  cid: string,
+  options: PhaseOption & { car: string },
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, null);
+  const path = resolve(io.directory, options.car);
+  const { stream } = await session.client.exportCar({ phase: options.phase, cid });
+  const answer = await publishFile(stream, path);
+  session.show(answer, {
+    pairs: [
+      ['wrote', answer.path],
+      ['bytes', answer.bytes],
+    ],
+  });
+}
+
+async function importCar(
+  io: Io,
+  cid: string,
+  options: PhaseOption & { car: string },
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, null);
+  const body = createReadStream(resolve(io.directory, options.car));
+  const answer = await session.client.importCar({ phase: options.phase, cid, body });
+  session.show(answer, {
+    pairs: [
+      ['blocks', answer.blocks],
+      ['copy here', answer.whole ? 'whole' : `not whole: ${answer.reason}`],
+    ],
+  });
+}
+
+interface UseAnswer {
+  readonly bytes: number;
+  readonly bytesMax: number | null;
+  readonly files: number;
+}
+
+async function quota(io: Io, command: Command): Promise<void> {
+  const session = await openSession(io, command, null);
+  const answer = await session.call<{
+    node: UseAnswer;
+    phases: (UseAnswer & { phase: string })[];
+    freeBytes: number | null;
+  }>('file_quota');
+  const row = (what: string, use: UseAnswer) => [
+    ...[what, use.files, formatBytes(use.bytes), use.bytesMax === null ? 'none' : formatBytes(use.bytesMax)],
+  ];
+  session.show(answer, {
+    head: ['WHERE', 'FILES', 'USED', 'QUOTA'],
+    rows: [
+      row('this node', answer.node),
+      ...answer.phases.map(use => row(`phase ${use.phase.slice(0, 12)}`, use)),
+    ],
+    ...(answer.freeBytes === null ? {} : { text: `${formatBytes(answer.freeBytes)} free on the disk` }),
+  });
+}
+
+async function collectGarbage(io: Io, command: Command): Promise<void> {
+  const session: Session = await openSession(io, command, null);
+  const answer = await session.call<{ files: number; bytes: number; strayBlocks: number }>(
+    'file_collectGarbage',
+  );
+  session.show(answer, {
+    pairs: [
+      ['files removed', answer.files],
+      ['bytes freed', answer.bytes],
+      ['stray blocks removed', answer.strayBlocks],
+    ],
+  });
+}
+
+/** What keeps files whole: who holds them, checks, repairs, pins, quotas, garbage. */
 export function addFileCareCommands(file: Command, io: Io): void {
-  const phase = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
+  const cid = ['<cid>', 'CID of the file'] as const;
   file
     .command('status')
-    .description('copies and holders of the files of a phase')
+    .description('copies, holders and their proofs of the files of a phase')
     .argument('[cid]', 'one file')
-    .requiredOption(...phase)
-    .action((cid: string | undefined, options: { phase: string }, command: Command) =>
-      status(io, cid, options, command),
+    .requiredOption(...PHASE)
+    .action((given: string | undefined, options: PhaseOption, command: Command) =>
+      status(io, given, options, command),
     );
   file
     .command('verify')
-    .description("re-hash this node's copy")
-    .argument('<cid>', 'CID of the file')
-    .requiredOption(...phase)
-    .action(async (cid: string, options: { phase: string }, command: Command) => {
-      const session = await openSession(io, command, null);
-      showChecks(session, `file ${cid}`, await session.call('file_verify', { phase: options.phase, cid }));
-    });
+    .description("re-hash this node's copy of a file, or of all files")
+    .argument('[cid]', 'CID of the file; all that this node has without')
+    .option(...PHASE)
+    .action((given: string | undefined, options: Partial<PhaseOption>, command: Command) =>
+      verify(io, given, options, command),
+    );
   file
     .command('repair')
     .description('fetch missing or damaged blocks from the other holders')
-    .argument('<cid>', 'CID of the file')
-    .requiredOption(...phase)
-    .action(async (cid: string, options: { phase: string }, command: Command) => {
-      const session = await openSession(io, command, null);
-      const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', {
-        phase: options.phase,
-        cid,
+    .argument(...cid)
+    .requiredOption(...PHASE)
+    .action((given: string, options: PhaseOption, command: Command) => repair(io, given, options, command));
+  for (const [name, description] of [
+    ['pin', 'keep a copy here, whatever the placement says'],
+    ['unpin', 'keep it only as long as it is asked for'],
+  ] as const) {
+    file
+      .command(name)
+      .description(description)
+      .argument(...cid)
+      .requiredOption(...PHASE)
+      .action(async (given: string, options: PhaseOption, command: Command) => {
+        const session = await openSession(io, command, null);
+        const answer = await session.call<{ pinned: boolean }>(`file_${name}`, {
+          phase: options.phase,
+          cid: given,
+        });
+        session.show(answer, { pairs: [['pinned', answer.pinned ? 'yes' : 'no']] });
       });
-      session.show(answer, {
-        pairs: [
-          ['copy here', answer.whole ? 'whole' : 'not whole'],
-          ['reason', answer.reason ?? ''],
-        ],
-      });
-    });
+  }
+  file
+    .command('export')
+    .description('write the encrypted blocks of a file as a CAR')
+    .argument(...cid)
+    .requiredOption(...PHASE)
+    .requiredOption('--car <path>', 'where to write it; nothing is replaced')
+    .action((given: string, options: PhaseOption & { car: string }, command: Command) =>
+      exportCar(io, given, options, command),
+    );
+  file
+    .command('import')
+    .description('give this node the blocks of a file that a record names, from a CAR')
+    .argument(...cid)
+    .requiredOption(...PHASE)
+    .requiredOption('--car <path>', 'the CAR')
+    .action((given: string, options: PhaseOption & { car: string }, command: Command) =>
+      importCar(io, given, options, command),
+    );
+  file
+    .command('quota')
+    .description("what this node's store holds, against its quotas")
+    .action((_options: object, command: Command) => quota(io, command));
+  file
+    .command('gc')
+    .description('remove what no record names and nobody pinned')
+    .action((_options: object, command: Command) => collectGarbage(io, command));
+  addFilePurgeCommands(file, io);
 }

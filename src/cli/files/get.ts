@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Client } from '../../client/client.ts';
 import type { GotFile } from '../../client/get.ts';
 import { RpcError } from '../../client/rpc-error.ts';
-import { publishNewFile } from '../../rpc/streams.ts';
+import { publishNewFile, writeNewFile } from '../../rpc/streams.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { distinctPaths } from './names.ts';
 import type { TransferProgress } from './progress.ts';
@@ -187,4 +187,9 @@ export async function getToStream(
   }
   const whole = range === null && got.sha256 !== null;
   if (whole && hash.digest('hex') !== got.sha256) throw notAsSaid(file.cid);
+}
+
+/** A stream into a new file, whole under its name or not there. */
+export async function publishFile(stream: AsyncIterable<Uint8Array>, path: string): Promise<GetAnswer> {
+  return { path, ...(await writeNewFile(path, stream)) };
 }

@@ -1,6 +1,7 @@
 import { type PhaseId, ZERO_HASH } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { fileCipher } from '../../crypto/file-cipher.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
 import type { FileApi, FileStatus } from '../../rpc/api.ts';
 import type { Possession } from '../../services/files/file-status.ts';
 import type { FileEntry } from '../../services/files/ledger.ts';
@@ -14,12 +15,17 @@ function fits(file: RecordFile, { cid, keyCommitment, ciphertextBytes }: FileEnt
   return file.cid === cid && same && fileCipher.keyCommitment(file.key) === keyCommitment;
 }
 
+function purged(cid: string): Reject {
+  return reject('purged', `file ${cid} was purged from the phase`, 'ignore');
+}
+
 /** The file as the newest readable record of the phase names it, with its content key. A record with another key hides none. */
 async function findFile(node: MemberNode, phase: PhaseId, cid: string): Promise<RecordFile | Reject> {
   if ((await node.records.catchUp(phase)) === null) {
     return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
   }
   const entry = node.files.status(phase, cid)?.entry;
+  if (node.files.purgeStatus(phase, cid) !== null) return purged(cid);
   const unknown = reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
   if (entry === undefined) return unknown;
   let hidden: string | null = null;
@@ -42,6 +48,7 @@ async function status(
   possessions: readonly Possession[],
 ): Promise<FileStatus | Reject> {
   const found = node.files.status(phase, cid);
+  if (node.files.purgeStatus(phase, cid) !== null) return purged(cid);
   if (found === null) return reject('unknown_file', `no record of the phase names the file ${cid}`, 'ignore');
   const file = await findFile(node, phase, cid);
   const { entry } = found;
@@ -67,6 +74,8 @@ async function status(
     local: found.local,
     missing: found.missing,
     reason: found.fetch?.reason ?? null,
+    pinned: found.pinned,
+    proofs: found.proofs,
   };
 }
 
@@ -89,16 +98,38 @@ async function statuses(
   return all;
 }
 
+/**
+ * A stream whose first bytes are there: what keeps a read from beginning at all is an answer and no broken stream.
+ * @throws what is wrong with the copy or the machine
+ */
+async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array> | Reject> {
+  const iterator = source[Symbol.asyncIterator]();
+  let first: IteratorResult<Uint8Array>;
+  try {
+    first = await iterator.next();
+  } catch (error) {
+    if (error instanceof OperatingError && error.code === 'no_holder')
+      return reject('no_holder', error.message, 'ignore');
+    throw error;
+  }
+  return (async function* () {
+    try {
+      for (let next = first; next.done !== true; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
+
 export function createFileApi(node: MemberNode): FileApi {
   const { files } = node;
   return {
-    readFile: async (phase, cid, range) => {
+    readFile: async (phase, cid, range, signal) => {
       const found = await findFile(node, phase, cid);
       if (isReject(found)) return found;
-      const fault = await files.fetchFile(phase, cid);
-      if (fault !== null) return reject('no_holder', `file ${cid}: ${fault.reason}`, 'ignore');
       const bytes = range === null ? null : { offset: range.offset, length: range.bytes };
-      return { file: fileView(found), stream: files.getFile(found, bytes) };
+      const stream = await begun(files.readFile(phase, found, bytes, signal));
+      return isReject(stream) ? stream : { file: fileView(found), stream };
     },
     fileStatus: (phase, cid) => statuses(node, phase, cid),
     verifyFile: async (phase, cid) => {
@@ -108,6 +139,18 @@ export function createFileApi(node: MemberNode): FileApi {
       const detail = sound ? `${blocks} blocks` : `missing or damaged: ${bad.join(', ')}`;
       return [{ name: 'blocks match their CIDs', ok: sound, detail }];
     },
+    fileReferences: async (phase, cid) => {
+      const found = node.phaseFiles.entries(phase, cid);
+      if (found.length === 0) {
+        const file = await findFile(node, phase, cid);
+        if (isReject(file)) return file;
+      }
+      const phases = [phase, ...node.phaseFiles.phasesOf(cid).filter(other => other !== phase)];
+      return phases
+        .flatMap(one => node.phaseFiles.entries(one, cid))
+        .map(({ phase: at, record, position }) => ({ phase: at, record, position }));
+    },
+    fileCare: files,
     repairFile: async (phase, cid) => {
       const fault = await files.fetchFile(phase, cid);
       return { whole: fault === null, reason: fault?.reason ?? null };

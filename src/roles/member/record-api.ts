@@ -39,6 +39,8 @@ function recordView(view: RecordView): RpcRecordView {
 /** What a record gave this node to write came to: its files, and which of them are new in the phase. */
 interface GivenFiles {
   readonly files: readonly (RecordFile & { readonly reused: boolean })[];
+  /** Of the staged files, in the same order. */
+  readonly ids: readonly string[];
   /** Staged for this call alone: a refusal takes them along. */
   readonly own: readonly string[];
 }
@@ -64,7 +66,7 @@ async function stageAll(staging: Staging, input: RecordInput, signal: AbortSigna
       name,
       mediaType,
     }));
-    return { files, own };
+    return { files, ids, own };
   } catch (error) {
     for (const id of own) await staging.discard(id);
     throw error;
@@ -78,9 +80,15 @@ async function putRecord(
   signal: AbortSignal,
 ): Promise<RecordReceipt | Reject> {
   const readable = node.light.phase(input.phase) !== null;
-  const given = readable ? await stageAll(staging, input, signal) : { files: [], own: [] };
+  const given = readable ? await stageAll(staging, input, signal) : { files: [], ids: [], own: [] };
   const { phase, type, title, mediaType, data, references } = input;
-  const { files, own } = given;
+  const { files, ids, own } = given;
+  const wanted = input.waitForCopies ?? null;
+  const missing = wanted === null || !readable ? null : await staging.replicate(phase, ids, wanted, signal);
+  if (missing !== null) {
+    for (const id of own) await staging.discard(id);
+    return missing;
+  }
   // When this throws, the record may still be committed: files that no record comes to name are dropped at a later start.
   const done = await node.records.putRecord({ phase, type, title, mediaType, data, files, references });
   if (isReject(done)) {

@@ -1,6 +1,7 @@
 import { assertDefined } from '../../core/base/assert.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
-import type { StagedFile, StageInput } from '../../rpc/api.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import type { CopiesWanted, StagedFile, StageInput } from '../../rpc/api.ts';
 import type { PutResult } from '../../services/files/local-files.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import { KnownFiles, type KnownFilesNode } from './known-files.ts';
@@ -34,17 +35,13 @@ export class Staging {
     files: readonly StageInput[],
     signal: AbortSignal,
   ): Promise<readonly StagedFile[]> {
+    const sources = files.map(({ source }) => source);
+    const known = files.every(file => file.bytes !== null);
+    const bytes = known ? files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) : null;
     const staged: StagedFile[] = [];
-    try {
-      for (const { source } of files) {
-        signal.throwIfAborted();
-        staged.push(await this.enter(phase, await this.node.files.putFile(source)));
-      }
-      return staged;
-    } catch (error) {
-      for (const { id } of staged) await this.discard(id);
-      throw error;
-    }
+    for (const put of await this.node.files.putFiles(sources, { phase, bytes, signal }))
+      staged.push(await this.enter(phase, put));
+    return staged;
   }
 
   private async enter(phase: PhaseId, put: PutResult): Promise<StagedFile> {
@@ -66,6 +63,26 @@ export class Staging {
       'a record names files that are staged',
     );
     return { ...file, reused };
+  }
+
+  /** Spreads staged files before a record names them. @returns why not, when that did not come about in time */
+  async replicate(
+    phase: PhaseId,
+    ids: readonly string[],
+    wanted: CopiesWanted,
+    signal: AbortSignal,
+  ): Promise<Reject | null> {
+    const fresh = ids.map(id => this.file(id)).filter(file => !file.reused);
+    if (fresh.length === 0) return null;
+    const { onProgress } = wanted;
+    const state = await this.node.files.replicate(phase, fresh, {
+      ...{ copies: wanted.copies, waitMs: wanted.waitMs, signal },
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+    if (isReject(state)) return state;
+    if (state.copies >= state.wanted) return null;
+    const detail = `${state.copies} of ${state.wanted} copies after ${Math.round(wanted.waitMs / 1000)} s`;
+    return reject('too_few_copies', detail, 'ignore');
   }
 
   /** Forgets a file that a record names. */

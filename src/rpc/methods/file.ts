@@ -1,6 +1,16 @@
 import type { FileApi, ProjectReadApi, RecordApi } from '../api.ts';
 import type { RpcMethod } from '../method.ts';
 import type { PutApi } from '../put-files.ts';
+import {
+  fileCollectGarbage,
+  filePin,
+  filePurge,
+  filePurgeStatus,
+  fileQuota,
+  fileReferences,
+  fileUnpin,
+  fileVerifyAll,
+} from './file/care.ts';
 import { fileGet } from './file/get.ts';
 import { fileList } from './file/list.ts';
 import { filePut } from './file/put.ts';
@@ -11,6 +21,8 @@ import { fileUploads } from './file/uploads.ts';
 import { fileVerify } from './file/verify.ts';
 
 export const fileMethods = (api: FileApi & RecordApi & PutApi & ProjectReadApi): readonly RpcMethod[] =>
-  [filePut, fileGet, fileList, fileStatus, fileVerify, fileRepair, fileUpload, fileUploads].map(method =>
-    method(api),
-  );
+  [
+    ...[filePut, fileGet, fileList, fileStatus, fileVerify, fileVerifyAll, fileRepair],
+    ...[fileUpload, fileUploads, filePin, fileUnpin, fileQuota, fileCollectGarbage],
+    ...[filePurge, filePurgeStatus, fileReferences],
+  ].map(method => method(api));

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
 import type { FileApi, FileStatus, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
-import { cidSchema, count, hashText, phaseNameSchema } from '../../schemas.ts';
+import { cidSchema, count, hashText, phaseNameSchema, time, timeSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
 import { fileSchema, presentFile } from '../record/present.ts';
 
@@ -18,6 +18,18 @@ const fileStatusSchema = z.object({
   local: z.enum(['none', 'partial', 'whole']),
   missing: z.array(z.string()),
   reason: z.string().nullable(),
+  pinned: z.boolean(),
+  proofs: z
+    .array(
+      z.object({
+        member: z.string(),
+        proven: timeSchema
+          .nullable()
+          .meta({ description: 'last proof of possession that this node checked' }),
+        failedSince: timeSchema.nullable().meta({ description: 'since when its answers are wrong or empty' }),
+      }),
+    )
+    .meta({ description: 'what the holders showed when this node asked for a proof' }),
 });
 
 function present(status: FileStatus) {
@@ -33,6 +45,12 @@ function present(status: FileStatus) {
     local: status.local,
     missing: [...status.missing],
     reason: status.reason,
+    pinned: status.pinned,
+    proofs: status.proofs.map(({ member, provenMs, failedSinceMs }) => ({
+      member,
+      proven: provenMs === null ? null : time(provenMs),
+      failedSince: failedSinceMs === null ? null : time(failedSinceMs),
+    })),
   };
 }
 

@@ -1,0 +1,112 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { CommandFailure, EXIT } from '../failure.ts';
+import { type Io, printable } from '../io.ts';
+import { openSession, type Session, short } from '../session.ts';
+
+interface PurgeAnswer {
+  readonly order: string;
+  readonly height: number;
+  readonly time: { readonly iso: string };
+  readonly by: string;
+  readonly reason: string;
+  readonly references: readonly string[];
+  readonly elsewhere: readonly { readonly record: string }[];
+  readonly acknowledged: readonly {
+    readonly member: string;
+    readonly height: number;
+    readonly kept: boolean;
+  }[];
+  readonly open: readonly string[];
+}
+
+interface PurgeOptions {
+  readonly phase: string;
+  readonly reason: string;
+  readonly yes?: boolean;
+}
+
+const references = (session: Session, phase: string, cid: string) =>
+  session.call<{ references: { phase: string; record: string; position: number }[] }>('file_references', {
+    phase,
+    cid,
+  });
+
+/** Names what breaks; asks on a terminal, and wants --yes elsewhere. */
+async function confirm(io: Io, session: Session, cid: string, options: PurgeOptions): Promise<void> {
+  const { references: found } = await references(session, options.phase, cid);
+  const lines = found.map(
+    ({ phase, record, position }) =>
+      `  record ${short(record)} at position ${position} of phase ${short(phase)}`,
+  );
+  const warning = [
+    `file ${cid} will be deleted by every holder of the phase, for good. These records name it:`,
+    ...lines,
+    'Those of other phases keep their copies until it is purged there too.',
+  ];
+  if (options.yes === true) return;
+  if (!process.stdin.isTTY || !io.interactive) {
+    throw new CommandFailure(EXIT.usage, warning.map(line => line.trim()).join(' '), 'Say that with --yes.');
+  }
+  for (const line of warning) io.err(printable(line));
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await reader.question('Type yes to purge it: ');
+  reader.close();
+  if (answer.trim() !== 'yes') throw new CommandFailure(EXIT.error, 'nothing was purged');
+}
+
+function showPurge(session: Session, answer: PurgeAnswer): void {
+  session.show(answer, {
+    pairs: [
+      ['order', answer.order],
+      ['height', answer.height],
+      ['time', answer.time.iso],
+      ['by', answer.by],
+      ['reason', answer.reason],
+      ...answer.references.map(record => ['record without it', record] as const),
+      ...answer.elsewhere.map(({ record }) => ['named elsewhere', record] as const),
+      ...answer.acknowledged.map(
+        ({ member, height, kept }) =>
+          [
+            'deleted by',
+            `${member}, signed at height ${height}${kept ? ' (kept for another phase)' : ''}`,
+          ] as const,
+      ),
+      ...answer.open.map(member => ['not yet acknowledged', member] as const),
+    ],
+  });
+}
+
+/** The end of a file, on purpose. */
+export function addFilePurgeCommands(file: Command, io: Io): void {
+  const cid = ['<cid>', 'CID of the file'] as const;
+  const phase = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
+  file
+    .command('purge')
+    .description('order on chain that every holder deletes a file; there is no way back')
+    .argument(...cid)
+    .requiredOption(...phase)
+    .requiredOption('--reason <text>', 'why; everyone in the phase reads it')
+    .option('--yes', 'do not ask')
+    .action(async (given: string, options: PurgeOptions, command: Command) => {
+      const session = await openSession(io, command, null);
+      await confirm(io, session, given, options);
+      const { reason } = options;
+      showPurge(
+        session,
+        await session.call<PurgeAnswer>('file_purge', { phase: options.phase, cid: given, reason }),
+      );
+    });
+  file
+    .command('certificate')
+    .description('the certificate of a purge: the order, and what each holder signed')
+    .argument(...cid)
+    .requiredOption(...phase)
+    .action(async (given: string, options: { phase: string }, command: Command) => {
+      const session = await openSession(io, command, null);
+      const params = { phase: options.phase, cid: given };
+      const { purge } = await session.call<{ purge: PurgeAnswer | null }>('file_purgeStatus', params);
+      if (purge === null) throw new CommandFailure(EXIT.error, `file ${given} was not purged from the phase`);
+      showPurge(session, purge);
+    });
+}
