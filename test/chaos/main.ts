@@ -149,6 +149,8 @@ async function chaos(given: Arguments, dir: string, signal: AbortSignal): Promis
   const { consensus, participants, program, seed, minutes } = given;
   say(`${consensus} consensus nodes, ${participants} members; directory ${dir}`);
   const network = await ChaosNetwork.create({ dir, program, seed, consensus, participants });
+  // calls that wait for a node end with it
+  signal.addEventListener('abort', () => void network.destroy());
   try {
     const stage = new Stage(network, new History(), say, signal);
     let run = () => runMeasure(stage, given);

@@ -36,6 +36,7 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 /** Heals every path, starts every node that is down, and waits until the network does its work again. */
 async function recover(stage: Stage): Promise<void> {
   const { network, history } = stage;
+  stage.checkRunning();
   network.links.heal();
   for (const node of network.nodes) {
     node.resume();
@@ -72,6 +73,7 @@ export async function runStep(stage: Stage, { nemesis, fault, quietMs }: Step): 
     await recover(stage);
     problem = unexpectedEnd(stage);
   } catch (error) {
+    stage.checkRunning();
     problem = messageOf(error);
   }
   const endedMs = performance.now();

@@ -46,6 +46,18 @@ async function pour(stage: Stage, node: ChaosNode, durationMs: number): Promise<
   return opened;
 }
 
+/** In the middle of the flood all links of validators break, and must come back. */
+async function relink(stage: Stage, node: ChaosNode, peers: number): Promise<void> {
+  await stage.sleep(1_000);
+  for (const other of stage.network.consensus)
+    if (other !== node) stage.network.links.reset(node.name, other.name);
+  await stage.until(
+    `${node.name} linked to ${peers} nodes again`,
+    async () => (await connectedPeers(node)) >= peers,
+    RECONNECT_TIMEOUT_MS,
+  );
+}
+
 const flood: Nemesis = {
   name: 'flood',
   title: '[65] strangers open hundreds of connections a second',
@@ -58,16 +70,7 @@ const flood: Nemesis = {
         const node = await stage.node(target);
         const beforeMib = await residentMib(node);
         const peers = await connectedPeers(node);
-        const pouring = pour(stage, node, floodMs);
-        await stage.sleep(1_000);
-        for (const other of stage.network.consensus)
-          if (other !== node) stage.network.links.reset(node.name, other.name);
-        const linked = stage.until(
-          `${node.name} linked to ${peers} nodes again`,
-          async () => (await connectedPeers(node)) >= peers,
-          RECONNECT_TIMEOUT_MS,
-        );
-        const [opened] = await Promise.all([pouring, linked]);
+        const [opened] = await Promise.all([pour(stage, node, floodMs), relink(stage, node, peers)]);
         const growthMib = (await residentMib(node)) - beforeMib;
         if (growthMib > GROWTH_MIB_MAX) throw new Error(`${node.name} grew by ${growthMib.toFixed(0)} MiB`);
         return `${node.name}: ${opened} connections, memory ${growthMib >= 0 ? '+' : ''}${growthMib.toFixed(0)} MiB`;

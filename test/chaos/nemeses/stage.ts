@@ -28,6 +28,11 @@ export class Stage {
     await delay(ms, undefined, { signal: this.signal });
   }
 
+  /** @throws when the run is stopped: nothing may be started any more */
+  checkRunning(): void {
+    this.signal.throwIfAborted();
+  }
+
   /** What the consensus node with the highest view says. */
   async chain(): Promise<ChainStatus> {
     const statuses = await Promise.all(
