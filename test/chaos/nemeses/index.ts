@@ -4,6 +4,7 @@ import { FLOOD_NEMESES } from './floods.ts';
 import { PATH_NEMESES } from './paths.ts';
 import { PROCESS_NEMESES } from './processes.ts';
 import type { Nemesis } from './stage.ts';
+import { STORM_NEMESES } from './storm.ts';
 
 export const NEMESES: readonly Nemesis[] = [
   ...PROCESS_NEMESES,
@@ -11,4 +12,5 @@ export const NEMESES: readonly Nemesis[] = [
   ...DISK_NEMESES,
   ...CLOCK_NEMESES,
   ...FLOOD_NEMESES,
+  ...STORM_NEMESES,
 ];

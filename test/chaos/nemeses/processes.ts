@@ -2,7 +2,7 @@ import { anyNode, type Nemesis, seconds } from './stage.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 
-const kill: Nemesis = {
+export const kill: Nemesis = {
   name: 'kill',
   title: '[8] [10] [11] one node is killed and started again',
   draw: (draws, shape) => {
@@ -95,7 +95,7 @@ const rollingRestart: Nemesis = {
   },
 };
 
-const pause: Nemesis = {
+export const pause: Nemesis = {
   name: 'pause',
   title: '[64] one node is frozen for up to 10 s',
   draw: (draws, shape) => {
