@@ -1,85 +1,213 @@
 import { isReject } from '../../src/core/base/reject.ts';
 import { headerHash } from '../../src/core/codec/chain.ts';
+import { executeBlock } from '../../src/core/ledger/execute.ts';
 import { decodeMessage, encodeContent } from '../../src/core/pbft/message-codec.ts';
 import type { MessageContent, SignedMessage } from '../../src/core/pbft/messages.ts';
 import { signedBytes } from '../../src/core/pbft/signing.ts';
-import { CHAIN_ID } from './ledger.ts';
+import type { Block } from '../../src/core/types/chain.ts';
+import type { Executor } from '../../src/services/consensus/executor.ts';
+import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
+import { consensusMessageCodec } from '../../src/wire/consensus.ts';
+import type { Identity } from './consortium.ts';
+import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
-import type { Random } from './random.ts';
-import { simulatedSign, simulatedSuite as suite } from './suite.ts';
+import { simulatedSuite as suite } from './suite.ts';
+import type { Disguise } from './transport.ts';
 
-/** Turns what the honest engine inside would send to one receiver into what the faulty node sends. */
-export type Behaviour = (message: SignedMessage, to: number, node: SimulatedNode) => readonly SignedMessage[];
+/** What kinds of faulty nodes there are. `twin`: two machines with one key, each honest and ignorant of the other. */
+export const BEHAVIOURS = [
+  'equivocator',
+  'withholder',
+  'amnesiac',
+  'capricious',
+  'replayer',
+  'forger',
+  'liar',
+  'colluder',
+  'twin',
+] as const;
+export type BehaviourKind = (typeof BEHAVIOURS)[number];
 
-function forge(original: SignedMessage, content: MessageContent, node: SimulatedNode): SignedMessage {
-  const bytes = signedBytes(suite.sha256, CHAIN_ID, original.validatorSetId, content);
-  return {
-    ...original,
-    kind: content.kind,
-    body: encodeContent(content),
-    signature: simulatedSign(node.identity.publicKey, bytes),
-  };
+/** Turns one message that the honest inside would send to one receiver into what is sent. */
+type Trick = (message: SignedMessage, content: MessageContent, to: number) => readonly SignedMessage[];
+
+/** What colluders know together: the other block for each block of theirs. */
+export type Conspiracy = Map<string, Block>;
+
+/** A faulty node's outside; its inside is the honest program. */
+export class ByzantineDisguise implements Disguise {
+  /** Set when the node is made. */
+  node: SimulatedNode | null = null;
+  private readonly old: SignedMessage[] = [];
+
+  constructor(
+    private readonly kind: BehaviourKind,
+    private readonly identity: Identity,
+    private readonly world: World,
+    private readonly conspiracy: Conspiracy,
+  ) {}
+
+  message(protocol: string, frame: Uint8Array, peer: string): readonly Uint8Array[] {
+    if (protocol !== CONSENSUS_PROTOCOL || this.kind === 'twin') return [frame];
+    const signed = consensusMessageCodec.decode(frame);
+    if (isReject(signed)) return [frame];
+    const decoded = decodeMessage(signed);
+    if (isReject(decoded)) return [frame];
+    const trick = TRICKS[this.kind];
+    const to = Number(peer.slice(peer.lastIndexOf('n') + 1));
+    const sent = trick(this).call(null, signed, decoded.content, to);
+    if (sent.length !== 1 || sent[0] !== signed) this.world.coverage.hit(`byzantine: ${this.kind}`);
+    return sent.map(each => (each === signed ? frame : consensusMessageCodec.encode(each)));
+  }
+
+  answer(_protocol: string, frame: Uint8Array): Uint8Array | null {
+    const { random, coverage } = this.world;
+    if (this.kind !== 'liar' || random.chance(0.4)) return frame;
+    coverage.hit('byzantine: liar');
+    if (random.chance(0.2)) return null;
+    const lie = frame.slice();
+    const at = random.between(0, Math.max(0, lie.length - 1));
+    if (lie.length > 0) lie[at] = (lie[at] as number) ^ (1 << random.between(0, 7));
+    return lie;
+  }
+
+  forge(original: SignedMessage, content: MessageContent): SignedMessage {
+    const chainId = this.node?.chainId ?? '';
+    const bytes = signedBytes(suite.sha256, chainId as never, original.validatorSetId, content);
+    return {
+      ...original,
+      kind: content.kind,
+      body: encodeContent(content),
+      signature: this.identity.signer.sign(bytes),
+    };
+  }
+
+  get random(): World['random'] {
+    return this.world.random;
+  }
+
+  remember(message: SignedMessage): void {
+    if (this.old.length < 64) this.old.push(message);
+    else this.old[this.random.between(0, 63)] = message;
+  }
+
+  anOldOne(): SignedMessage | null {
+    return this.old.length === 0 ? null : this.random.pick(this.old);
+  }
+
+  /** Another block with the same transactions at another time, executed as it should be. */
+  twinOf(block: Block): Block | null {
+    const hash = headerHash(suite.sha256, block.header);
+    const known = this.conspiracy.get(hash);
+    if (known !== undefined) return known;
+    // The faulty node looks into its own program.
+    const executor = (this.node?.program?.consensus as unknown as { executor: Executor } | undefined)
+      ?.executor;
+    const overlay = executor?.get(hash) ?? null;
+    const base = executor?.base(block.header.parentHash) ?? null;
+    if (overlay === null || base === null) return null;
+    const transactions = overlay.entries.map(({ transaction }) => transaction);
+    const timeMs = block.header.timeMs + 1;
+    const made = executeBlock(suite, base.view, base, { timeMs, transactions });
+    if (isReject(made)) return null;
+    this.conspiracy.set(hash, made.block);
+    return made.block;
+  }
+
+  twinHash(hash: string): string | null {
+    const twin = this.conspiracy.get(hash);
+    return twin === undefined ? null : headerHash(suite.sha256, twin.header);
+  }
 }
 
 /** Proposes another block to half of the others and votes for each half's block (SCENARIOS 19, 29). */
-export function equivocator(): Behaviour {
-  const twins = new Map<string, string>();
-  return (message, to, node) => {
-    const decoded = decodeMessage(message);
-    if (isReject(decoded) || to % 2 === 0) return [message];
-    const { content } = decoded;
+function equivocate(self: ByzantineDisguise, both: boolean): Trick {
+  return (message, content, to) => {
+    if (to % 2 === 0) return [message];
     if (content.kind === 'prePrepare') {
-      const { block } = content;
-      const header = { ...block.header, timeMs: block.header.timeMs + 1 };
-      twins.set(headerHash(suite.sha256, block.header), headerHash(suite.sha256, header));
-      return [forge(message, { ...content, block: { ...block, header } }, node)];
+      const block = self.twinOf(content.block);
+      return block === null ? [message] : [self.forge(message, { ...content, block })];
     }
     if (content.kind !== 'prepare' && content.kind !== 'commit') return [message];
-    const twin = twins.get(content.blockHash);
-    if (twin === undefined) return [message];
-    return [forge(message, { ...content, blockHash: twin as typeof content.blockHash }, node), message];
+    const twin = self.twinHash(content.blockHash);
+    if (twin === null) return [message];
+    const forged = self.forge(message, { ...content, blockHash: twin as typeof content.blockHash });
+    return both ? [forged, message] : [forged];
   };
 }
 
 /** Takes part in everything but the votes (SCENARIOS 35). */
-export function voteDropper(): Behaviour {
-  return message => (message.kind === 'prepare' || message.kind === 'commit' ? [] : [message]);
+function withhold(): Trick {
+  return (message, { kind }) => (kind === 'prepare' || kind === 'commit' ? [] : [message]);
 }
 
 /** Hides what it prepared, and asks for views far ahead (SCENARIOS 39, 42, 45). */
-export function amnesiac(random: Random): Behaviour {
-  return (message, _to, node) => {
-    const decoded = decodeMessage(message);
-    if (isReject(decoded)) return [message];
-    const { content } = decoded;
+function forget(self: ByzantineDisguise): Trick {
+  return (message, content) => {
+    const { random } = self;
     if (content.kind === 'viewChange') {
       const view = content.view + (random.chance(0.2) ? random.between(1, 1000) : 0);
-      return [forge(message, { ...content, view, prepared: [] }, node)];
+      return [self.forge(message, { ...content, view, prepared: [] })];
     }
-    if (content.kind === 'status' && random.chance(0.3))
-      return [
-        message,
-        forge(message, { kind: 'complaint', view: content.view, height: 1e6, lasting: true, gone: [] }, node),
-      ];
-    return [message];
+    if (content.kind !== 'status' || random.chance(0.7)) return [message];
+    const { view } = content;
+    return [message, self.forge(message, { kind: 'complaint', view, height: 1e6, lasting: true, gone: [] })];
   };
 }
 
 /** Sends each message to some only, old and future votes among them (SCENARIOS 23, 70). */
-export function capricious(random: Random): Behaviour {
-  return (message, _to, node) => {
+function beCapricious(self: ByzantineDisguise): Trick {
+  return (message, content) => {
+    const { random } = self;
     if (random.chance(0.3)) return [];
-    const decoded = decodeMessage(message);
-    if (isReject(decoded)) return [message];
-    const { content } = decoded;
-    if ((content.kind === 'prepare' || content.kind === 'commit') && random.chance(0.3)) {
-      const far = {
-        ...content,
-        view: content.view + random.between(0, 3),
-        height: content.height + random.between(0, 40),
-      };
-      return [message, forge(message, far, node)];
-    }
-    return [message];
+    if ((content.kind !== 'prepare' && content.kind !== 'commit') || random.chance(0.7)) return [message];
+    const view = content.view + random.between(0, 3);
+    const height = content.height + random.between(0, 40);
+    return [message, self.forge(message, { ...content, view, height })];
   };
 }
+
+/** Says again what it said before (SCENARIOS 37, 41). */
+function replay(self: ByzantineDisguise): Trick {
+  return message => {
+    self.remember(message);
+    const old = self.random.chance(0.3) ? self.anOldOne() : null;
+    return old === null ? [message] : [message, old];
+  };
+}
+
+/** Speaks for others, signs nothing, garbles bodies (SCENARIOS 30, 31, 32, 33). */
+function forgeAnything(self: ByzantineDisguise): Trick {
+  return (message, content) => {
+    const { random } = self;
+    if (random.chance(0.9)) return [message];
+    const dice = random.between(0, 4);
+    if (dice === 0) return [{ ...message, signer: random.between(0, 20) }];
+    if (dice === 1) return [{ ...message, signature: new Uint8Array(64).fill(random.between(0, 255)) }];
+    if (dice === 2)
+      return [{ ...message, kind: random.pick(['prepare', 'commit', 'newView', 'status'] as const) }];
+    if (dice === 3)
+      return [{ ...message, body: message.body.slice(0, random.between(0, message.body.length)) }];
+    if (content.kind === 'newView') return [self.forge(message, { ...content, window: [] })];
+    if (content.kind === 'viewChange')
+      return [self.forge(message, { ...content, prepared: [...content.prepared].reverse() })];
+    return [
+      self.forge(message, {
+        kind: 'checkpoint',
+        height: random.between(1, 500),
+        blockHash: 'ab'.repeat(32) as never,
+      }),
+    ];
+  };
+}
+
+const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) => Trick> = {
+  equivocator: self => equivocate(self, true),
+  colluder: self => equivocate(self, false),
+  withholder: () => withhold(),
+  amnesiac: forget,
+  capricious: beCapricious,
+  replayer: replay,
+  forger: forgeAnything,
+  liar: () => message => [message],
+};

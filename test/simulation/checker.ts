@@ -1,224 +1,396 @@
-import { type BlockHash, type Hash, type TransactionId, ZERO_HASH } from '../../src/core/base/ids.ts';
+import { type BlockHash, type TransactionId, ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
-import { headerHash } from '../../src/core/codec/chain.ts';
-import { ENGINE_LIMITS, type Reign } from '../../src/core/pbft/config.ts';
+import { validatorSetHash } from '../../src/core/codec/chain.ts';
+import { decodeSystemState, STATE_KEYS } from '../../src/core/codec/state.ts';
+import { decodeTransaction } from '../../src/core/codec/transaction.ts';
+import { ENGINE_LIMITS } from '../../src/core/pbft/config.ts';
 import type { Engine } from '../../src/core/pbft/engine.ts';
-import { decodeMessage, encodeContent } from '../../src/core/pbft/message-codec.ts';
+import { decodeMessage } from '../../src/core/pbft/message-codec.ts';
 import type { MessageContent, NewView, SignedMessage } from '../../src/core/pbft/messages.ts';
-import { chooseWindow } from '../../src/core/pbft/new-view-window.ts';
-import { verifyVoteCertificate, viewChangesOf } from '../../src/core/pbft/verify.ts';
-import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
-import type { Block, Certificate, Header } from '../../src/core/types/chain.ts';
-import type { Submitted } from './ledger.ts';
-import type { SimulatedNode } from './node.ts';
+import type { Header, ValidatorSet } from '../../src/core/types/chain.ts';
+import { KINDS } from '../../src/core/types/operation.ts';
+import type { KvOperation } from '../../src/ports/kv.ts';
+import { decodeStoredBlock } from '../../src/store/chain-records.ts';
+import { faultOf } from './checker-certificate.ts';
+import { promiseOf, signedValue, slotOf, splitLog } from './checker-log.ts';
+import type { Coverage } from './coverage.ts';
 import { simulatedSuite as suite } from './suite.ts';
 
 export class InvariantBroken extends Error {
   override readonly name = 'InvariantBroken';
 }
 
-/** What the chain of the simulation is, as the first honest node committed it. */
+/** A block of the chain of the simulation, as the first honest node made it durable. */
 interface Agreed {
   readonly header: Header;
   readonly hash: BlockHash;
-  readonly setId: number;
   /** View of the first certificate seen. */
   readonly view: number;
 }
 
-/** Watches every step of every honest node from outside, and throws at the first broken property (SCENARIOS 11). */
+/** What the checker sees of a node. */
+export interface Watched {
+  readonly name: string;
+  readonly isHonest: boolean;
+  /** What its disk holds under a key. */
+  stored(key: string): Uint8Array | null;
+}
+
+/** What the checker remembers of a node from life to life. */
+interface Memory {
+  /** Everything its log has ever held durably, as promises. */
+  readonly promises: Set<string>;
+  /** Records of its log file, in order; of the file that is to take its place, until that was written to. */
+  records: Uint8Array[];
+  next: Uint8Array[] | null;
+  height: number;
+  hash: string;
+  headOfLife: number;
+  viewOfLife: string;
+  stableOfLife: string;
+}
+
+const NOTHING = new Uint8Array(0);
+const RECORDED_MAX = 400_000;
+const BOOKMARK = { from: 'block/'.length };
+
+/**
+ * Watches the wires and the disks from outside and throws at the first broken property (SCENARIOS 11). What it judges by is
+ * written apart from what it judges, or taken from the verifier of light nodes.
+ */
 export class Checker {
   readonly agreed = new Map<number, Agreed>();
-  readonly evidenceAgainst = new Set<string>();
-  viewsMax = 0;
+  readonly sets = new Map<number, ValidatorSet>();
+  readonly convicted = new Set<string>();
+  height = 0;
+  transactions = 0;
+  /** Of two blocks at one height, where more than f collude on purpose; otherwise that is a broken property. */
+  onFork: ((height: number) => void) | null = null;
   private readonly executedAt = new Map<TransactionId, number>();
-  /** signer, kind and slot → value, for everything honest that was on the wire. */
+  /** Signer and slot → value, for everything honest that was on the wire. */
   private readonly signed = new Map<string, string>();
-  /** What each honest node's log has held durably. */
-  private readonly durable = new Map<string, Set<string>>();
+  private readonly prepared = new Map<string, string>();
   private readonly highestAsked = new Map<string, number>();
-  private readonly heads = new Map<string, number>();
+  private readonly memories = new Map<string, Memory>();
+  private readonly contents = new WeakMap<SignedMessage, MessageContent>();
 
   constructor(
-    private readonly submitted: Submitted,
-    private readonly windowBlocks: number,
-    private readonly isHonest: (name: string) => boolean,
-  ) {}
+    private readonly coverage: Coverage,
+    genesisSet: ValidatorSet,
+    private readonly isSubmitted: (id: TransactionId) => boolean,
+    private readonly windowBlocksMax: number,
+  ) {
+    this.sets.set(0, genesisSet);
+  }
 
   fail(what: string): never {
     throw new InvariantBroken(what);
   }
 
-  isCertified(reign: Reign, header: Header, hash: BlockHash, certificate: Certificate): boolean {
-    return (
-      header.validatorSetId === reign.set.id &&
-      certificate.height === header.height &&
-      certificate.blockHash === hash &&
-      headerHash(suite.sha256, header) === hash &&
-      verifyVoteCertificate(suite, reign, 'commit', certificate)
-    );
+  private memory(name: string): Memory {
+    let memory = this.memories.get(name);
+    if (memory === undefined) {
+      const life = { headOfLife: 0, viewOfLife: '', stableOfLife: '' };
+      memory = { promises: new Set(), records: [], next: null, height: 0, hash: '', ...life };
+      this.memories.set(name, memory);
+    }
+    return memory;
   }
 
-  /** A node is about to make a block durable. */
-  committed(
-    node: SimulatedNode,
-    block: Block,
+  /** Its disk was emptied or replaced: from here on it has promised nothing that it could know of. */
+  wiped(node: Watched): void {
+    this.memories.delete(node.name);
+  }
+
+  // Disks.
+
+  batchDurable(node: Watched, operations: readonly KvOperation[]): void {
+    if (!node.isHonest) return;
+    for (const operation of operations) {
+      if (operation.type !== 'put' || !operation.key.startsWith('block/')) continue;
+      const height = Number(operation.key.slice(BOOKMARK.from));
+      const { block, hash, certificate } = decodeStoredBlock(operation.key, operation.value);
+      const memory = this.memory(node.name);
+      if (block.header.height !== height)
+        this.fail(`${node.name} stores ${block.header.height} as ${height}`);
+      if (height > 0 && height !== memory.height + 1 && !this.isSnapshot(operations))
+        this.fail(`${node.name} stores ${height} on ${memory.height}`);
+      memory.height = height;
+      memory.hash = hash;
+      if (certificate !== null) this.committed(node, block.header, hash, certificate, operations);
+      if (this.agreed.get(height)?.hash === hash) this.executed(node, block, height);
+    }
+  }
+
+  /** A state transfer may leave blocks out. */
+  private isSnapshot(operations: readonly KvOperation[]): boolean {
+    return operations.some(({ key }) => key.startsWith('meta/snapshot'));
+  }
+
+  private committed(
+    { name }: Watched,
+    header: Header,
     hash: BlockHash,
-    certificate: Certificate,
-    reign: Reign,
+    certificate: NonNullable<ReturnType<typeof decodeStoredBlock>['certificate']>,
+    operations: readonly KvOperation[],
   ): void {
-    if (node.behaviour !== null) return;
-    const { header } = block;
     const { height } = header;
-    const { name } = node.identity;
-    if (!this.isCertified(reign, header, hash, certificate))
-      this.fail(`${name} commits ${height} with a certificate that does not verify`);
-    if (height !== node.disk.height + 1) this.fail(`${name} commits ${height} on ${node.disk.height}`);
+    const set = this.sets.get(header.validatorSetId);
+    if (set === undefined) throw new InvariantBroken(`${name} commits ${height} under an unknown set`);
+    const fault = faultOf(header, hash, certificate, set);
+    if (fault !== null) this.fail(`${name} commits ${height}: ${fault}`);
     const known = this.agreed.get(height);
     if (known !== undefined) {
-      if (known.hash !== hash) this.fail(`two blocks at height ${height}: ${name} commits another`);
+      if (known.hash !== hash && this.onFork !== null) this.onFork(height);
+      else if (known.hash !== hash) this.fail(`two blocks at height ${height}: ${name} commits another`);
       return;
     }
     const parent = this.agreed.get(height - 1);
     if (parent !== undefined && parent.hash !== header.parentHash) this.fail(`${height} has another parent`);
-    const { view, validatorSetId: setId } = certificate;
-    this.agreed.set(height, { header, hash, setId, view });
-    for (const { id } of block.entries) {
-      if (!this.submitted.has(id)) this.fail(`${height} holds a transaction that nobody submitted`);
-      if (this.executedAt.has(id)) this.fail(`a transaction is executed twice, the second time at ${height}`);
+    this.agreed.set(height, { header, hash, view: certificate.view });
+    this.height = Math.max(this.height, height);
+    if (header.nextValidatorSetHash !== header.validatorSetHash) this.changeSet(header, operations);
+  }
+
+  /** The next set is read from the state that the block leaves, and must be what its header names. */
+  private changeSet(header: Header, operations: readonly KvOperation[]): void {
+    const key = `state/${STATE_KEYS.system}`;
+    const written = operations.find(operation => operation.key === key);
+    if (written?.type !== 'put') throw new InvariantBroken(`${header.height} changes the set and no state`);
+    const system = decodeSystemState(written.value);
+    if (isReject(system)) throw new InvariantBroken(`the state at ${header.height} cannot be read`);
+    const { validatorSet: set } = system;
+    if (validatorSetHash(suite.sha256, set) !== header.nextValidatorSetHash)
+      this.fail(`${header.height} names another next set than its state has`);
+    if (set.id !== header.validatorSetId + 1) this.fail(`set ${set.id} follows ${header.validatorSetId}`);
+    this.sets.set(set.id, set);
+  }
+
+  private executed(
+    node: Watched,
+    block: ReturnType<typeof decodeStoredBlock>['block'],
+    height: number,
+  ): void {
+    for (const { id, wrapperHash } of block.entries) {
+      const before = this.executedAt.get(id);
+      if (before !== undefined && before !== height)
+        this.fail(`a transaction of height ${before} is executed again at ${height}`);
+      if (before !== undefined) continue;
+      if (!this.isSubmitted(id) && !this.isEvidence(node.stored(`tx/${wrapperHash}`)))
+        this.fail(`${height} holds a transaction that nobody submitted`);
       this.executedAt.set(id, height);
+      this.transactions += 1;
     }
   }
 
-  flushed(node: SimulatedNode, records: readonly Uint8Array[]): void {
-    const { name } = node.identity;
-    const durable = this.durable.get(name) ?? new Set<string>();
-    for (const bytes of records) {
-      const record = decodeWalRecord(bytes);
-      if (isReject(record)) throw new InvariantBroken(`${name} writes a record that cannot be read`);
-      if (record.type === 'message') {
-        const { signed, content } = record.message;
-        durable.add(`${this.slot(signed, content)}=${this.value(content)}`);
-      } else if (record.type === 'prepared') {
-        const { validatorSetId, view, height, blockHash } = record.proof.certificate;
-        durable.add(`prepared:${validatorSetId}:${view}:${height}=${blockHash}`);
-      }
-    }
-    this.durable.set(name, durable);
+  /** Nodes make these themselves; they prove what they say. */
+  private isEvidence(wrapper: Uint8Array | null): boolean {
+    const transaction = wrapper === null ? null : decodeTransaction(suite.sha256, wrapper);
+    if (transaction === null || isReject(transaction)) return false;
+    const isEvidence = transaction.body.kind === KINDS.evidence;
+    if (isEvidence) this.coverage.hit('transaction: evidence');
+    return isEvidence;
   }
 
-  private slot(signed: SignedMessage, content: MessageContent): string {
-    const { validatorSetId: set } = signed;
-    switch (content.kind) {
-      case 'prePrepare':
-        return `prePrepare:${set}:${content.view}:${content.block.header.height}`;
-      case 'prepare':
-      case 'commit':
-        return `${content.kind}:${set}:${content.view}:${content.height}`;
-      case 'checkpoint':
-        return `checkpoint:${set}:${content.height}`;
-      case 'viewChange':
-      case 'newView':
-        return `${content.kind}:${set}:${content.view}`;
-      default:
-        return '';
-    }
+  isExecuted(id: TransactionId): boolean {
+    return this.executedAt.has(id);
   }
 
-  private value(content: MessageContent): Hash {
-    if (content.kind === 'prePrepare') return headerHash(suite.sha256, content.block.header);
-    if (content.kind === 'prepare' || content.kind === 'commit') return content.blockHash;
-    return suite.sha256(encodeContent(content));
+  logDurable({ name, isHonest }: Watched, bytes: Uint8Array): void {
+    if (!isHonest) return;
+    const memory = this.memory(name);
+    const { isNew, records } = splitLog(bytes);
+    if (isNew) memory.next = records;
+    else {
+      if (memory.next !== null) memory.records = memory.next;
+      memory.next = null;
+      memory.records.push(...records);
+    }
+    for (const record of records) {
+      const promise = promiseOf(record);
+      if (promise === null) continue;
+      if (promise.startsWith('!')) this.fail(`${name} writes a record that cannot be read: ${promise}`);
+      memory.promises.add(promise);
+      if (!promise.startsWith('prepared:')) continue;
+      const [slot = '', digest = ''] = promise.split('=');
+      const other = this.prepared.get(slot);
+      if (other !== undefined && other !== digest && this.onFork === null)
+        this.fail(`two prepared digests at ${slot}`);
+      this.prepared.set(slot, digest);
+    }
+    trimOldest(memory.promises);
+    trimOldest(this.prepared);
+  }
+
+  /** The node starts again from what its disk gives back. */
+  reopened(
+    node: Watched,
+    head: { height: number; hash: string },
+    records: readonly Uint8Array[] | null,
+  ): void {
+    if (!node.isHonest) return;
+    const memory = this.memory(node.name);
+    memory.headOfLife = head.height;
+    memory.viewOfLife = '';
+    memory.stableOfLife = '';
+    if (memory.hash !== '' && (memory.height !== head.height || memory.hash !== head.hash))
+      this.fail(`${node.name} had ${memory.height} on disk and starts at ${head.height}`);
+    if (records === null) return;
+    const holds = (flushed: readonly Uint8Array[]) =>
+      flushed.every((record, index) => Buffer.compare(records[index] ?? NOTHING, record) === 0);
+    if (!holds(memory.records) && (memory.next === null || !holds(memory.next)))
+      this.fail(
+        `the log of ${node.name} has ${records.length} records that are not the ${memory.records.length} (or ${memory.next?.length}) that were flushed`,
+      );
+    memory.records = [...records];
+    memory.next = null;
+    // What survived unflushed is durable from now on.
+    for (const record of records) memory.promises.add(promiseOf(record) ?? '');
+  }
+
+  // Wires.
+
+  private contentOf(signed: SignedMessage): MessageContent {
+    const known = this.contents.get(signed);
+    if (known !== undefined) return known;
+    const message = decodeMessage(signed);
+    if (isReject(message)) return this.fail('an honest message cannot be decoded');
+    this.contents.set(signed, message.content);
+    return message.content;
   }
 
   /** An honest node puts a message on the wire. */
-  sent(node: SimulatedNode, signed: SignedMessage): void {
-    const message = decodeMessage(signed);
-    if (isReject(message)) throw new InvariantBroken('an honest message cannot be decoded');
-    const { content } = message;
-    const { name } = node.identity;
-    const slot = this.slot(signed, content);
-    if (slot === '') return;
-    const author = node.engine?.reign.set;
-    const own = author?.id === signed.validatorSetId && author.validators[signed.signer]?.name === name;
-    if (!own) return;
-    const value = this.value(content);
+  sent({ name, isHonest }: Watched, signed: SignedMessage): void {
+    if (!isHonest) return;
+    const content = this.contentOf(signed);
+    const set = signed.validatorSetId;
+    const slot = slotOf(set, content);
+    if (slot === '' || this.sets.get(set)?.validators[signed.signer]?.name !== name) return;
+    const value = signedValue(content);
     const key = `${name}:${slot}`;
     const before = this.signed.get(key);
     if (before !== undefined && before !== value) this.fail(`${key} is signed for two values`);
     this.signed.set(key, value);
-    this.checkDurable(name, signed, content, slot, value);
-    if (content.kind === 'newView') this.checkNewView(node, content);
+    trimOldest(this.signed);
+    this.checkDurable(name, set, content, `${slot}=${value}`);
+    if (content.kind === 'newView') this.checkNewView(name, set, content);
   }
 
-  private checkDurable(
-    name: string,
-    signed: SignedMessage,
-    content: MessageContent,
-    slot: string,
-    value: Hash,
-  ): void {
-    const durable = this.durable.get(name) ?? new Set<string>();
-    const set = signed.validatorSetId;
-    if (content.kind !== 'checkpoint' && !durable.has(`${slot}=${value}`))
-      this.fail(`${name} sends ${slot} before it is durable`);
+  private checkDurable(name: string, set: number, content: MessageContent, promise: string): void {
+    const { promises } = this.memory(name);
+    if (content.kind !== 'checkpoint' && !promises.has(promise))
+      this.fail(`${name} sends ${promise} before it is durable`);
     if (content.kind === 'commit') {
-      const at = `${set}:${content.view}:${content.height}`;
-      if (!durable.has(`prepare:${at}=${value}`))
-        this.fail(`${name} commits ${at} without a durable PREPARE`);
-      if (!durable.has(`prepared:${at}=${value}`))
-        this.fail(`${name} commits ${at} without a prepared proof`);
+      const at = `${set}:${content.view}:${content.height}=${content.blockHash}`;
+      if (!promises.has(`prepare:${at}`)) this.fail(`${name} commits ${at} without a durable PREPARE`);
+      if (!promises.has(`prepared:${at}`)) this.fail(`${name} commits ${at} without a prepared proof`);
     }
-    if (content.kind === 'viewChange') {
-      this.viewsMax = Math.max(this.viewsMax, content.view);
-      const asked = `${name}:${set}`;
-      this.highestAsked.set(asked, Math.max(this.highestAsked.get(asked) ?? 0, content.view));
-    }
-    if (content.kind === 'prepare' || content.kind === 'commit' || content.kind === 'prePrepare')
-      if (content.view < (this.highestAsked.get(`${name}:${set}`) ?? 0))
-        this.fail(`${name} sends ${slot} after it asked for a higher view`);
+    const asked = `${name}:${set}`;
+    const highest = this.highestAsked.get(asked) ?? 0;
+    if (content.kind === 'viewChange') this.highestAsked.set(asked, Math.max(highest, content.view));
+    const isVote = content.kind === 'prepare' || content.kind === 'commit' || content.kind === 'prePrepare';
+    if (isVote && content.view < highest) this.fail(`${name} sends ${promise} after it asked for ${highest}`);
   }
 
-  /** Whatever an honest node committed in an earlier view is the base of this one or proposed again by it. */
-  private checkNewView(node: SimulatedNode, newView: NewView): void {
-    const viewChanges = viewChangesOf(newView);
-    if (viewChanges === null || node.engine === null)
-      throw new InvariantBroken('an honest NEW-VIEW is malformed');
-    const chosen = chooseWindow(suite.sha256, viewChanges);
-    const base = chosen.base.header.height;
-    for (const [height, { hash, setId, view }] of this.agreed) {
-      if (setId !== node.engine.reign.set.id || view >= newView.view || height <= base) continue;
-      if (chosen.blocks[height - base - 1]?.hash !== hash)
-        this.fail(`the NEW-VIEW of ${newView.view} leaves out committed ${height}`);
+  /** Whatever an honest node committed in an earlier view is below the base of this one or proposed again by it. */
+  private checkNewView(name: string, set: number, { view, viewChanges, window }: NewView): void {
+    let base = 0;
+    let proofs = 0;
+    for (const signed of viewChanges) {
+      const content = this.contentOf(signed);
+      if (content.kind !== 'viewChange')
+        throw new InvariantBroken(`a NEW-VIEW of ${name} holds a ${content.kind}`);
+      base = Math.max(base, content.head.header.height);
+      for (const { header } of content.prepared) proofs = Math.max(proofs, header.height);
+    }
+    if (window.length > 0) this.coverage.hit('transition: NEW-VIEW proposes again', window.length);
+    else this.coverage.hit('transition: NEW-VIEW with an empty window');
+    if (proofs > base + window.length) this.coverage.hit('transition: NEW-VIEW cuts above a hole');
+    for (let height = base + 1; height <= this.height; height += 1) {
+      const block = this.agreed.get(height);
+      if (block === undefined || block.header.validatorSetId !== set || block.view >= view) continue;
+      if (window[height - base - 1] !== block.hash && this.onFork === null)
+        this.fail(`the NEW-VIEW of ${view} by ${name} leaves out committed ${height}`);
     }
   }
 
-  /** Names of convicted validators must be Byzantine ones. */
-  evidence(reign: Reign, first: SignedMessage, second: SignedMessage): void {
+  /** Convicts faulty validators only. */
+  evidence(first: SignedMessage, second: SignedMessage, isHonest: (name: string) => boolean): void {
+    const set = this.sets.get(first.validatorSetId);
     const bodies = [first, second].map(({ kind, body }) => `${kind}:${suite.sha256(body)}`);
     if (bodies[0] === bodies[1] || first.signer !== second.signer) this.fail('evidence that convicts nobody');
-    const name = reign.set.validators[first.signer]?.name ?? '';
-    if (this.isHonest(name)) this.fail(`evidence against honest ${name}`);
-    this.evidenceAgainst.add(name);
+    const name = set?.validators[first.signer]?.name ?? '';
+    if (isHonest(name)) this.fail(`evidence against honest ${name}`);
+    this.convicted.add(name);
+    this.coverage.hit(`evidence: ${first.kind}`);
   }
 
-  afterStep(node: SimulatedNode, engine: Engine): void {
-    if (node.behaviour !== null) return;
-    const { name } = node.identity;
+  // Nodes.
+
+  afterEvent(node: Watched, engine: Engine): void {
+    const { name } = node;
+    const memory = this.memory(name);
     const height = engine.head.header.height;
-    if (height < (this.heads.get(name) ?? 0)) this.fail(`${name}'s head goes back to ${height}`);
-    this.heads.set(name, height);
-    const stable = Math.max(engine.stableHeight, engine.reign.startHeight);
-    if (stable > height) this.fail(`${name}'s low watermark is above its head`);
-    const { validators } = engine.reign.set;
-    if (engine.slots.size > this.windowBlocks + ENGINE_LIMITS.windowBlocksMax) this.fail('slots unbounded');
+    if (height < memory.headOfLife) this.fail(`the head of ${name} goes back to ${height}`);
+    if (height > memory.height)
+      this.fail(`the head of ${name} is at ${height}, its disk at ${memory.height}`);
+    memory.headOfLife = height;
+    this.checkMonotone(memory, name, engine);
+    if (engine.stableHeight > Math.max(height, engine.reign.startHeight))
+      this.fail(`the low watermark of ${name} is above its head`);
+    const { windowBlocks } = engine.parameters;
+    if (engine.slots.size > Math.max(windowBlocks, this.windowBlocksMax) + ENGINE_LIMITS.windowBlocksMax)
+      this.fail('slots unbounded');
     if (engine.future.count > ENGINE_LIMITS.futureMessagesTotal) this.fail('future messages unbounded');
-    for (const { messages } of engine.future.bySigner.values())
-      if (messages.length > ENGINE_LIMITS.futurePerSignerWindows * this.windowBlocks)
-        this.fail('a signer fills more than its share');
-    if (engine.viewChanges.size > validators.length) this.fail('view changes unbounded');
-    if (engine.signedValues.size > 16 * this.windowBlocks + 64) this.fail('signed values unbounded');
-    if (node.disk.log.length > 64 * this.windowBlocks + 256) this.fail(`${name}'s log is not trimmed`);
+    if (engine.future.count > 0) this.checkFuture(engine);
+    if (engine.viewChanges.size > engine.reign.set.validators.length) this.fail('view changes unbounded');
+    if (engine.complaints.size > engine.reign.set.validators.length) this.fail('complaints unbounded');
+    if (engine.signedValues.size > 16 * windowBlocks + 64) this.fail('signed values unbounded');
+    if (memory.records.length > 64 * windowBlocks + 256) this.fail(`the log of ${name} is not trimmed`);
     if (!engine.active && engine.digest !== ZERO_HASH) this.fail('a view that is not open has a digest');
+  }
+
+  private checkFuture(engine: Engine): void {
+    const share =
+      ENGINE_LIMITS.futurePerSignerWindows * Math.max(engine.parameters.windowBlocks, this.windowBlocksMax);
+    for (const { messages } of engine.future.bySigner.values())
+      if (messages.length > share) this.fail('a signer fills more than its share');
+  }
+
+  private checkMonotone(memory: Memory, name: string, engine: Engine): void {
+    const set = engine.reign.set.id.toString().padStart(8, '0');
+    const view = `${set}:${engine.view.toString().padStart(12, '0')}`;
+    if (view < memory.viewOfLife) this.fail(`the view of ${name} goes back to ${engine.view}`);
+    memory.viewOfLife = view;
+    const stable = `${set}:${engine.stableHeight.toString().padStart(12, '0')}`;
+    if (stable < memory.stableOfLife) this.fail(`the low watermark of ${name} goes back`);
+    memory.stableOfLife = stable;
+  }
+
+  /** Drops what no later event can ask for, so that a run of any length fits into memory. */
+  forgetBelow(height: number): void {
+    for (const at of this.agreed.keys()) {
+      if (at >= height) break;
+      this.agreed.delete(at);
+    }
+    for (const [id, at] of this.executedAt) {
+      if (at >= height) break;
+      this.executedAt.delete(id);
+    }
+  }
+}
+
+/** Sets and maps keep the order in which they grew: the oldest entries are of heights long gone. */
+function trimOldest(entries: {
+  readonly size: number;
+  keys(): Iterable<string>;
+  delete(key: string): boolean;
+}): void {
+  if (entries.size <= RECORDED_MAX) return;
+  let surplus = entries.size - RECORDED_MAX / 2;
+  for (const key of entries.keys()) {
+    if (surplus <= 0) return;
+    surplus -= 1;
+    entries.delete(key);
   }
 }

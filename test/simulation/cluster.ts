@@ -1,21 +1,21 @@
-import { utf8 } from '../../src/core/base/bytes.ts';
+import type { Reject } from '../../src/core/base/reject.ts';
 import { isReject } from '../../src/core/base/reject.ts';
-import type { EngineParameters } from '../../src/core/pbft/config.ts';
-import type { Engine } from '../../src/core/pbft/engine.ts';
-import { decodeMessage } from '../../src/core/pbft/message-codec.ts';
-import type { ConsensusMessage, SignedMessage } from '../../src/core/pbft/messages.ts';
-import { verifyConsensusMessage } from '../../src/core/pbft/verify.ts';
-import { faultsTolerated } from '../../src/core/quorum/quorum.ts';
-import type { Validator, ValidatorSet } from '../../src/core/types/chain.ts';
-import { amnesiac, type Behaviour, capricious, equivocator, voteDropper } from './byzantine.ts';
+import type { SignedMessage } from '../../src/core/pbft/messages.ts';
+import type { Parameters } from '../../src/core/types/state.ts';
+import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
+import { consensusMessageCodec } from '../../src/wire/consensus.ts';
+import { type BehaviourKind, ByzantineDisguise, type Conspiracy } from './byzantine.ts';
 import { Checker } from './checker.ts';
-import type { Disk } from './disk.ts';
-import type { SimulatedTransaction, Submitted } from './ledger.ts';
-import { CLEAN_LINK, Network } from './network.ts';
-import { type Identity, type Payload, SimulatedNode, type World } from './node.ts';
+import { Clients } from './clients.ts';
+import { type Consortium, EPOCH_MS, foundConsortium, type Identity, identityOf } from './consortium.ts';
+import { Coverage } from './coverage.ts';
+import type { World } from './machine.ts';
+import { CLEAN_LINK, SimulatedNetwork, type Wiretap } from './network.ts';
+import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
-import { simulatedKey, simulatedSuite as suite } from './suite.ts';
+import { Trace } from './trace.ts';
+import type { SimulatedTransport } from './transport.ts';
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -23,172 +23,187 @@ export interface ClusterOptions {
   readonly validators: number;
   /** Further nodes, which observe until a change of the set brings them in. */
   readonly observers: number;
-  /** Byzantine ones among the validators, by behaviour; at most f. */
-  readonly byzantine: readonly ('equivocator' | 'voteDropper' | 'amnesiac' | 'capricious')[];
-  readonly parameters: EngineParameters;
+  /** Faulty validators of the first set, by kind. */
+  readonly byzantine: readonly BehaviourKind[];
+  readonly administrators: number;
+  readonly threshold: number;
+  readonly members: number;
+  readonly parameters: Parameters;
+  /** Processor time of one event, in milliseconds. */
+  readonly eventMs: number;
+  readonly flushMs: readonly [number, number];
+  readonly detailed: boolean;
+  readonly linesMax: number;
 }
 
-const TRACE_LINES = 60;
-
 /** A whole simulated consortium: nodes, network, clients, and the checker that watches them. */
-export class Cluster implements World {
-  readonly schedule = new Schedule();
+export class Cluster implements World, Wiretap {
+  readonly epochMs = EPOCH_MS;
+  readonly trace: Trace;
+  readonly schedule: Schedule;
   readonly random: Random;
-  readonly submitted: Submitted = new Map();
-  readonly parameters: EngineParameters;
+  readonly coverage = new Coverage();
+  readonly network: SimulatedNetwork;
   readonly identities: readonly Identity[];
+  readonly nodes: SimulatedNode[] = [];
+  readonly faulty = new Set<string>();
   readonly checker: Checker;
-  readonly network: Network<Payload>;
-  readonly nodes: readonly SimulatedNode[];
-  readonly faulty: ReadonlySet<string>;
+  readonly clients: Clients;
   steps = 0;
-  private readonly lines: string[] = [];
-  private readonly verified = new WeakMap<SignedMessage, Map<string, ConsensusMessage | null>>();
+  /** Hears every consensus message on the wire. */
+  onMessage: ((signed: SignedMessage) => void) | null = null;
+  private failure: unknown = null;
+  private readonly decoded = new WeakMap<Uint8Array, SignedMessage | null>();
 
-  constructor(readonly options: ClusterOptions) {
-    const { seed, validators, observers, byzantine, parameters } = options;
+  private constructor(
+    readonly options: ClusterOptions,
+    readonly consortium: Consortium,
+    identities: readonly Identity[],
+  ) {
+    const { seed, detailed, linesMax, parameters } = options;
     this.random = new Random(seed);
-    this.parameters = parameters;
-    this.identities = Array.from({ length: validators + observers }, (_, index) => {
-      const name = `n${index}`;
-      return { index, name, peerId: `peer-${index}`, publicKey: simulatedKey(name) };
-    });
-    const genesis: ValidatorSet = { id: 0, validators: this.members(validators) };
-    const seats = this.random.shuffled(genesis.validators.map((_, index) => index));
-    const behaviours = new Map(byzantine.map((kind, place) => [seats[place], this.behaviour(kind)]));
-    this.faulty = new Set([...behaviours.keys()].map(index => `n${index}`));
-    this.checker = new Checker(this.submitted, parameters.windowBlocks, name => !this.faulty.has(name));
-    this.network = new Network(this.schedule, this.random, (from, to, payload) =>
-      this.nodes[to]?.receive(from, payload),
+    this.trace = new Trace(detailed, linesMax);
+    this.schedule = new Schedule(this.trace);
+    this.identities = identities;
+    this.network = new SimulatedNetwork(this, this);
+    const { genesis } = consortium;
+    const set = { id: 0, validators: genesis.validators };
+    this.clients = new Clients(
+      this,
+      consortium,
+      this,
+      () => this.checker,
+      Math.min(parameters.replayWindowBlocks, 400),
     );
-    this.nodes = this.identities.map(
-      identity => new SimulatedNode(identity, this, genesis, behaviours.get(identity.index) ?? null),
-    );
+    this.checker = new Checker(this.coverage, set, id => this.clients.ids.has(id), parameters.windowBlocks);
+    this.makeNodes();
   }
 
-  private behaviour(kind: ClusterOptions['byzantine'][number]): Behaviour {
-    if (kind === 'equivocator') return equivocator();
-    if (kind === 'voteDropper') return voteDropper();
-    return kind === 'amnesiac' ? amnesiac(this.random) : capricious(this.random);
+  static async create(options: ClusterOptions): Promise<Cluster> {
+    const identities = Array.from({ length: options.validators + options.observers }, (_, index) =>
+      identityOf(index),
+    );
+    const { administrators, threshold, members, parameters } = options;
+    const people = { administrators, threshold, members };
+    const consortium = await foundConsortium(identities.slice(0, options.validators), people, parameters);
+    return new Cluster(options, consortium, identities);
   }
 
-  private members(count: number): Validator[] {
-    return this.identities
-      .slice(0, count)
-      .map(({ name, publicKey, peerId }) => ({ name, publicKey, peerId }));
+  private makeNodes(): void {
+    const { validators, byzantine } = this.options;
+    const conspiracy: Conspiracy = new Map();
+    const seats = this.random.shuffled(Array.from({ length: validators }, (_, index) => index));
+    const kinds = new Map(byzantine.map((kind, index) => [seats[index], kind]));
+    for (const index of kinds.keys()) this.faulty.add(`n${index}`);
+    for (const identity of this.identities) {
+      const kind = kinds.get(identity.index) ?? null;
+      this.makeNode(identity, identity.name, kind, conspiracy);
+      if (kind === 'twin') this.makeNode(identity, `${identity.name}-twin`, kind, conspiracy);
+    }
+  }
+
+  private makeNode(
+    identity: Identity,
+    label: string,
+    kind: BehaviourKind | null,
+    conspiracy: Conspiracy,
+  ): void {
+    const { eventMs, flushMs } = this.options;
+    const disguise = kind === null ? null : new ByzantineDisguise(kind, identity, this, conspiracy);
+    const options = {
+      identity,
+      label,
+      place: this.nodes.length,
+      disguise,
+      isHonest: kind === null,
+      eventMs: eventMs * this.random.pick([1, 1, 1, 3]),
+      flushMs,
+    };
+    const isHonest = (name: string) => !this.faulty.has(name);
+    const { consortium, network, checker, identities } = this;
+    const node = new SimulatedNode(options, this, consortium, network, checker, identities, isHonest);
+    if (disguise !== null) disguise.node = node;
+    this.nodes.push(node);
   }
 
   get honest(): SimulatedNode[] {
-    return this.nodes.filter(({ behaviour }) => behaviour === null);
+    return this.nodes.filter(({ isHonest }) => isHonest);
   }
 
-  trace(line: string): void {
-    this.lines.push(`${this.schedule.nowMs} ${line}`);
-    if (this.lines.length > TRACE_LINES) this.lines.shift();
+  broken(error: unknown): void {
+    this.failure ??= error;
   }
 
-  get recent(): string {
-    return this.lines.join('\n');
-  }
+  // The wire.
 
-  send(from: number, to: number, payload: Payload): void {
-    this.network.send(from, to, payload);
-  }
-
-  reachableDisk(from: number, to: number): Disk | null {
-    const node = this.nodes[to];
-    const open = this.network.isOpen(from, to) && this.network.isOpen(to, from);
-    return open && node?.isUp ? node.disk : null;
-  }
-
-  /** Verification is pure, so the result of one receiver serves all that are in the same reign. */
-  verify(engine: Engine, signed: SignedMessage): ConsensusMessage | null {
-    const { reign } = engine;
-    const key = `${reign.set.id}:${reign.startHash}`;
-    const known = this.verified.get(signed) ?? new Map<string, ConsensusMessage | null>();
-    this.verified.set(signed, known);
-    let result = known.get(key);
-    if (result === undefined) {
-      const message = decodeMessage(signed);
-      result = !isReject(message) && verifyConsensusMessage(suite, reign, message) ? message : null;
-      known.set(key, result);
+  private decode(frame: Uint8Array): SignedMessage | null {
+    let signed = this.decoded.get(frame);
+    if (signed === undefined) {
+      const read = consensusMessageCodec.decode(frame);
+      signed = isReject(read) ? null : read;
+      this.decoded.set(frame, signed);
     }
-    return result;
+    return signed;
+  }
+
+  sent(from: SimulatedTransport, to: SimulatedTransport, protocol: string, frame: Uint8Array): void {
+    if (protocol !== CONSENSUS_PROTOCOL) return;
+    const signed = this.decode(frame);
+    if (signed === null) return;
+    this.coverage.hit(`sent: ${signed.kind}`);
+    const node = this.nodes[from.place] as SimulatedNode;
+    if (this.trace.detailed) this.trace.line(`${node.name} → ${this.nodes[to.place]?.name} ${signed.kind}`);
+    try {
+      this.onMessage?.(signed);
+      this.checker.sent(node, signed);
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  refused(by: SimulatedTransport, from: SimulatedTransport, { reject: code, peer, detail }: Reject): void {
+    this.coverage.hit(`refused: ${code}`);
+    const [judge, blamed] = [this.nodes[by.place], this.nodes[from.place]];
+    if (peer === 'penalise' && judge?.isHonest && blamed?.isHonest)
+      this.broken(new Error(`honest ${judge.name} penalises honest ${blamed.name}: ${code} (${detail})`));
+  }
+
+  // Time.
+
+  /** Runs the events up to a time; promises settle before the next event. */
+  async runUntil(untilMs: number, stepsMax = 20_000_000): Promise<void> {
+    while (this.schedule.runNext(untilMs)) {
+      this.steps += 1;
+      await settle();
+      if (this.failure !== null) throw this.failure;
+      if (this.steps > stepsMax) this.checker.fail('the simulation does not come to rest');
+    }
+    if (this.failure !== null) throw this.failure;
   }
 
   start(): void {
-    for (const node of this.nodes) this.schedule.after(this.random.between(0, 200), () => this.restart(node));
-  }
-
-  /** Starts a node that is down; its connections come up a little later. */
-  restart(node: SimulatedNode): void {
-    if (node.isUp) return;
-    node.start();
-    this.schedule.after(this.random.between(1, 50), () => this.connect(node));
-  }
-
-  connect(node: SimulatedNode): void {
-    for (const other of this.nodes) {
-      if (other === node) continue;
-      node.connected(other.identity);
-      other.connected(node.identity);
-    }
-  }
-
-  private transaction(validators: SimulatedTransaction['validators']): SimulatedTransaction {
-    const id = suite.sha256(utf8(`transaction ${this.submitted.size}`));
-    const transaction = { id, validators };
-    this.submitted.set(id, transaction);
-    return transaction;
-  }
-
-  /** A client gives a transaction to every node that it reaches. */
-  submit(validators: SimulatedTransaction['validators'] = null): void {
-    const transaction = this.transaction(validators);
-    for (const node of this.nodes)
-      if (this.random.chance(0.8))
-        this.schedule.after(this.random.between(1, 20), () => node.submit(transaction));
-  }
-
-  /** A change of the set to some of the nodes, with no more faulty ones than it tolerates. */
-  submitSetChange(): void {
-    const count = this.random.between(1, this.identities.length);
-    const chosen = this.random.shuffled(this.members(this.identities.length)).slice(0, count);
-    const faulty = chosen.filter(({ name }) => this.faulty.has(name)).length;
-    if (faulty <= faultsTolerated(chosen.length)) this.submit(chosen);
-  }
-
-  /** Clients ask again for what is not committed everywhere. */
-  resubmit(): void {
-    for (const transaction of this.submitted.values())
-      for (const node of this.nodes)
-        if (!node.disk.committedIds.has(transaction.id)) node.submit(transaction);
+    for (const node of this.nodes) this.schedule.after(this.random.between(0, 200), () => node.start());
   }
 
   /** Perfect links, every node up but those that stay down for good. */
   heal(down: ReadonlySet<SimulatedNode>): void {
     this.network.quality = CLEAN_LINK;
-    this.network.unblockAll();
-    for (const node of down) if (node.isUp) node.crash();
+    this.network.healAll();
     for (const node of this.nodes) {
-      if (down.has(node)) continue;
-      node.pausedUntilMs = 0;
-      node.clockSkewMs = 0;
-      this.restart(node);
-      this.connect(node);
+      node.machine.skewMs = 0;
+      node.machine.slowness = 1;
+      node.machine.disk.isFull = false;
+      node.machine.disk.failsNext = false;
+      node.machine.disk.losesPowerNext = false;
+      node.machine.disk.wrongReadIn = null;
+      node.machine.disk.flipsLog = false;
+      if (down.has(node)) node.crash(true);
+      else node.start();
     }
   }
+}
 
-  /** Runs the events up to a time; the number of events a run may take is bounded. */
-  runUntil(untilMs: number, stepsMax = 3_000_000): void {
-    while (this.schedule.runNext(untilMs)) {
-      this.steps += 1;
-      if (this.steps > stepsMax) this.checker.fail('the simulation does not come to rest');
-    }
-  }
-
-  /** Everything submitted is committed on every honest node that is up. */
-  get isSettled(): boolean {
-    return this.honest.every(node => !node.isUp || node.disk.committedIds.size === this.submitted.size);
-  }
+/** All promises that can settle have settled when this one has: a turn of the event loop comes after them. */
+function settle(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
 }

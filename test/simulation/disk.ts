@@ -1,53 +1,303 @@
-import { assert, assertDefined } from '../../src/core/base/assert.ts';
-import type { BlockHash, TransactionId } from '../../src/core/base/ids.ts';
-import { headerHash } from '../../src/core/codec/chain.ts';
-import type { EngineParameters, EngineStart, Reign } from '../../src/core/pbft/config.ts';
-import type { Block, Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
-import { CHAIN_ID, genesisHeader } from './ledger.ts';
-import { simulatedSuite as suite } from './suite.ts';
+import type { KeyValueStore, KvOperation, KvRange } from '../../src/ports/kv.ts';
+import { sealValue, unsealValue } from '../../src/store/checksum.ts';
+import type { DiskFile, FileOperations } from '../../src/store/file-operations.ts';
+import type { Coverage } from './coverage.ts';
+import { KeyIndex } from './key-index.ts';
+import type { Random } from './random.ts';
+import { ownError } from './rejections.ts';
 
-export interface StoredBlock {
-  readonly block: Block;
-  readonly hash: BlockHash;
-  readonly certificate: Certificate | null;
-  /** The reign that decides the next height. */
-  readonly reign: Reign;
+/** What a disk asks of the machine it is in. */
+export interface DiskHost {
+  readonly random: Random;
+  readonly coverage: Coverage;
+  /** Resolves after the disk's time, when the machine goes on; never when it crashes before. */
+  afterIo(): Promise<void>;
+  /** Bytes of the log are durable from here on. */
+  logDurable(bytes: Uint8Array): void;
+  /** Within the time that a flush takes. */
+  losePowerSoon(): void;
+  /** The program dies of an error that it does not handle. */
+  unhandled(error: unknown): void;
+  /** These operations are durable from here on. */
+  batchDurable(operations: readonly KvOperation[]): void;
 }
 
-/** What survives a crash: the flushed part of the log and the chain store. */
-export class Disk {
-  log: Uint8Array[] = [];
-  readonly chain: StoredBlock[];
-  readonly committedIds = new Set<TransactionId>();
+export class DiskFault extends Error {
+  override readonly name = 'DiskFault';
+  constructor(readonly code: 'ENOSPC' | 'EIO') {
+    super(code === 'ENOSPC' ? 'no space left on device' : 'input/output error');
+  }
+}
 
-  constructor(genesis: ValidatorSet) {
-    const header = genesisHeader(genesis);
-    const hash = headerHash(suite.sha256, header);
-    const reign: Reign = { chainId: CHAIN_ID, set: genesis, startHeight: 0, startHash: hash };
-    this.chain = [{ block: { header, entries: [] }, hash, certificate: null, reign }];
+/** A file: what programs see, and how much of it a crash leaves. */
+interface Inode {
+  bytes: Uint8Array;
+  length: number;
+  durable: number;
+}
+
+type DirectoryChange =
+  | { readonly type: 'put'; readonly path: string; readonly inode: Inode }
+  | { readonly type: 'remove'; readonly path: string };
+
+function apply(names: Map<string, Inode>, change: DirectoryChange): void {
+  if (change.type === 'put') names.set(change.path, change.inode);
+  else names.delete(change.path);
+}
+
+/**
+ * The disk of one machine: files with a page cache, and a database that writes batches whole. A crash loses what was not
+ * flushed, or keeps a torn part of it; reads can be corrupt or misdirected, writes can fail, space can run out.
+ */
+export class SimulatedDisk implements FileOperations, KeyValueStore {
+  /** Writes and flushes fail until space is made. */
+  isFull = false;
+  /** The power goes while the next flush is under way. */
+  losesPowerNext = false;
+  /** The next flush fails. */
+  failsNext = false;
+  /** So many reads of the database from now on, one is wrong; null for never. */
+  wrongReadIn: number | null = null;
+  /** The next log that is opened reads with a flipped bit. */
+  flipsLog = false;
+  /** Blocks, bodies and leaves beyond so many are dropped, the oldest first: on a real disk they would cost no memory. */
+  coldKeysMax = Number.POSITIVE_INFINITY;
+  private readonly coldKeys = new Set<string>();
+  /** Faults that were met so far. */
+  faults = 0;
+  readonly values = new Map<string, Uint8Array>();
+  private readonly index = new KeyIndex(this.values);
+  private names = new Map<string, Inode>();
+  private durableNames = new Map<string, Inode>();
+  private changes: DirectoryChange[] = [];
+  private writing: readonly KvOperation[] | null = null;
+
+  constructor(
+    private readonly host: DiskHost,
+    image: ReadonlyMap<string, Uint8Array>,
+  ) {
+    for (const [key, value] of image) this.values.set(key, value);
   }
 
-  get head(): StoredBlock {
-    return assertDefined(this.chain.at(-1), 'genesis is there');
+  get logBytes(): number {
+    return this.durableNames.get('wal')?.durable ?? 0;
   }
 
-  get height(): number {
-    return this.head.block.header.height;
+  /** Everything is gone: another disk was put in, or an operator deleted the directory. */
+  wipe(image: ReadonlyMap<string, Uint8Array>): void {
+    this.values.clear();
+    this.index.forget();
+    for (const [key, value] of image) this.values.set(key, value);
+    this.names.clear();
+    this.durableNames.clear();
+    this.changes = [];
   }
 
-  append(block: Block, hash: BlockHash, certificate: Certificate, nextSet: ValidatorSet | null): void {
-    const { header } = block;
-    assert(header.parentHash === this.head.hash, 'the store takes blocks in order');
-    const reign: Reign =
-      nextSet === null
-        ? this.head.reign
-        : { chainId: CHAIN_ID, set: nextSet, startHeight: header.height, startHash: hash };
-    this.chain.push({ block, hash, certificate, reign });
-    for (const { id } of block.entries) this.committedIds.add(id);
+  /** The machine lost its power: what was not flushed is lost, or part of it is there. */
+  crash(): void {
+    const { random, coverage } = this.host;
+    if (this.writing !== null && random.chance(0.5)) {
+      coverage.hit('disk: crash in a batch, kept');
+      this.commit(this.writing);
+    } else if (this.writing !== null) coverage.hit('disk: crash in a batch, lost');
+    this.writing = null;
+    const kept = random.between(0, this.changes.length);
+    for (const change of this.changes.slice(0, kept)) apply(this.durableNames, change);
+    if (kept < this.changes.length) coverage.hit('disk: rename lost in a crash');
+    this.changes = [];
+    for (const inode of this.durableNames.values()) this.tear(inode);
+    this.names = new Map(this.durableNames);
   }
 
-  start(parameters: EngineParameters): EngineStart {
-    const { block, hash: blockHash, certificate, reign } = this.head;
-    return { header: block.header, blockHash, certificate, reign, parameters };
+  /** The program ended and the machine goes on: what was written is there, but for a batch that was under way. */
+  exit(): void {
+    if (this.writing !== null && this.host.random.chance(0.5)) this.commit(this.writing);
+    this.writing = null;
+  }
+
+  /** A prefix of the unsynced bytes is there, or the file is longer and holds zeros from some sector on. */
+  private tear(inode: Inode): void {
+    if (inode.length <= inode.durable) return;
+    const { random, coverage } = this.host;
+    const unsynced = inode.length - inode.durable;
+    const kept = random.between(0, unsynced);
+    coverage.hit(kept === 0 ? 'disk: unsynced write lost' : 'disk: unsynced write torn');
+    const end = inode.durable + kept;
+    if (random.chance(0.3)) {
+      coverage.hit('disk: zeros after a torn write');
+      inode.bytes.fill(0, Math.ceil(end / 512) * 512, inode.length);
+      if (Math.ceil(end / 512) * 512 >= inode.length) inode.length = end;
+    } else inode.length = end;
+    inode.durable = inode.length;
+  }
+
+  private async flush(): Promise<void> {
+    if (this.losesPowerNext) {
+      this.losesPowerNext = false;
+      this.host.losePowerSoon();
+    }
+    await this.host.afterIo();
+    if (this.isFull) {
+      this.faults += 1;
+      this.host.coverage.hit('disk: full');
+      throw this.own(new DiskFault('ENOSPC'));
+    }
+    if (!this.failsNext) return;
+    this.failsNext = false;
+    this.faults += 1;
+    this.host.coverage.hit('disk: flush failed');
+    throw this.own(new DiskFault('EIO'));
+  }
+
+  // Files.
+
+  async ensureDirectory(): Promise<void> {}
+
+  async openExisting(path: string): Promise<DiskFile | null> {
+    const inode = this.names.get(path);
+    return inode === undefined ? null : this.file(inode);
+  }
+
+  async create(path: string): Promise<DiskFile> {
+    const inode: Inode = { bytes: new Uint8Array(512), length: 0, durable: 0 };
+    this.change({ type: 'put', path, inode });
+    return this.file(inode);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const inode = this.names.get(from);
+    if (inode === undefined) throw new Error(`there is no ${from}`);
+    this.change({ type: 'put', path: to, inode });
+    this.change({ type: 'remove', path: from });
+  }
+
+  async remove(path: string): Promise<void> {
+    if (this.names.has(path)) this.change({ type: 'remove', path });
+  }
+
+  async syncDirectory(): Promise<void> {
+    const { changes } = this;
+    await this.flush();
+    for (const change of changes) apply(this.durableNames, change);
+    this.changes = this.changes.slice(changes.length);
+  }
+
+  private change(change: DirectoryChange): void {
+    apply(this.names, change);
+    this.changes = [...this.changes, change];
+  }
+
+  private file(inode: Inode): DiskFile {
+    return {
+      readAll: async () => {
+        const bytes = inode.bytes.slice(0, inode.length);
+        if (this.flipsLog && bytes.length > 0) {
+          this.flipsLog = false;
+          this.faults += 1;
+          this.host.coverage.hit('disk: corrupt read of the log');
+          const at = this.host.random.between(0, bytes.length - 1);
+          bytes[at] = (bytes[at] as number) ^ (1 << this.host.random.between(0, 7));
+        }
+        return bytes;
+      },
+      write: async (bytes, position) => {
+        const end = position + bytes.length;
+        if (end > inode.bytes.length) {
+          const grown = new Uint8Array(2 * end);
+          grown.set(inode.bytes.subarray(0, inode.length));
+          inode.bytes = grown;
+        }
+        inode.bytes.set(bytes, position);
+        inode.length = end;
+      },
+      sync: async () => {
+        const { length } = inode;
+        await this.flush();
+        const fresh = inode.bytes.subarray(Math.min(inode.durable, length), length);
+        inode.durable = length;
+        this.host.logDurable(fresh);
+      },
+      truncate: async length => {
+        inode.length = length;
+        inode.durable = Math.min(inode.durable, length);
+      },
+      close: async () => {},
+    };
+  }
+
+  // The database.
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  get(key: string): Uint8Array | null {
+    if (this.wrongReadIn !== null) this.countDown(key);
+    return this.values.get(key) ?? null;
+  }
+
+  private countDown(key: string): void {
+    const left = this.wrongReadIn as number;
+    const value = this.values.get(key);
+    this.wrongReadIn = left - 1;
+    if (left > 0 || value === undefined) return;
+    this.wrongReadIn = null;
+    this.readWrong(key, value);
+  }
+
+  private own<T extends object>(error: T): T {
+    return ownError(error, unhandled => this.host.unhandled(unhandled));
+  }
+
+  /** The real check of a stored value notices what was not written as it is; it throws. */
+  private readWrong(key: string, value: Uint8Array): void {
+    const { random, coverage } = this.host;
+    this.faults += 1;
+    const sealed = sealValue(key, value);
+    const isMisdirected = random.chance(0.5);
+    coverage.hit(isMisdirected ? 'disk: misdirected read' : 'disk: corrupt read');
+    const at = random.between(0, sealed.length - 1);
+    if (!isMisdirected) sealed[at] = (sealed[at] as number) ^ (1 << random.between(0, 7));
+    try {
+      unsealValue(isMisdirected ? `${key}/elsewhere` : key, sealed);
+    } catch (error) {
+      throw this.own(error as Error);
+    }
+    throw new Error(`a wrong read of ${key} passed its checksum`);
+  }
+
+  async batch(operations: readonly KvOperation[]): Promise<void> {
+    this.writing = operations;
+    await this.flush().finally(() => {
+      this.writing = null;
+    });
+    this.commit(operations);
+  }
+
+  private commit(operations: readonly KvOperation[]): void {
+    for (const operation of operations) {
+      if (operation.type === 'put') {
+        if (!this.values.has(operation.key)) this.index.add(operation.key);
+        this.values.set(operation.key, operation.value);
+        if (this.coldKeysMax < Number.POSITIVE_INFINITY) this.cool(operation.key);
+      } else if (this.values.delete(operation.key)) this.index.remove(operation.key);
+    }
+    this.host.batchDurable(operations);
+  }
+
+  private cool(key: string): void {
+    if (!/^(block|tx|leaf|at)\//.test(key)) return;
+    this.coldKeys.add(key);
+    if (this.coldKeys.size <= this.coldKeysMax) return;
+    for (const oldest of this.coldKeys) {
+      this.coldKeys.delete(oldest);
+      if (this.values.delete(oldest)) this.index.remove(oldest);
+      break;
+    }
+  }
+
+  async *entries(range: KvRange): AsyncIterable<readonly [string, Uint8Array]> {
+    const keys = this.index.between(range);
+    yield* keys.map(key => [key, this.values.get(key) as Uint8Array] as const);
   }
 }

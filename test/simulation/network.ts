@@ -1,8 +1,10 @@
-import type { Random } from './random.ts';
-import type { Schedule } from './schedule.ts';
+import type { Reject } from '../../src/core/base/reject.ts';
+import type { PeerId } from '../../src/ports/transport.ts';
+import type { World } from './machine.ts';
+import type { SimulatedTransport } from './transport.ts';
 
 export interface LinkQuality {
-  /** Probability that a message is lost. */
+  /** Probability that a frame is lost. */
   readonly loss: number;
   readonly duplication: number;
   readonly delayMsMin: number;
@@ -10,50 +12,172 @@ export interface LinkQuality {
   readonly delayMsMax: number;
 }
 
-export const CLEAN_LINK: LinkQuality = { loss: 0, duplication: 0, delayMsMin: 1, delayMsMax: 6 };
+export const CLEAN_LINK: LinkQuality = { loss: 0, duplication: 0, delayMsMin: 1, delayMsMax: 5 };
 
-/** Messages between node indexes; a blocked link loses everything sent over it, in one direction. */
-export class Network<Payload> {
-  quality: LinkQuality = CLEAN_LINK;
-  sent = 0;
-  private readonly blocked = new Set<string>();
-  /** Messages of the past, for replays (SCENARIOS 63). */
-  private readonly archive: { from: number; to: number; payload: Payload }[] = [];
+/** How long a silent link stays up before both ends give it up. */
+const HEARTBEAT_MS = 2500;
+const DIAL_MS = 30;
+const ARCHIVE_FRAMES = 512;
 
+export class Link {
+  open = true;
   constructor(
-    private readonly schedule: Schedule,
-    private readonly random: Random,
-    private readonly deliver: (from: number, to: number, payload: Payload) => void,
+    readonly a: SimulatedTransport,
+    readonly b: SimulatedTransport,
   ) {}
 
-  block(from: number, to: number): void {
-    this.blocked.add(`${from}>${to}`);
+  other(end: SimulatedTransport): SimulatedTransport {
+    return end === this.a ? this.b : this.a;
+  }
+}
+
+interface Frame {
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly protocol: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What watches the wire from outside. */
+export interface Wiretap {
+  sent(from: SimulatedTransport, to: SimulatedTransport, protocol: string, frame: Uint8Array): void;
+  /** A node refused a frame or closed a connection for it. */
+  refused(by: SimulatedTransport, from: SimulatedTransport, reject: Reject): void;
+}
+
+/**
+ * Links between running nodes, made when one of them wants it and both admit it. A cut loses everything sent over it in one
+ * direction; after a while the ends notice and the link is gone until it can be dialled again.
+ */
+export class SimulatedNetwork {
+  quality: LinkQuality = CLEAN_LINK;
+  frames = 0;
+  /** Shorter than in production, where simulated minutes would pass. */
+  readonly penaltyMs = 3000;
+  private readonly members = new Set<SimulatedTransport>();
+  /** `from>to` by place. */
+  private readonly cuts = new Set<string>();
+  private readonly lasting = new Set<string>();
+  private readonly archive: Frame[] = [];
+  private dialling = false;
+
+  constructor(
+    readonly world: World,
+    readonly tap: Wiretap,
+  ) {}
+
+  join(transport: SimulatedTransport): void {
+    this.members.add(transport);
+    this.dial();
   }
 
-  unblockAll(): void {
-    this.blocked.clear();
+  leave(transport: SimulatedTransport): void {
+    this.members.delete(transport);
+    for (const link of [...transport.links.values()]) this.close(link);
   }
 
   isOpen(from: number, to: number): boolean {
-    return !this.blocked.has(`${from}>${to}`);
+    const way = `${from}>${to}`;
+    return !this.cuts.has(way) && !this.lasting.has(way);
   }
 
-  send(from: number, to: number, payload: Payload): void {
-    this.sent += 1;
-    if (this.archive.length < 512) this.archive.push({ from, to, payload });
-    else this.archive[this.random.between(0, 511)] = { from, to, payload };
-    if (!this.isOpen(from, to) || this.random.chance(this.quality.loss)) return;
-    const copies = this.random.chance(this.quality.duplication) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy += 1) {
-      const { delayMsMin, delayMsMax } = this.quality;
-      this.schedule.after(this.random.between(delayMsMin, delayMsMax), () => this.deliver(from, to, payload));
+  /** @param lasting survives `healAll` */
+  cut(from: number, to: number, lasting = false): void {
+    (lasting ? this.lasting : this.cuts).add(`${from}>${to}`);
+    this.world.schedule.after(HEARTBEAT_MS, () => this.dropSilent());
+  }
+
+  healAll(): void {
+    this.cuts.clear();
+    this.dial();
+  }
+
+  private dropSilent(): void {
+    for (const { links } of this.members)
+      for (const link of [...links.values()]) if (!this.isBothWays(link.a, link.b)) this.close(link);
+  }
+
+  private isBothWays(a: SimulatedTransport, b: SimulatedTransport): boolean {
+    return this.isOpen(a.place, b.place) && this.isOpen(b.place, a.place);
+  }
+
+  /** Both ends hear of it, each in its own time. */
+  close(link: Link): void {
+    if (!link.open) return;
+    link.open = false;
+    for (const end of [link.a, link.b]) end.lost(link);
+    this.dial();
+  }
+
+  /** Links whoever wants to be and may be, a little later. */
+  dial(): void {
+    if (this.dialling) return;
+    this.dialling = true;
+    const { schedule, random } = this.world;
+    schedule.after(random.between(1, DIAL_MS), () => {
+      this.dialling = false;
+      // In random order: of two machines with one peer id, sometimes the one and sometimes the other is reached.
+      const members = random.shuffled([...this.members]);
+      for (const from of members) for (const to of members) if (this.mayLink(from, to)) this.link(from, to);
+    });
+  }
+
+  private mayLink(from: SimulatedTransport, to: SimulatedTransport): boolean {
+    if (from === to || !from.wants(to.peerId)) return false;
+    if (from.links.has(to.peerId) || to.links.has(from.peerId) || !this.isBothWays(from, to)) return false;
+    return from.admits(to.peerId) && to.admits(from.peerId);
+  }
+
+  private link(from: SimulatedTransport, to: SimulatedTransport): void {
+    const link = new Link(from, to);
+    from.links.set(to.peerId, link);
+    to.links.set(from.peerId, link);
+    from.gained(to.peerId);
+    to.gained(from.peerId);
+  }
+
+  /** Takes a frame over a link, as well as the link is: lost, late, twice. */
+  carry(link: Link, from: SimulatedTransport, bytes: Uint8Array, deliver: () => void): void {
+    const { world, quality } = this;
+    const { random, schedule, coverage } = world;
+    const to = link.other(from);
+    this.frames += 1;
+    world.trace.mix(from.place * 256 + to.place, bytes.length, bytes[bytes.length - 1] ?? 0);
+    if (!this.isOpen(from.place, to.place)) {
+      coverage.hit('network: lost in a partition');
+      return;
+    }
+    if (quality.loss > 0 && random.chance(quality.loss)) {
+      coverage.hit('network: lost');
+      return;
+    }
+    const { delayMsMin, delayMsMax, duplication } = quality;
+    const isTwice = duplication > 0 && random.chance(duplication);
+    if (isTwice) coverage.hit('network: duplicated');
+    if (delayMsMax > 50) coverage.hit('network: delayed and reordered');
+    for (let copy = 0; copy < (isTwice ? 2 : 1); copy += 1) {
+      const delayMs = delayMsMin + random.next() * (delayMsMax - delayMsMin);
+      schedule.after(delayMs, () => {
+        if (link.open) to.machine.run(deliver);
+      });
     }
   }
 
-  /** Delivers an old message once more, to its receiver. */
+  /** Of one-way messages: these are what may come again. */
+  remember(frame: Frame): void {
+    if (this.archive.length < ARCHIVE_FRAMES) this.archive.push(frame);
+    else if (this.frames % 7 === 0) this.archive[this.world.random.between(0, ARCHIVE_FRAMES - 1)] = frame;
+  }
+
+  /** An old frame arrives once more, at whoever is there under the receiver's peer id now. */
   replayOld(): void {
     if (this.archive.length === 0) return;
-    const { from, to, payload } = this.random.pick(this.archive);
-    this.schedule.after(1, () => this.deliver(from, to, payload));
+    const { from, to, protocol, bytes } = this.world.random.pick(this.archive);
+    for (const member of this.members) {
+      const link = member.peerId === to ? member.links.get(from) : undefined;
+      if (link === undefined) continue;
+      this.world.coverage.hit('network: replayed');
+      member.machine.run(() => member.receiveMessage(link, protocol, bytes));
+    }
   }
 }

@@ -1,166 +1,205 @@
-import { faultsTolerated } from '../../src/core/quorum/quorum.ts';
+import { BEHAVIOURS } from './byzantine.ts';
+import { faultsOf } from './checker-certificate.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
-import { CLEAN_LINK } from './network.ts';
-import type { SimulatedNode } from './node.ts';
+import { disturb } from './faults.ts';
 import { Random } from './random.ts';
+import { adoptRejections } from './rejections.ts';
 
 export interface RunReport {
   readonly seed: number;
+  readonly options: RunOptions;
   readonly height: number;
-  readonly viewsMax: number;
+  readonly transactions: number;
   readonly sets: number;
-  readonly messages: number;
+  readonly frames: number;
   readonly steps: number;
+  /** Simulated milliseconds. */
+  readonly elapsedMs: number;
+  /** Of everything that happened, in order. */
+  readonly traceHash: string;
+  readonly coverage: readonly (readonly [string, number])[];
 }
 
-const SIZES = [4, 4, 4, 4, 5, 7, 7, 10, 1, 2, 3, 6];
-const BEHAVIOURS = ['equivocator', 'voteDropper', 'amnesiac', 'capricious'] as const;
-/** After healing, everything must be committed within this much simulated time. */
+/** What is drawn from the seed, or given in its place. */
+export interface RunOptions extends ClusterOptions {
+  /** Simulated time of faults, before the network heals. */
+  readonly faultsMs: number;
+  /** At most so long between two faults. */
+  readonly calmMs: number;
+  /** At most so long between two transactions. */
+  readonly loadMs: number;
+  /** The run goes on until so many blocks are committed. */
+  readonly blocks: number;
+}
+
+const SIZES = [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 1, 2, 3, 10, 13, 16];
+/** After healing, everything must be over within this much simulated time. */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 30_000;
-const RUN_MS = 15_000;
+const RUN_MS = 12_000;
+const BLOCKS = 200;
+/** Clients wait while so many of their transactions are not over. */
+const OPEN_MAX = 30;
 
-function optionsOf(seed: number, random: Random): ClusterOptions {
+export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
+  const random = new Random(seed ^ 0x5eed);
   const validators = random.pick(SIZES);
-  const faulty = random.between(0, faultsTolerated(validators));
+  const faulty = random.between(0, faultsOf(validators));
+  const checkpointIntervalBlocks = random.pick([1, 2, 4, 8]);
+  const administrators = random.between(1, 3);
   return {
     seed,
     validators,
     observers: random.chance(0.3) ? random.between(1, 3) : 0,
     byzantine: Array.from({ length: faulty }, () => random.pick(BEHAVIOURS)),
+    administrators,
+    threshold: random.between(1, administrators),
+    members: random.between(2, 6),
     parameters: {
-      checkpointIntervalBlocks: random.pick([1, 2, 4, 10]),
-      windowBlocks: random.pick([1, 2, 4, 8, 16]),
+      blockTransactionsMax: random.pick([1, 2, 4, 16]),
+      blockBytesMax: 1 << 20,
+      transactionBytesMax: 1 << 16,
+      replayWindowBlocks: random.pick([60, 200, 1000]),
+      memberTransactionsPerBlockMax: random.pick([1, 4, 16]),
+      memberBytesPerBlockMax: 1 << 19,
+      clockDriftMsMax: 250,
+      checkpointIntervalBlocks,
+      windowBlocks: checkpointIntervalBlocks * random.pick([2, 2, 4, 8]),
       viewTimeoutMs: random.pick([200, 500]),
       viewTimeoutMsMax: 4000,
-      rotationBlocks: 0,
+      rotationBlocks: random.chance(0.2) ? random.between(1, 20) : 0,
     },
+    eventMs: random.pick([0, 0, 0.01, 0.05, 0.2]),
+    flushMs: random.pick([
+      [0.1, 0.5],
+      [0.5, 3],
+      [2, 10],
+    ] as const),
+    detailed: false,
+    linesMax: 80,
+    faultsMs,
+    calmMs: random.between(50, 2000),
+    loadMs: random.pick([20, 50, 100]),
+    blocks: BLOCKS,
   };
 }
 
-/** One thing that goes wrong, or right again. */
-function disturb(cluster: Cluster, random: Random): void {
-  const node = random.pick(cluster.nodes);
-  const dice = random.next();
-  if (dice < 0.3) {
-    if (node.isUp) node.crash();
-    else cluster.restart(node);
-  } else if (dice < 0.5) {
-    for (const other of cluster.nodes) if (!other.isUp && random.chance(0.7)) cluster.restart(other);
-  } else if (dice < 0.6) {
-    const cut = random.shuffled(cluster.nodes).slice(0, random.between(1, cluster.nodes.length));
-    const oneWay = random.chance(0.3);
-    for (const a of cut)
-      for (const b of cluster.nodes)
-        if (!cut.includes(b)) {
-          cluster.network.block(a.identity.index, b.identity.index);
-          if (!oneWay) cluster.network.block(b.identity.index, a.identity.index);
-        }
-  } else if (dice < 0.75) {
-    cluster.network.unblockAll();
-    for (const other of cluster.nodes) cluster.connect(other);
-  } else if (dice < 0.85) {
-    cluster.network.quality = random.chance(0.4)
-      ? CLEAN_LINK
-      : { loss: random.next() * 0.4, duplication: 0.1, delayMsMin: 1, delayMsMax: random.between(5, 400) };
-  } else if (dice < 0.9) node.pausedUntilMs = cluster.schedule.nowMs + random.between(100, 10_000);
-  else if (dice < 0.94) node.clockSkewMs = random.between(-500, 500);
-  else if (dice < 0.97) for (let count = 0; count < 20; count += 1) cluster.network.replayOld();
-  else node.complain();
+/** Calls `work` again and again at random times until `untilMs`. */
+function repeat(cluster: Cluster, everyMs: number, isOver: () => boolean, work: () => void): void {
+  const { schedule, random } = cluster;
+  schedule.after(1 + random.next() * everyMs, () => {
+    if (isOver()) return;
+    work();
+    repeat(cluster, everyMs, isOver, work);
+  });
 }
 
-/** Loss, crashes, partitions and pauses for a while, at random. */
-function faults(cluster: Cluster, random: Random, durationMs: number, changesSet: boolean): void {
-  const { schedule } = cluster;
-  const calm = random.between(50, 2000);
-  const next = (run: () => void, everyMs: number): void => {
-    if (schedule.nowMs >= durationMs) return;
-    schedule.after(random.between(1, everyMs), () => {
-      if (schedule.nowMs >= durationMs) return;
-      run();
-      next(run, everyMs);
-    });
-  };
-  next(() => cluster.submit(), random.pick([20, 100, 400]));
-  next(() => disturb(cluster, random), calm);
-  next(() => cluster.resubmit(), 3000);
-  if (changesSet) next(() => cluster.submitSetChange(), 6000);
-  cluster.runUntil(durationMs);
+/** Loss, crashes, partitions and pauses for a while, at random, with load; most of the blocks may come of it. */
+async function faults(cluster: Cluster, { faultsMs, calmMs, loadMs, blocks }: RunOptions): Promise<void> {
+  const { schedule, checker, clients } = cluster;
+  const isOver = () => schedule.nowMs >= faultsMs || checker.height >= 0.8 * blocks;
+  repeat(cluster, loadMs, isOver, () => clients.actBelow(OPEN_MAX));
+  repeat(cluster, 3000, isOver, () => clients.retry());
+  repeat(cluster, calmMs, isOver, () => disturb(cluster));
+  while (!isOver()) await cluster.runUntil(Math.min(faultsMs, schedule.nowMs + 250));
 }
 
-/** What one needs to see of a node that is stuck. */
-function describeNode({ disk, identity, engine }: SimulatedNode): string {
-  if (engine === null) return `${identity.name} down at ${disk.height}`;
-  const slots = [...engine.slots.values()].map(
-    slot =>
-      `${slot.height}:${slot.execution}${slot.proposed ? '+proposed' : ''}${slot.accepted ? '+accepted' : ''}` +
-      `${slot.preparedHere ? '+prepared' : ''}${slot.decided ? '+decided' : ''} ${slot.prepares.size}/${slot.commits.size}`,
-  );
-  return (
-    `${identity.name} height ${disk.height}/${engine.head.header.height} stable ${engine.stableHeight} ` +
-    `set ${engine.reign.set.id} seat ${engine.seat?.index} view ${engine.view} ${engine.active ? 'active' : 'waiting'} ` +
-    `pool ${engine.waiting}/${engine.buildable} build ${engine.build?.height} tickets ${engine.tickets.length} ` +
-    `committed ${disk.committedIds.size} slots [${slots.join(', ')}]`
+/** Everything submitted is over on every honest node that is up, and they are at one height. */
+function isSettled(cluster: Cluster): boolean {
+  const set = [...cluster.checker.sets.values()].at(-1);
+  const names = new Set(set?.validators.map(({ name }) => name));
+  const up = cluster.honest.filter(({ isUp, name }) => isUp && names.has(name));
+  const height = Math.max(...up.map(node => node.height));
+  return up.every(
+    node => node.isReady && node.height === height && cluster.clients.unfinished(node).length === 0,
   );
 }
 
 /** A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay down for good. */
-function settle(cluster: Cluster, random: Random, mayStayDown: boolean): void {
-  const { schedule, checker, options, honest, faulty } = cluster;
-  const spare = faultsTolerated(options.validators) - faulty.size;
-  const validators = honest.filter(({ identity }) => identity.index < options.validators);
-  cluster.heal(new Set(mayStayDown ? random.shuffled(validators).slice(0, random.between(0, spare)) : []));
-  const healedMs = schedule.nowMs;
-  while (!cluster.isSettled) {
-    if (schedule.nowMs > healedMs + SETTLE_MS) {
-      const missing = cluster.honest.map(describeNode);
-      checker.fail(`not settled: ${cluster.submitted.size} submitted\n${missing.join('\n')}`);
+async function settle(cluster: Cluster, { blocks, validators }: RunOptions): Promise<void> {
+  const { schedule, checker, honest, faulty, random } = cluster;
+  const spare = Math.max(0, faultsOf(validators) - faulty.size);
+  const mayStayDown = honest.filter(({ options }) => options.identity.index < validators);
+  const down = checker.sets.size > 1 ? [] : random.shuffled(mayStayDown).slice(0, random.between(0, spare));
+  cluster.heal(new Set(down));
+  let isLoaded = true;
+  repeat(
+    cluster,
+    8,
+    () => !isLoaded,
+    () => cluster.clients.actBelow(OPEN_MAX),
+  );
+  let lastMs = schedule.nowMs;
+  let height = checker.height;
+  while (isLoaded || !isSettled(cluster)) {
+    if (isLoaded && checker.height >= blocks) isLoaded = false;
+    if (checker.height > height) {
+      height = checker.height;
+      lastMs = schedule.nowMs;
     }
-    if (random.chance(0.2)) cluster.resubmit();
-    cluster.runUntil(schedule.nowMs + 500);
+    if (schedule.nowMs > lastMs + SETTLE_MS) {
+      const open = honest.map(node => cluster.clients.unfinished(node).length).join(', ');
+      checker.fail(
+        `no progress after healing; unfinished ${open}\n${cluster.nodes.map(node => node.describe()).join('\n')}`,
+      );
+    }
+    if (random.chance(0.2)) cluster.clients.retry();
+    await cluster.runUntil(schedule.nowMs + 200);
   }
 }
 
 /** An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes can be held to that. */
-function idle(cluster: Cluster): void {
+async function idle(cluster: Cluster): Promise<void> {
   if (cluster.faulty.size > 0) return;
   const { schedule, network, checker } = cluster;
-  cluster.runUntil(schedule.nowMs + IDLE_MS);
-  const sent = network.sent;
-  cluster.runUntil(schedule.nowMs + IDLE_MS);
-  if (network.sent === sent) return;
-  const nodes = cluster.honest.map(describeNode).join('\n');
-  checker.fail(`idle, and ${network.sent - sent} messages were sent\n${nodes}`);
+  await cluster.runUntil(schedule.nowMs + IDLE_MS);
+  const { frames } = network;
+  await cluster.runUntil(schedule.nowMs + IDLE_MS);
+  if (network.frames === frames) return;
+  const nodes = cluster.honest.map(node => node.describe()).join('\n');
+  checker.fail(`idle, and ${network.frames - frames} frames were sent\n${nodes}`);
 }
 
-/** One random run. Throws what was broken, with the seed and the last events. */
-export function runSeed(seed: number, durationMs = RUN_MS): RunReport {
-  const random = new Random(seed ^ 0x5eed);
-  const cluster = new Cluster(optionsOf(seed, random));
+/** One run with these options. Throws what was broken, with the options and the last events. */
+export async function runWith(options: RunOptions): Promise<RunReport> {
+  const cluster = await Cluster.create(options);
+  const { checker, network, schedule } = cluster;
+  const release = adoptRejections(error => cluster.broken(error));
   try {
     cluster.start();
-    const changesSet = random.chance(0.4);
-    faults(cluster, random, durationMs, changesSet);
-    settle(cluster, random, !changesSet);
-    idle(cluster);
+    await faults(cluster, options);
+    await settle(cluster, options);
+    await idle(cluster);
   } catch (error) {
     const { message, stack } = error as Error;
-    const options = JSON.stringify(cluster.options);
-    throw new Error(`seed ${seed}: ${message}\n${options}\n${cluster.recent}\n${stack}`, { cause: error });
+    throw new Error(
+      `seed ${options.seed}: ${message}\n${JSON.stringify(options)}\n${cluster.trace.recent}\n${stack}`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    release();
   }
-  const { checker, network, steps } = cluster;
-  const sets = Math.max(...cluster.honest.map(({ disk }) => disk.head.reign.set.id));
   return {
-    seed,
-    height: checker.agreed.size,
-    viewsMax: checker.viewsMax,
-    sets,
-    messages: network.sent,
-    steps,
+    seed: options.seed,
+    options,
+    height: checker.height,
+    transactions: checker.transactions,
+    sets: checker.sets.size,
+    frames: network.frames,
+    steps: cluster.steps,
+    elapsedMs: schedule.nowMs,
+    traceHash: cluster.trace.digest(),
+    coverage: cluster.coverage.sorted(),
   };
 }
 
-/** Many seeds, one after the other; stops at the first that fails. */
-export function runSeeds(first: number, count: number, durationMs?: number): RunReport[] {
-  return Array.from({ length: count }, (_, index) => runSeed(first + index, durationMs));
+/**
+ * One run with everything drawn from the seed. To be awaited: the code under test writes to its disk with promises.
+ *
+ * @param faultsMs simulated time of faults before the network heals
+ */
+export function runSeed(seed: number, faultsMs?: number): Promise<RunReport> {
+  return runWith(drawOptions(seed, faultsMs));
 }

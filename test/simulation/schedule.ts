@@ -10,6 +10,8 @@ export class Schedule {
   private order = 0;
   private readonly heap: Entry[] = [];
 
+  constructor(private readonly trace: { nowMs: number }) {}
+
   after(delayMs: number, run: () => void): void {
     this.order += 1;
     this.heap.push({ atMs: this.nowMs + delayMs, order: this.order, run });
@@ -25,6 +27,7 @@ export class Schedule {
     const next = this.heap[0];
     if (next === undefined || next.atMs > untilMs) {
       this.nowMs = Math.max(this.nowMs, untilMs);
+      this.trace.nowMs = this.nowMs;
       return false;
     }
     const last = this.heap.pop() as Entry;
@@ -33,6 +36,7 @@ export class Schedule {
       this.down(0);
     }
     this.nowMs = next.atMs;
+    this.trace.nowMs = next.atMs;
     next.run();
     return true;
   }

@@ -1,0 +1,61 @@
+import { isReject } from '../../src/core/base/reject.ts';
+import { headerHash } from '../../src/core/codec/chain.ts';
+import { encodeContent } from '../../src/core/pbft/message-codec.ts';
+import type { MessageContent } from '../../src/core/pbft/messages.ts';
+import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
+import { simulatedSuite as suite } from './suite.ts';
+
+const HEAD_BYTES = 28;
+const RECORD_HEADER_BYTES = 12;
+const MAGIC = 'PHWAL';
+
+/** The records in bytes that became durable in one flush, and whether they begin a new file. */
+export function splitLog(bytes: Uint8Array): { readonly isNew: boolean; readonly records: Uint8Array[] } {
+  const isNew = Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
+  const records: Uint8Array[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = isNew ? HEAD_BYTES : 0; at + RECORD_HEADER_BYTES <= bytes.length; ) {
+    const start = at + RECORD_HEADER_BYTES;
+    const end = start + view.getUint32(at);
+    records.push(bytes.slice(start, end));
+    at = end;
+  }
+  return { isNew, records };
+}
+
+/** Where a validator may sign one value only; empty for messages that may be signed again and again. */
+export function slotOf(set: number, content: MessageContent): string {
+  switch (content.kind) {
+    case 'prePrepare':
+      return `prePrepare:${set}:${content.view}:${content.block.header.height}`;
+    case 'prepare':
+    case 'commit':
+      return `${content.kind}:${set}:${content.view}:${content.height}`;
+    case 'checkpoint':
+      return `checkpoint:${set}:${content.height}`;
+    case 'viewChange':
+    case 'newView':
+      return `${content.kind}:${set}:${content.view}`;
+    default:
+      return '';
+  }
+}
+
+export function signedValue(content: MessageContent): string {
+  if (content.kind === 'prePrepare') return headerHash(suite.sha256, content.block.header);
+  if (content.kind === 'prepare' || content.kind === 'commit') return content.blockHash;
+  return suite.sha256(encodeContent(content));
+}
+
+/** What a durable record promises, as `slot=value`; null where it promises nothing, a string that starts with `!` when unreadable. */
+export function promiseOf(bytes: Uint8Array): string | null {
+  const record = decodeWalRecord(bytes);
+  if (isReject(record)) return `!${record.detail}`;
+  if (record.type === 'message') {
+    const { signed, content } = record.message;
+    return `${slotOf(signed.validatorSetId, content)}=${signedValue(content)}`;
+  }
+  if (record.type !== 'prepared') return null;
+  const { validatorSetId, view, height, blockHash } = record.proof.certificate;
+  return `prepared:${validatorSetId}:${view}:${height}=${blockHash}`;
+}

@@ -1,0 +1,249 @@
+import type { MemberId, PhaseId, ProjectId, TransactionId } from '../../src/core/base/ids.ts';
+import { isReject } from '../../src/core/base/reject.ts';
+import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
+import { findMember, readPhase, readSystem } from '../../src/core/ledger/read.ts';
+import { LIFECYCLE } from '../../src/core/types/operation.ts';
+import type { PhaseState, StateView } from '../../src/core/types/state.ts';
+import type { Checker } from './checker.ts';
+import { type Actor, actorOf, bytesOf, type Consortium, hashOf } from './consortium.ts';
+import { type Draft, Drafts } from './drafts.ts';
+import type { World } from './machine.ts';
+import type { SimulatedNode } from './node.ts';
+
+/** A transaction that was submitted, until its end is known. */
+export interface Submitted extends Draft {
+  readonly kind: string;
+}
+
+/** What the clients write to. */
+export interface Writable {
+  readonly nodes: readonly SimulatedNode[];
+}
+
+/**
+ * The members' programs: they look at the state of some node, which may be behind, draft what could be next, give it to some nodes
+ * and ask again until its end is known.
+ */
+export class Clients {
+  readonly drafts: Drafts;
+  /** Everything that was ever submitted. */
+  readonly ids = new Set<TransactionId>();
+  readonly open = new Map<TransactionId, Submitted>();
+  private readonly projects: { id: ProjectId; owner: MemberId }[] = [];
+  private readonly phases: { id: PhaseId; project: ProjectId; owner: MemberId }[] = [];
+  private readonly people: MemberId[];
+  private made = 0;
+
+  constructor(
+    private readonly world: World,
+    readonly consortium: Consortium,
+    private readonly cluster: Writable,
+    private readonly checker: () => Checker,
+    /** Blocks after which a transaction expires, at most. */
+    private readonly validBlocksMax: number,
+  ) {
+    this.drafts = new Drafts(consortium);
+    this.people = [...consortium.administrators, ...consortium.members].map(({ id }) => id);
+  }
+
+  private get ready(): SimulatedNode[] {
+    return this.cluster.nodes.filter(node => node.isHonest && node.isReady);
+  }
+
+  /** Somebody does something. */
+  act(): void {
+    const node = this.ready.length === 0 ? null : this.world.random.pick(this.ready);
+    if (node?.program === null || node?.program === undefined) return;
+    const { state } = node.program.store;
+    const until =
+      node.height + this.world.random.between(Math.min(30, this.validBlocksMax), this.validBlocksMax);
+    const draft = this.look(node, () => this.draft(state, until));
+    if (draft === null) return;
+    if (this.world.random.chance(0.02)) this.submitForged(draft.draft);
+    else this.submit(draft.kind, draft.draft);
+  }
+
+  /** Somebody does something unless much is waiting already. */
+  actBelow(openMax: number): void {
+    for (const id of this.open.keys()) if (this.checker().isExecuted(id)) this.open.delete(id);
+    const [node] = this.ready;
+    if (node === undefined) return;
+    const waiting = this.look(node, () => this.unfinished(node).length);
+    if (waiting !== null && waiting < openMax) this.act();
+  }
+
+  /** What a node answers; null when its disk fails over it. */
+  private look<T>(node: SimulatedNode, read: () => T): T | null {
+    try {
+      return read();
+    } catch (error) {
+      node.failed(error);
+      return null;
+    }
+  }
+
+  submit(kind: string, draft: Draft): void {
+    const { id } = draft.transaction;
+    this.ids.add(id);
+    this.open.set(id, { ...draft, kind });
+    this.world.coverage.hit(`transaction: ${kind}`);
+    const everywhere = this.world.random.chance(0.3);
+    for (const node of this.cluster.nodes)
+      if (everywhere || this.world.random.chance(0.4)) this.give(node, draft);
+  }
+
+  private give(node: SimulatedNode, { bytes }: Draft): void {
+    const delayMs = this.world.random.between(1, 20);
+    this.world.schedule.after(delayMs, () =>
+      node.machine.run(() => {
+        if (!node.isReady || node.program === null) return;
+        void node.program.pool.submit(bytes).catch(error => node.failed(error));
+      }),
+    );
+  }
+
+  /** Signed by somebody else: no node may take it, and the checker knows no such transaction. */
+  private submitForged({ transaction }: Draft): void {
+    const signature = transaction.signed.signature.slice();
+    signature[7] = (signature[7] as number) ^ 1;
+    const bytes = encodeSignedTransaction({ ...transaction.signed, signature });
+    for (const node of this.ready)
+      node.machine.run(() => {
+        if (node.program === null) return;
+        void node.program.pool.submit(bytes).then(
+          taken => {
+            if (isReject(taken)) this.world.coverage.hit(`client refused: ${taken.reject}`);
+            else this.world.broken(new Error(`${node.name} takes a transaction with a bad signature`));
+          },
+          error => node.failed(error),
+        );
+      });
+  }
+
+  /** What is not over yet is asked for again; what is over is forgotten. */
+  retry(): void {
+    const { height } = this.checker();
+    for (const [id, submitted] of this.open) {
+      const isExpired = submitted.transaction.body.lastValidHeight <= height;
+      if (isExpired) this.world.coverage.hit('transaction: expired');
+      if (isExpired || this.checker().isExecuted(id)) this.open.delete(id);
+      else
+        for (const node of this.cluster.nodes) if (this.world.random.chance(0.5)) this.give(node, submitted);
+    }
+  }
+
+  /** Those that could still be committed at the state of this node. */
+  unfinished(node: SimulatedNode): Submitted[] {
+    const { program } = node;
+    if (program === null || !node.isReady) return [];
+    const system = readSystem(program.store.state);
+    return [...this.open.values()].filter(({ transaction: { id, body } }) => {
+      if (program.store.locate(id) !== null || body.lastValidHeight <= node.height) return false;
+      const member = findMember(system, body.sender);
+      return member !== null && !member.revoked && member.keys.length - 1 === body.keyId;
+    });
+  }
+
+  private draft(state: StateView, until: number): { kind: string; draft: Draft } | null {
+    const { random } = this.world;
+    if (this.projects.length === 0) return this.createProject(state, until);
+    if (this.phases.length === 0) return this.addPhase(state, until);
+    const dice = random.next();
+    if (dice < 0.68) return this.put(state, until);
+    if (dice < 0.7) return this.createProject(state, until);
+    if (dice < 0.74) return this.addPhase(state, until);
+    if (dice < 0.8) return this.changePeople(state, until);
+    return this.changePhase(state, until);
+  }
+
+  /** As the state knows the member now. */
+  private actor(state: StateView, id: MemberId): Actor {
+    const keys = findMember(readSystem(state), id)?.keys.length ?? 1;
+    return actorOf(id, keys - 1);
+  }
+
+  private someone(): MemberId {
+    return this.world.random.pick(this.people);
+  }
+
+  private createProject(state: StateView, until: number) {
+    this.made += 1;
+    const id = hashOf(`project ${this.made}`);
+    const owner = this.someone();
+    this.projects.push({ id, owner });
+    return { kind: 'projectCreate', draft: this.drafts.createProject(this.actor(state, owner), id, until) };
+  }
+
+  private addPhase(state: StateView, until: number) {
+    const { random } = this.world;
+    const project = random.pick(this.projects);
+    this.made += 1;
+    const id = hashOf(`phase ${this.made}`);
+    const members = random.shuffled(this.people).slice(0, random.between(1, Math.min(4, this.people.length)));
+    this.phases.push({ id, project: project.id, owner: project.owner });
+    if (this.phases.length > 12) this.phases.shift();
+    const owner = this.actor(state, project.owner);
+    return { kind: 'phaseAdd', draft: this.drafts.addPhase(state, owner, project.id, id, members, until) };
+  }
+
+  private put(state: StateView, until: number) {
+    const { random } = this.world;
+    const { id, owner } = random.pick(this.phases);
+    const phase = readPhase(state, id);
+    if (phase?.lifecycle === LIFECYCLE.draft) {
+      const draft = this.drafts.lifecycle(state, 'phaseOpen', this.actor(state, owner), id, until);
+      return { kind: 'phaseOpen', draft };
+    }
+    const inside = phase?.participants.map(({ member }) => member) ?? [];
+    const by = inside.length > 0 && random.chance(0.95) ? random.pick(inside) : this.someone();
+    this.made += 1;
+    const length = random.chance(0.02) ? 3000 : random.between(20, 120);
+    const payload = bytesOf(`payload ${this.made}`, length);
+    const files = random.chance(0.1)
+      ? [{ cid: `bafk${hashOf(`file ${this.made}`)}`, ciphertextBytes: 1000, keyCommitment: hashOf('key') }]
+      : [];
+    return {
+      kind: 'recordPut',
+      draft: this.drafts.put(state, this.actor(state, by), id, payload, files, until),
+    };
+  }
+
+  private changePeople(state: StateView, until: number) {
+    const { random } = this.world;
+    const administrator = this.actor(state, random.pick(this.consortium.administrators).id);
+    const dice = random.next();
+    if (dice < 0.5 && this.people.length < 24) {
+      this.made += 1;
+      const actor = actorOf(`member-${this.made}`);
+      this.people.push(actor.id);
+      return { kind: 'memberRegister', draft: this.drafts.register(administrator, actor, until) };
+    }
+    const actor = this.actor(state, this.someone());
+    if (dice < 0.9) {
+      const next = actorOf(actor.id, actor.keyId + 1);
+      return { kind: 'memberRotate', draft: this.drafts.rotate(state, actor, next, until) };
+    }
+    return { kind: 'memberRevoke', draft: this.drafts.revoke(administrator, actor.id, until) };
+  }
+
+  private changePhase(state: StateView, until: number) {
+    const { random } = this.world;
+    const { id, owner, project } = random.pick(this.phases);
+    const by = this.actor(state, owner);
+    const phase: PhaseState | null = readPhase(state, id);
+    const inside = phase?.participants.map(({ member }) => member) ?? [];
+    const dice = random.next();
+    const { drafts } = this;
+    if (dice < 0.35)
+      return { kind: 'participantAdd', draft: drafts.addParticipant(state, by, id, this.someone(), until) };
+    const member = inside.length > 0 ? random.pick(inside) : this.someone();
+    if (dice < 0.6)
+      return { kind: 'participantRemove', draft: drafts.removeParticipant(state, by, id, member, until) };
+    if (dice < 0.72)
+      return { kind: 'participantRole', draft: drafts.changeRole(state, by, id, member, 3, until) };
+    if (dice < 0.92) return { kind: 'epochRotate', draft: drafts.rotateEpoch(state, by, id, until) };
+    if (dice < 0.98)
+      return { kind: 'phaseClose', draft: drafts.lifecycle(state, 'phaseClose', by, id, until) };
+    return { kind: 'projectArchive', draft: drafts.archiveProject(state, by, project, until) };
+  }
+}

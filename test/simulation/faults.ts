@@ -1,0 +1,178 @@
+import type { Cluster } from './cluster.ts';
+import { CLEAN_LINK } from './network.ts';
+import type { SimulatedNode } from './node.ts';
+
+/** One kind of thing that goes wrong, or right again, and how likely it is beside the others. */
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  readonly happen: (cluster: Cluster, node: SimulatedNode) => void;
+}
+
+function cutOff(cluster: Cluster, isOneWay: boolean): void {
+  const { random, nodes, network } = cluster;
+  const inside = new Set(random.shuffled(nodes).slice(0, random.between(1, nodes.length)));
+  const inbound = random.chance(0.5);
+  for (const a of inside)
+    for (const b of nodes) {
+      if (inside.has(b)) continue;
+      const [from, to] = [a.options.place, b.options.place];
+      if (!isOneWay || !inbound) network.cut(from, to);
+      if (!isOneWay || inbound) network.cut(to, from);
+    }
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: 'power lost', weight: 10, happen: (_, node) => (node.isUp ? node.crash(true) : node.start()) },
+  { name: 'process killed', weight: 10, happen: (_, node) => (node.isUp ? node.crash(false) : node.start()) },
+  {
+    name: 'power lost in a flush',
+    weight: 12,
+    happen: (_, { machine }) => {
+      machine.disk.losesPowerNext = true;
+    },
+  },
+  {
+    name: 'everything restarts',
+    weight: 1,
+    happen: ({ nodes }) => {
+      for (const node of nodes) node.crash(true);
+      for (const node of nodes) node.start();
+    },
+  },
+  {
+    name: 'nodes come back',
+    weight: 20,
+    happen: ({ nodes, random }) => {
+      for (const node of nodes) if (random.chance(0.7)) node.start();
+    },
+  },
+  {
+    name: 'rolling restart',
+    weight: 2,
+    happen: ({ nodes, random, schedule }) => {
+      let delayMs = 0;
+      for (const node of nodes) {
+        schedule.after(delayMs, () => void node.stop().catch(error => node.failed(error)));
+        schedule.after(delayMs + random.between(100, 400), () => node.start());
+        delayMs += random.between(200, 800);
+      }
+    },
+  },
+  { name: 'partition', weight: 6, happen: cluster => cutOff(cluster, false) },
+  { name: 'one-way partition', weight: 4, happen: cluster => cutOff(cluster, true) },
+  { name: 'partitions heal', weight: 15, happen: ({ network }) => network.healAll() },
+  {
+    name: 'bad links',
+    weight: 6,
+    happen: ({ network, random }) => {
+      network.quality = {
+        loss: random.chance(0.7) ? random.next() * 0.4 : 0,
+        duplication: random.chance(0.7) ? 0.1 : 0,
+        delayMsMin: 1,
+        delayMsMax: random.between(5, 400),
+      };
+    },
+  },
+  {
+    name: 'good links',
+    weight: 6,
+    happen: ({ network }) => {
+      network.quality = CLEAN_LINK;
+    },
+  },
+  {
+    name: 'pause',
+    weight: 5,
+    happen: ({ random }, { machine }) => machine.pause(random.between(100, 10_000)),
+  },
+  {
+    name: 'clock jump',
+    weight: 4,
+    happen: ({ random }, { machine }) => {
+      machine.skewMs += random.between(-2000, 2000);
+    },
+  },
+  {
+    name: 'clock drift',
+    weight: 2,
+    happen: ({ random }, { machine }) => {
+      machine.slowness = 0.7 + random.next() * 0.6;
+    },
+  },
+  {
+    name: 'clock right',
+    weight: 4,
+    happen: (_, { machine }) => {
+      machine.skewMs = 0;
+      machine.slowness = 1;
+    },
+  },
+  {
+    name: 'replay',
+    weight: 4,
+    happen: ({ network }) => {
+      for (let count = 0; count < 20; count += 1) network.replayOld();
+    },
+  },
+  {
+    name: 'flush fails',
+    weight: 2,
+    happen: (_, { machine }) => {
+      machine.disk.failsNext = true;
+    },
+  },
+  {
+    name: 'disk full',
+    weight: 2,
+    happen: ({ schedule, random }, node) => {
+      node.machine.disk.isFull = true;
+      schedule.after(random.between(100, 3000), () => {
+        node.machine.disk.isFull = false;
+        node.start();
+      });
+    },
+  },
+  {
+    name: 'wrong read',
+    weight: 3,
+    happen: ({ random }, { machine }) => {
+      machine.disk.wrongReadIn = random.between(0, 20);
+    },
+  },
+  {
+    name: 'log read wrong',
+    weight: 2,
+    happen: ({ schedule }, node) => {
+      node.crash(false);
+      node.machine.disk.flipsLog = true;
+      node.start();
+      schedule.after(500, () => node.start());
+    },
+  },
+  {
+    name: 'load burst',
+    weight: 2,
+    happen: ({ clients }) => {
+      for (let count = 0; count < 30; count += 1) clients.act();
+    },
+  },
+];
+
+const TOTAL = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
+
+export const FAULT_NAMES = FAULTS.map(({ name }) => `fault: ${name}`);
+
+/** One thing happens, to one node or to all. */
+export function disturb(cluster: Cluster): void {
+  const { random, coverage, trace } = cluster;
+  let dice = random.next() * TOTAL;
+  const fault = FAULTS.find(({ weight }) => {
+    dice -= weight;
+    return dice < 0;
+  }) as Fault;
+  const node = random.pick(cluster.nodes);
+  coverage.hit(`fault: ${fault.name}`);
+  trace.line(`— ${fault.name} (${node.name})`);
+  fault.happen(cluster, node);
+}

@@ -1,0 +1,69 @@
+import { Cluster } from './cluster.ts';
+import { drawOptions, type RunOptions } from './run.ts';
+
+const HOUR_MS = 3_600_000;
+/** Blocks, bodies and leaves that the simulated disks keep; older ones would be on a real disk, not in memory. */
+const COLD_KEYS_MAX = 40_000;
+
+function calm(): RunOptions {
+  const drawn = drawOptions(1);
+  return {
+    ...drawn,
+    validators: 4,
+    observers: 0,
+    byzantine: [],
+    eventMs: 0,
+    flushMs: [0.1, 0.5],
+    parameters: {
+      ...drawn.parameters,
+      checkpointIntervalBlocks: 8,
+      windowBlocks: 32,
+      viewTimeoutMs: 1000,
+      rotationBlocks: 0,
+    },
+  };
+}
+
+function figures(cluster: Cluster): string {
+  const heapMb = Math.round(process.memoryUsage().heapUsed / 1e6);
+  const logBytes = Math.max(...cluster.nodes.map(({ machine }) => machine.disk.logBytes));
+  const slots = Math.max(...cluster.nodes.map(({ engine }) => engine?.slots.size ?? 0));
+  return `height ${cluster.checker.height}, heap ${heapMb} MB, largest log ${logBytes} bytes, slots ${slots}, frames ${cluster.network.frames}`;
+}
+
+/** Four nodes with nothing to do: nothing may be sent, and nothing may grow (SCENARIOS 4). */
+export async function idleFor(hours: number, print: (line: string) => void): Promise<void> {
+  const cluster = await Cluster.create(calm());
+  cluster.start();
+  await cluster.runUntil(2000);
+  for (let count = 0; count < 20; count += 1) cluster.clients.act();
+  await cluster.runUntil(10_000);
+  const { frames } = cluster.network;
+  print(`idle from here: ${figures(cluster)}`);
+  for (let hour = 1; hour <= hours; hour += 1) {
+    await cluster.runUntil(10_000 + hour * HOUR_MS, Number.POSITIVE_INFINITY);
+    if (hour % 4 === 0 || hour === hours) print(`${hour} h: ${figures(cluster)}`);
+  }
+  if (cluster.network.frames !== frames)
+    throw new Error(`an idle network sent ${cluster.network.frames - frames} frames`);
+}
+
+/** Four nodes that commit so many blocks: memory and log stay within bounds. */
+export async function blocksFor(blocks: number, print: (line: string) => void): Promise<void> {
+  const cluster = await Cluster.create(calm());
+  for (const { machine } of cluster.nodes) machine.disk.coldKeysMax = COLD_KEYS_MAX;
+  cluster.start();
+  const step = Math.max(1, Math.floor(blocks / 20));
+  let next = step;
+  let logBytesMax = 0;
+  while (cluster.checker.height < blocks) {
+    for (let count = 0; count < 4; count += 1) cluster.clients.act();
+    await cluster.runUntil(cluster.schedule.nowMs + 20, Number.POSITIVE_INFINITY);
+    logBytesMax = Math.max(logBytesMax, ...cluster.nodes.map(({ machine }) => machine.disk.logBytes));
+    if (cluster.checker.height < next) continue;
+    next += step;
+    cluster.checker.forgetBelow(cluster.checker.height - 2000);
+    cluster.clients.retry();
+    print(`${figures(cluster)}, log at most ${logBytesMax} bytes`);
+  }
+}

@@ -1,0 +1,143 @@
+import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Coverage } from './coverage.ts';
+import { blocksFor, idleFor } from './long.ts';
+import { REQUIRED } from './requirements.ts';
+import { drawOptions, type RunOptions, type RunReport, runWith } from './run.ts';
+import { shrink } from './shrink.ts';
+
+/** What a worker thread is to run: every `step`th seed from `first` on, until it has run `runs` or the time is over. */
+interface Share {
+  readonly first: number;
+  readonly step: number;
+  readonly runs: number;
+  readonly untilMs: number;
+}
+
+type Message =
+  | { readonly type: 'report'; readonly report: RunReport }
+  | { readonly type: 'failure'; readonly options: RunOptions; readonly text: string }
+  | { readonly type: 'end' };
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+async function work(share: Share, tell: (message: Message) => void): Promise<void> {
+  for (let run = 0; run < share.runs && Date.now() < share.untilMs; run += 1) {
+    const options = drawOptions(share.first + run * share.step);
+    try {
+      tell({ type: 'report', report: await runWith(options) });
+    } catch (error) {
+      tell({ type: 'failure', options, text: (error as Error).message });
+      break;
+    }
+  }
+  tell({ type: 'end' });
+}
+
+/** All seeds over the workers, and what they found. */
+async function runMany(first: number, runs: number, seconds: number, workers: number) {
+  const coverage = new Coverage();
+  const untilMs = Date.now() + seconds * 1000;
+  const totals = { runs: 0, blocks: 0, short: 0 };
+  let failure: Extract<Message, { type: 'failure' }> | null = null;
+  const hear = (message: Message): void => {
+    if (message.type === 'failure') failure ??= message;
+    if (message.type !== 'report') return;
+    totals.runs += 1;
+    totals.blocks += message.report.height;
+    if (message.report.height < 200) totals.short += 1;
+    coverage.add(message.report.coverage);
+  };
+  const share = (index: number): Share => ({
+    first: first + index,
+    step: workers,
+    runs: Math.ceil((runs - index) / workers),
+    untilMs,
+  });
+  if (workers === 1) await work(share(0), hear);
+  else await Promise.all(Array.from({ length: workers }, (_, index) => inThread(share(index), hear)));
+  return { coverage, totals, failure: failure as Extract<Message, { type: 'failure' }> | null };
+}
+
+function inThread(share: Share, hear: (message: Message) => void): Promise<void> {
+  return new Promise((resolve, fail) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    worker.on('message', (message: Message) => {
+      hear(message);
+      if (message.type === 'end') void worker.terminate().then(() => resolve());
+    });
+    worker.on('error', fail);
+  });
+}
+
+function printCoverage(coverage: Coverage): string[] {
+  print('\ncoverage');
+  const width = Math.max(...coverage.sorted().map(([name]) => name.length), 20);
+  for (const [name, times] of coverage.sorted())
+    print(`  ${name.padEnd(width)} ${String(times).padStart(10)}`);
+  return REQUIRED.filter(name => !coverage.counts.has(name));
+}
+
+async function explain(options: RunOptions, text: string): Promise<void> {
+  print(`\nFAILED ${text.split('\n')[0]}\nlooking for a smaller run that fails alike …`);
+  const smallest = await shrink(options, new Error(text));
+  print(`\n${(smallest.error as Error).message}`);
+  print(`\nseed ${options.seed}: npm run simulate -- --seed ${options.seed}`);
+  print(`the smaller one:  npm run simulate -- --options '${JSON.stringify(smallest.options)}'`);
+  process.exitCode = 1;
+}
+
+async function runOne(options: RunOptions): Promise<void> {
+  print(`${JSON.stringify(options)}`);
+  try {
+    const report = await runWith(options);
+    const coverage = new Coverage();
+    coverage.add(report.coverage);
+    printCoverage(coverage);
+    const { height, transactions, sets, frames, steps, traceHash } = report;
+    print(
+      `\n${height} blocks, ${transactions} transactions, ${sets} sets, ${frames} frames, ${steps} events\ntrace ${traceHash}`,
+    );
+  } catch (error) {
+    await explain(options, (error as Error).message);
+  }
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      seed: text,
+      options: text,
+      first: text,
+      runs: text,
+      seconds: text,
+      workers: text,
+      'idle-hours': text,
+      blocks: text,
+    },
+  });
+  if (values['idle-hours'] !== undefined) return idleFor(Number(values['idle-hours']), print);
+  if (values.blocks !== undefined) return blocksFor(Number(values.blocks), print);
+  if (values.options !== undefined) return runOne(JSON.parse(values.options) as RunOptions);
+  if (values.seed !== undefined) return runOne(drawOptions(Number(values.seed)));
+  const first = Number(values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
+  const runs = Number(values.runs ?? (values.seconds === undefined ? 20 : 1e9));
+  const workers = Number(values.workers ?? 1);
+  print(`seeds from ${first}, ${workers} worker${workers === 1 ? '' : 's'}`);
+  const startMs = Date.now();
+  const { coverage, totals, failure } = await runMany(first, runs, Number(values.seconds ?? 1e9), workers);
+  const missing = printCoverage(coverage);
+  const seconds = (Date.now() - startMs) / 1000;
+  const perRun = totals.blocks / Math.max(1, totals.runs);
+  print(
+    `\n${totals.runs} runs in ${seconds.toFixed(1)} s: ${(totals.runs / seconds).toFixed(2)} runs/s, ${perRun.toFixed(0)} blocks/run, ${totals.short} below 200 blocks`,
+  );
+  if (missing.length > 0) print(`never reached: ${missing.join('; ')}`);
+  if (failure !== null) return explain(failure.options, failure.text);
+  // Few runs cannot show everything; many must.
+  if (missing.length > 0 && totals.runs >= 500) process.exitCode = 1;
+}
+
+if (isMainThread) await main();
+else await work(workerData as Share, message => parentPort?.postMessage(message));

@@ -1,0 +1,68 @@
+import { type RunOptions, runWith } from './run.ts';
+
+/** Runs that looking for a smaller failure may take. */
+const ATTEMPTS_MAX = 60;
+const SEEDS_EACH = 3;
+
+/** One way to make a run smaller; null where it is as small as that already. */
+type Reduction = (options: RunOptions) => RunOptions | null;
+
+const REDUCTIONS: readonly Reduction[] = [
+  options => (options.byzantine.length > 0 ? { ...options, byzantine: options.byzantine.slice(1) } : null),
+  options => (options.observers > 0 ? { ...options, observers: 0 } : null),
+  options =>
+    options.validators > 4 ? { ...options, validators: 4, byzantine: options.byzantine.slice(0, 1) } : null,
+  options =>
+    options.validators > 1 && options.validators <= 4 && options.byzantine.length === 0
+      ? { ...options, validators: options.validators - 1 }
+      : null,
+  options => (options.faultsMs > 500 ? { ...options, faultsMs: Math.floor(options.faultsMs / 2) } : null),
+  options => (options.blocks > 5 ? { ...options, blocks: Math.floor(options.blocks / 3) } : null),
+  options => (options.eventMs > 0 ? { ...options, eventMs: 0 } : null),
+  options => (options.calmMs < 1500 ? { ...options, calmMs: options.calmMs * 2 } : null),
+  options => (options.loadMs < 400 ? { ...options, loadMs: options.loadMs * 3 } : null),
+  options => (options.members > 2 ? { ...options, members: 2, administrators: 1, threshold: 1 } : null),
+];
+
+/** The failure without its numbers: a smaller run fails alike at another height. */
+function kindOf(error: unknown): string {
+  const [first = ''] = (error as Error).message.replace(/^seed \d+: /, '').split('\n');
+  return first.replace(/[0-9a-f]{16,}|\d+/g, '#');
+}
+
+async function failureOf(options: RunOptions): Promise<unknown> {
+  try {
+    await runWith(options);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/**
+ * Looks for a smaller run that fails alike: fewer nodes, faults, transactions, less time. Another option draws another run, so that
+ * each is tried with a few seeds.
+ */
+export async function shrink(
+  failing: RunOptions,
+  error: unknown,
+): Promise<{ options: RunOptions; error: unknown }> {
+  const wanted = kindOf(error);
+  let best = { options: failing, error };
+  let attempts = 0;
+  for (let index = 0; index < REDUCTIONS.length && attempts < ATTEMPTS_MAX; index += 1) {
+    const smaller = REDUCTIONS[index]?.(best.options) ?? null;
+    if (smaller === null) continue;
+    for (let other = 0; other < SEEDS_EACH; other += 1) {
+      const options = { ...smaller, seed: smaller.seed + other * 1_000_003 };
+      attempts += 1;
+      const found = await failureOf(options);
+      if (found === null || kindOf(found) !== wanted) continue;
+      best = { options, error: found };
+      index = -1;
+      break;
+    }
+  }
+  const detailed = { ...best.options, detailed: true, linesMax: 400 };
+  return { options: best.options, error: (await failureOf(detailed)) ?? best.error };
+}
