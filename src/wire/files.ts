@@ -1,8 +1,8 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
 import type { Hash, PhaseId } from '../core/base/ids.ts';
-import { type Reject, reject } from '../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../core/base/reject.ts';
 import { LIMITS } from '../core/types/limits.ts';
-import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
+import { fromLong, ownBytes, toLong, type WireCodec, wireCodec } from './codec.ts';
 import { phaseline } from './generated/messages.js';
 
 export const FILES_WIRE_LIMITS = {
@@ -52,6 +52,17 @@ export type FilesAnswer =
   /** Null when the prover lacks a block. */
   | { readonly kind: 'proof'; readonly digest: Uint8Array | null }
   | { readonly kind: 'taken'; readonly indexes: readonly number[] };
+
+/** An answer without the bytes of its blocks. */
+type AnswerHead =
+  | Exclude<FilesAnswer, { readonly kind: 'blocks' }>
+  | {
+      readonly kind: 'blocks';
+      readonly blocks: readonly { readonly cid: string; readonly length: number }[];
+      readonly absent: readonly string[];
+    };
+
+const HEAD_BYTES = 4;
 
 type WireRequest = phaseline.FilesRequest.$Properties;
 type WireAnswer = phaseline.FilesAnswer.$Properties;
@@ -136,12 +147,12 @@ export const filesRequestCodec = wireCodec<WireRequest, FilesRequest>(
   requestFromWire,
 );
 
-function answerToWire(answer: FilesAnswer): WireAnswer {
+function answerToWire(answer: AnswerHead): WireAnswer {
   switch (answer.kind) {
     case 'holding':
       return { holding: { extents: answer.extents.map(extent => EXTENTS.indexOf(extent)) } };
     case 'blocks': {
-      const blocks = answer.blocks.map(({ cid, bytes }) => ({ cid, data: bytes }));
+      const blocks = answer.blocks.map(({ cid, length }) => ({ cid, length }));
       return { blocks: { blocks, absent: [...answer.absent] } };
     }
     case 'proof':
@@ -151,19 +162,20 @@ function answerToWire(answer: FilesAnswer): WireAnswer {
   }
 }
 
-function blocksFromWire(wire: phaseline.FilesBlocks.$Properties): FilesAnswer | Reject {
+/** Lengths only: the bytes stand behind the message. */
+function blocksFromWire(wire: phaseline.FilesBlocks.$Properties): AnswerHead | Reject {
   const list = wire.blocks ?? [];
   const absent = wire.absent ?? [];
-  const blocks = list.map(block => ({ cid: block.cid ?? '', bytes: ownBytes(block.data) }));
+  const blocks = list.map(block => ({ cid: block.cid ?? '', length: block.length ?? 0 }));
   const named = [...absent, ...blocks.map(block => block.cid)];
   if (named.length > filesPerRequest || !named.every(isCidLength)) {
     return undecodable('an answer has at most the blocks asked for');
   }
-  if (blocks.some(block => block.bytes.length > blockBytes)) return undecodable('a block above its limit');
+  if (blocks.some(({ length }) => length > blockBytes)) return undecodable('a block above its limit');
   return { kind: 'blocks', blocks, absent };
 }
 
-function answerFromWire(wire: WireAnswer): FilesAnswer | Reject {
+function answerFromWire(wire: WireAnswer): AnswerHead | Reject {
   const { holding, blocks, proof, taken } = wire;
   if (holding) {
     const numbers = holding.extents ?? [];
@@ -182,9 +194,47 @@ function answerFromWire(wire: WireAnswer): FilesAnswer | Reject {
   return { kind: 'taken', indexes };
 }
 
-export const filesAnswerCodec = wireCodec<WireAnswer, FilesAnswer>(
+const headCodec = wireCodec<WireAnswer, AnswerHead>(
   'files answer',
   phaseline.FilesAnswer,
   answerToWire,
   answerFromWire,
 );
+
+/**
+ * u32 length of the message, the message, and the bytes of its blocks: a block is copied once on its way out and not at all on
+ * its way in, where the message itself is read and written again to see that it is canonical.
+ */
+export const filesAnswerCodec: WireCodec<FilesAnswer> = {
+  encode: answer => {
+    const blocks = answer.kind === 'blocks' ? answer.blocks : [];
+    const lengths = blocks.map(({ cid, bytes }) => ({ cid, length: bytes.length }));
+    const head = headCodec.encode(answer.kind === 'blocks' ? { ...answer, blocks: lengths } : answer);
+    const frame = new Uint8Array(
+      blocks.reduce((sum, { bytes }) => sum + bytes.length, HEAD_BYTES + head.length),
+    );
+    new DataView(frame.buffer).setUint32(0, head.length);
+    frame.set(head, HEAD_BYTES);
+    let at = HEAD_BYTES + head.length;
+    for (const { bytes } of blocks) {
+      frame.set(bytes, at);
+      at += bytes.length;
+    }
+    return frame;
+  },
+  decode: frame => {
+    if (frame.length < HEAD_BYTES) return undecodable('an answer begins with a length');
+    const end = HEAD_BYTES + new DataView(frame.buffer, frame.byteOffset).getUint32(0);
+    if (end > frame.length) return undecodable('a message longer than its frame');
+    const head = headCodec.decode(frame.subarray(HEAD_BYTES, end));
+    if (isReject(head)) return head;
+    const lengths = head.kind === 'blocks' ? head.blocks : [];
+    let at = end;
+    const blocks = lengths.map(({ cid, length }) => {
+      at += length;
+      return { cid, bytes: frame.subarray(at - length, at) };
+    });
+    if (at !== frame.length) return undecodable('blocks of other lengths than it says');
+    return head.kind === 'blocks' ? { ...head, blocks } : head;
+  },
+};

@@ -284,7 +284,7 @@ describe('wire codecs', () => {
       ['pool fetch', [1]],
       ['pool fetched', [1]],
       ['sync answer', [2]],
-      ['files answer', [2, 1]],
+      ['files request', [6, 1]],
     ];
     for (const [name, path] of paths) {
       const each = subjects.find(candidate => candidate.name === name)!;

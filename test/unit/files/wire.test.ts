@@ -61,17 +61,32 @@ describe('wire format of the files protocol', () => {
   });
 
   it('[32] refuses malformed answers', () => {
-    const encode = (wire: phaseline.FilesAnswer.$Properties) => phaseline.FilesAnswer.encode(wire).finish();
-    const block = { cid, data: new Uint8Array(1) };
+    const encode = (wire: phaseline.FilesAnswer.$Properties, bodyBytes = 0) => {
+      const message = phaseline.FilesAnswer.encode(wire).finish();
+      const frame = new Uint8Array(4 + message.length + bodyBytes);
+      new DataView(frame.buffer).setUint32(0, message.length);
+      frame.set(message, 4);
+      return frame;
+    };
+    const block = { cid, length: 1 };
+    const large = 2 * 1024 * 1024 + 1;
     const bad = [
+      new Uint8Array(3),
+      Uint8Array.of(0, 0, 0, 1),
       encode({}),
       encode({ holding: { extents: [4] } }),
+      encode({ holding: { extents: [1] } }, 1),
       encode({ proof: { digest: new Uint8Array(31) } }),
       encode({ taken: { indexes: Array.from({ length: 257 }, () => 1) } }),
-      encode({ blocks: { blocks: Array.from({ length: 257 }, () => block) } }),
-      encode({ blocks: { blocks: [{ cid, data: new Uint8Array(2 * 1024 * 1024 + 1) }] } }),
-      encode({ blocks: { blocks: [{ data: new Uint8Array(1) }] } }),
+      encode({ blocks: { blocks: Array.from({ length: 257 }, () => block) } }, 257),
+      encode({ blocks: { blocks: [block] } }),
+      encode({ blocks: { blocks: [block] } }, 2),
+      encode({ blocks: { blocks: [{ cid, length: large }] } }, large),
+      encode({ blocks: { blocks: [{ length: 1 }] } }, 1),
     ];
+    expect(filesAnswerCodec.decode(encode({ blocks: { blocks: [block] } }, 1))).toMatchObject({
+      kind: 'blocks',
+    });
     for (const frame of bad) expect(filesAnswerCodec.decode(frame)).toEqual(refused);
   });
 });
