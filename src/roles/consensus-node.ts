@@ -15,6 +15,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ConsensusKeys, FirstStart } from '../ports/signing-state.ts';
 import type { PeerId, Transport } from '../ports/transport.ts';
+import type { ViewArchive } from '../ports/view-archive.ts';
 import type { WriteAheadLog } from '../ports/wal.ts';
 import { ChainReader } from '../services/consensus/chain-reader.ts';
 import type { Committed } from '../services/consensus/committer.ts';
@@ -102,6 +103,8 @@ export class ConsensusNode implements Service {
   readonly sync: Sync;
   readonly consensus: Consensus;
   readonly transport: Transport;
+  /** The NEW-VIEWs that this node has entered, for whoever investigates (SCENARIOS 36). */
+  readonly views: ViewArchive;
   private readonly light: LightServer;
   private readonly served: KvServedSnapshots;
   private readonly pruner: Pruner;
@@ -142,10 +145,11 @@ export class ConsensusNode implements Service {
     const records = new KvSigningRecords(kv);
     const signing = new SigningLog({ wal, records, firstStart, keys, peerId: transport.peerId });
     this.signing = signing;
+    this.views = new KvViewArchive(kv);
     this.consensus = new Consensus({
       chain,
       signing,
-      views: new KvViewArchive(kv),
+      views: this.views,
       pool,
       transport,
       clock,
