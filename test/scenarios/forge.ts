@@ -169,21 +169,26 @@ export class Forge {
     return { kind: content.kind, validatorSetId, signer, body: encodeContent(content), signature };
   }
 
+  private changed(content: MessageContent, options: ReadonlyMap<string, string>): MessageContent {
+    const view = Number(options.get('view') ?? (content.kind === 'checkpoint' ? 0 : content.view));
+    if (content.kind === 'prePrepare') return { ...content, view };
+    assert(content.kind === 'prepare' || content.kind === 'commit', 'proposals and votes are altered');
+    const label = options.get('block');
+    return {
+      ...content,
+      view,
+      kind: options.get('kind') === 'COMMIT' ? 'commit' : content.kind,
+      height: Number(options.get('height') ?? content.height),
+      blockHash: label === undefined ? content.blockHash : this.world.printer.hash(label),
+    };
+  }
+
   /** A message of the past with its own signature, something else in it changed. */
   altered(original: SignedMessage, options: ReadonlyMap<string, string>): SignedMessage {
     const decoded = decodeMessage(original);
     assert(!isReject(decoded), 'what was sent can be decoded');
     const { content } = decoded as ConsensusMessage;
-    const { printer } = this.world;
-    assert(content.kind === 'prepare' || content.kind === 'commit', 'votes are altered');
-    const label = options.get('block');
-    const changed: MessageContent = {
-      ...content,
-      kind: options.get('kind') === 'COMMIT' ? 'commit' : content.kind,
-      view: Number(options.get('view') ?? content.view),
-      height: Number(options.get('height') ?? content.height),
-      blockHash: label === undefined ? content.blockHash : printer.hash(label),
-    };
+    const changed = this.changed(content, options);
     const signer = options.has('as') ? this.index(options.get('as')!) : original.signer;
     const validatorSetId = Number(options.get('set') ?? original.validatorSetId);
     return { ...original, kind: changed.kind, signer, validatorSetId, body: encodeContent(changed) };
