@@ -84,24 +84,32 @@ function corrupt(detail: string, cause?: unknown): OperatingError {
   );
 }
 
-/** Cuts any chunks into pieces of exactly `bytes`, the last of which may be shorter; holds one piece at a time. */
+/**
+ * Cuts any chunks into pieces of exactly `bytes`, the last of which may be shorter; holds one piece at a time. A piece that
+ * lies in one chunk is a view of it: nobody writes into a chunk that was given away.
+ */
 async function* pieces(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let piece = new Uint8Array(bytes);
+  let piece: Uint8Array | null = null;
   let filled = 0;
   for await (const chunk of source) {
     let offset = 0;
     while (offset < chunk.length) {
+      if (piece === null && chunk.length - offset >= bytes) {
+        yield chunk.subarray(offset, offset + bytes);
+        offset += bytes;
+        continue;
+      }
+      piece ??= new Uint8Array(bytes);
       const taken = Math.min(bytes - filled, chunk.length - offset);
       piece.set(chunk.subarray(offset, offset + taken), filled);
       filled += taken;
       offset += taken;
       if (filled < bytes) continue;
       yield piece;
-      piece = new Uint8Array(bytes);
-      filled = 0;
+      [piece, filled] = [null, 0];
     }
   }
-  if (filled > 0) yield piece.subarray(0, filled);
+  if (piece !== null) yield piece.subarray(0, filled);
 }
 
 /**

@@ -70,7 +70,8 @@ export class FileBlobStore implements BlobStore {
     if (parsed === null) return null;
     let bytes: Uint8Array;
     try {
-      bytes = new Uint8Array(await readFile(this.pathOf(cid)));
+      const { buffer, byteOffset, length } = await readFile(this.pathOf(cid));
+      bytes = new Uint8Array(buffer, byteOffset, length);
     } catch (error) {
       if (isMissing(error)) return null;
       throw this.failure('read', error);
