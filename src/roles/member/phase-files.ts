@@ -224,19 +224,22 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     const others = elsewhere.map(entry => ({ logId: this.logOf(entry.phase), record: entry.record }));
     const order = { phase, cid, reason };
     const entries = this.references(phase, cid);
-    return this.submit(purgeDraft(this.access, this.logOf(phase), order, entries, others));
+    return this.submit(phase, purgeDraft(this.access, this.logOf(phase), order, entries, others));
   }
 
   async submitPurgeAcks(
     phase: PhaseId,
     acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
   ): Promise<Reject | null> {
-    return this.submit(purgeAckDraft(this.access, this.logOf(phase), phase, acks));
+    return this.submit(phase, purgeAckDraft(this.access, this.logOf(phase), phase, acks));
   }
 
-  private async submit(draft: Promise<Draft>): Promise<Reject | null> {
+  /** The transaction's leaf is part of every answer when it resolves. */
+  private async submit(phase: PhaseId, draft: Promise<Draft>): Promise<Reject | null> {
     const sent = await this.records.send(await draft);
-    return isReject(sent) ? sent : null;
+    if (isReject(sent)) return sent;
+    await this.advance([this.logOf(phase)]);
+    return null;
   }
 
   private async visitPurge(phase: PhaseId, item: LogItem): Promise<void> {
