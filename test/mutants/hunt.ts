@@ -1,5 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { runSeed } from '../simulation/run.ts';
+import { drawOptions, runWith } from '../simulation/run.ts';
+
+/** Committed in each run before it ends: many short runs find more than few long ones. */
+const BLOCKS = 30;
 
 /** Bundled and run by `scripts/mutants.mjs`: seeds one after the other until a property is broken. */
 const [report = '', budget = '1', faultsMs = '5000'] = process.argv.slice(2);
@@ -7,7 +10,7 @@ const [report = '', budget = '1', faultsMs = '5000'] = process.argv.slice(2);
 async function hunt(): Promise<{ readonly seeds: number; readonly message: string | null }> {
   for (let seed = 1; seed <= Number(budget); seed += 1) {
     try {
-      await runSeed(seed, Number(faultsMs));
+      await runWith({ ...drawOptions(seed, Number(faultsMs)), blocks: BLOCKS });
     } catch (error) {
       return { seeds: seed, message: (error as Error).message.split('\n')[0] ?? '' };
     }
