@@ -95,7 +95,10 @@ describe('tidy', () => {
     const home: [RegExp, RegExp][] = [
       [/^protobufjs/, /^src\/wire\//],
       [/^(libp2p|@libp2p\/|@chainsafe\/libp2p|@multiformats\/)/, /^src\/transport\//],
-      [/^(level|classic-level|interface-blockstore|blockstore-|ipfs-unixfs)/, /^src\/store\//],
+      [
+        /^(level|classic-level|interface-blockstore|blockstore-|ipfs-unixfs|@ipld\/|@aws-sdk\/)/,
+        /^src\/store\//,
+      ],
       [/^@hpke\//, /^src\/crypto\//],
       [/^fastify|^@fastify/, /^src\/rpc\//],
       [/^commander$/, /^src\/cli\//],

@@ -10,6 +10,8 @@ import { phaseCrypto } from '../../crypto/phase-crypto.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import { p256Signer } from '../../crypto/signer.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
+import type { BlobStore } from '../../ports/blob-store.ts';
+import type { KeyValueStore } from '../../ports/kv.ts';
 import type { Service } from '../../ports/lifecycle.ts';
 import type { Signer } from '../../ports/signer.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
@@ -72,6 +74,21 @@ function validators(light: LightClient): readonly Validator[] {
   return light.system().validatorSet.validators;
 }
 
+async function createFiles(
+  { paths, config, logger }: RoleInput,
+  parts: { readonly kv: KeyValueStore; readonly transport: Transport; readonly ledger: PhaseFiles },
+): Promise<{ readonly blobs: BlobStore; readonly files: FileService }> {
+  const filesConfig = filesConfigOf(config);
+  const blobs = await createBlobStore(filesConfig, paths, process.env);
+  const files = new FileService({
+    ...parts,
+    ...{ blobs, dag: new UnixFsDag(blobs), car: carFormat, cipher: fileCipher },
+    ...{ clock: systemClock, logger, random: systemRandom, sha256: nodeSuite.sha256 },
+    limits: limitsOf(filesConfig),
+  });
+  return { blobs, files };
+}
+
 /** @param fail called when the node can no longer do its work */
 export async function createMemberNode(
   input: RoleInput,
@@ -88,8 +105,6 @@ export async function createMemberNode(
   const clock = systemClock;
   const transport = await createLibp2pTransport({ privateKeySeed: seed, listen, logger, clock });
   const kv = new LevelStore(paths.state);
-  const filesConfig = filesConfigOf(config);
-  const blobs = await createBlobStore(filesConfig, paths, process.env);
   const sources = peers.map(({ peerId, addresses }) => ({ peer: peerId, addresses }));
   const light = new LightClient({
     ...{ genesis, member, kv, transport, clock, logger, sources },
@@ -106,33 +121,15 @@ export async function createMemberNode(
     signer,
     unsealers,
   });
-  const { sha256 } = nodeSuite;
-  const phaseFiles = new PhaseFiles(light, records, sha256, member, logger);
-  const dag = new UnixFsDag(blobs);
-  const fileParts = {
-    blobs,
-    dag,
-    kv,
-    transport,
-    clock,
-    logger,
-    sha256,
-    car: carFormat,
-    random: systemRandom,
-  };
-  const files = new FileService({
-    ...fileParts,
-    cipher: fileCipher,
-    ledger: phaseFiles,
-    limits: limitsOf(filesConfig),
-  });
+  const phaseFiles = new PhaseFiles(light, records, nodeSuite.sha256, member, logger);
+  const { blobs, files } = await createFiles(input, { kv, transport, ledger: phaseFiles });
   const links = new PeerLinks(light, transport, member, clock);
   light.register();
   files.register();
   transport.setGate(
     peer => validators(light).some(entry => entry.peerId === peer) || phaseFiles.memberOfPeer(peer) !== null,
   );
-  const systemLog = logIdOf(sha256, light.chainId, 'system', light.chainId);
+  const systemLog = logIdOf(nodeSuite.sha256, light.chainId, 'system', light.chainId);
   const changed = new Set<LogId>();
   const advance = coalesced(async () => {
     const logs = [...changed];
