@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { validatorKeyBytes } from '../../../src/core/codec/governance.ts';
 import { readSystem } from '../../../src/core/ledger/read.ts';
 import { checkCertificate } from '../../../src/core/light/certificate.ts';
+import { encodeContent } from '../../../src/core/pbft/message-codec.ts';
+import { signedBytes } from '../../../src/core/pbft/signing.ts';
 import { quorumSize } from '../../../src/core/quorum/quorum.ts';
 import type { Certificate } from '../../../src/core/types/chain.ts';
 import type { Action } from '../../../src/core/types/governance.ts';
@@ -230,5 +232,75 @@ describe('a new consensus key', () => {
     await write();
     expect(net.node(3).consensus.status()).toMatchObject({ seat: 3, observes: null });
     expect(net.fatal).toEqual([]);
+  });
+});
+
+describe('evidence', () => {
+  it('[19][29] that two nodes notice is on chain once, on all of them, and removes nobody', async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3);
+    await write();
+    const proof = govern.equivocation('v3', 'prepare', { view: 5, height: 9 });
+    const message = (value: typeof proof.first) => ({
+      kind: 'prepare' as const,
+      validatorSetId: 0,
+      signer: 2,
+      ...value,
+    });
+    const pair = { validator: 'v3', first: message(proof.first), second: message(proof.second) };
+    net.node(0).consensus.evidence.add(pair);
+    net.node(1).consensus.evidence.add(pair);
+    const recorded = (index: number) => readSystem(net.node(index).store.state).governance.evidence;
+    await net.until(() => [0, 1, 2, 3].every(index => recorded(index).length > 0));
+    net.node(3).consensus.evidence.add(pair);
+    await write();
+    expect(recorded(3)).toMatchObject([{ validator: 'v3', kind: 'prepare', view: 5, slotHeight: 9 }]);
+    expect(seats()).toEqual([0, 1, 2, 3]);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[19] of two proposals names their blocks, not their contents', async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3);
+    await write();
+    const [one, other] = [0, 1].map(change => {
+      const { block } = net.node(0).store.head()!;
+      const header = { ...block.header, height: 7, timeMs: block.header.timeMs + change };
+      const content = {
+        kind: 'prePrepare' as const,
+        view: 2,
+        newViewDigest: block.header.parentHash,
+        block: { header, entries: block.entries },
+      };
+      const bytes = signedBytes(nodeSuite.sha256, net.ledger.chainId, 0, content);
+      const signature = testSigner('validator v3').sign(bytes);
+      return { kind: content.kind, validatorSetId: 0, signer: 2, body: encodeContent(content), signature };
+    });
+    net.node(1).consensus.evidence.add({ validator: 'v3', first: one!, second: other! });
+    const { evidence } = govern.system.governance;
+    expect(evidence).toEqual([]);
+    await net.until(() => govern.system.governance.evidence.length > 0);
+    expect(govern.system.governance.evidence).toMatchObject([{ kind: 'prePrepare', view: 2, slotHeight: 7 }]);
+  });
+});
+
+describe('a protocol version that this program does not know', () => {
+  it('ends every node before its first block, which names it, and no restart goes on', async () => {
+    begin(4);
+    await net.start(0, 1, 2, 3);
+    const { id } = govern.propose(net.alice, [govern.version(2, 3)], { expiresHeight: 2 }, 50_000);
+    await submit(id);
+    await net.committed([id]);
+    expect(net.fatal).toEqual([]);
+    await write();
+    await net.until(() => net.fatal.length === 4);
+    expect(net.fatal[0]).toMatchObject({
+      code: 'unknown_protocol_version',
+      message: expect.stringMatching(/version 2 from height 3 on/),
+    });
+    expect(net.node(0).chain.headHeight()).toBe(2);
+    await net.stop();
+    await expect(net.start(0)).rejects.toMatchObject({ code: 'unknown_protocol_version' });
+    net.nodes[0] = null;
   });
 });
