@@ -3,7 +3,7 @@ import type { SetChange } from '../core/light/trust.ts';
 import type { ScopesChunk } from '../core/snapshot/chunks.ts';
 import type { SnapshotEnd, SnapshotWrites } from '../core/snapshot/fetch.ts';
 import type { Block, Certificate } from '../core/types/chain.ts';
-import type { Diff, StateView } from '../core/types/state.ts';
+import type { Diff, NewLeaf, StateView } from '../core/types/state.ts';
 
 export interface StoredBlock {
   readonly block: Block;
@@ -96,6 +96,19 @@ export interface SnapshotStage {
   /** The head becomes the snapshot's. No commit may be under way. */
   install(end: SnapshotEnd): Promise<void>;
 }
+
+/** A value that the disk no longer gives back as it was written, and that a peer has too. */
+export type Damage = { readonly key: string } & (
+  | { readonly kind: 'block'; readonly height: number }
+  | { readonly kind: 'bodies'; readonly height: number }
+  | { readonly kind: 'leaves'; readonly logId: LogId; readonly from: number; readonly to: number }
+);
+
+/** Verified values in the place of damaged ones; leaves are those of one whole page. */
+export type Mending =
+  | { readonly kind: 'block'; readonly stored: StoredBlock }
+  | { readonly kind: 'bodies'; readonly wrappers: readonly Wrapper[] }
+  | { readonly kind: 'leaves'; readonly leaves: readonly NewLeaf[] };
 
 /** Snapshots that this node serves: the scopes as they were at a height, while the chain goes on. */
 export interface ServedSnapshots {

@@ -28,14 +28,15 @@ import { Pool } from '../services/pool/pool.ts';
 import { rememberingSuite } from '../services/pool/verified.ts';
 import type { SyncLimits } from '../services/sync/limits.ts';
 import { Pruner } from '../services/sync/pruner.ts';
+import { Repairer } from '../services/sync/repairer.ts';
 import { Sync } from '../services/sync/sync.ts';
 import { FileWal } from '../store/file-wal.ts';
 import { FileFirstStart } from '../store/first-start.ts';
-import { KvChainStore } from '../store/kv-chain-store.ts';
 import { KvServedSnapshots } from '../store/kv-served-snapshots.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { KvViewArchive } from '../store/kv-view-archive.ts';
 import { LevelStore } from '../store/level-store.ts';
+import { MendingChainStore } from '../store/mending-chain-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
 import { sequence } from './node-role.ts';
 
@@ -108,6 +109,7 @@ export class ConsensusNode implements Service {
   private readonly light: LightServer;
   private readonly served: KvServedSnapshots;
   private readonly pruner: Pruner;
+  readonly repairer: Repairer;
   readonly signing: SigningLog;
   private running: Service | null = null;
   private registered = false;
@@ -123,12 +125,13 @@ export class ConsensusNode implements Service {
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
     const suite = parts.suite ?? rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
-    const store = new KvChainStore(kv, {
-      replayWindowBlocks: () => {
-        const current = store.head() === null ? options.genesis : readSystem(store.state);
-        return current.parameters.replayWindowBlocks;
-      },
-    });
+    const replayWindowBlocks = () => {
+      const current = store.head() === null ? options.genesis : readSystem(store.state);
+      return current.parameters.replayWindowBlocks;
+    };
+    const store: MendingChainStore = new MendingChainStore(kv, { replayWindowBlocks }, damage =>
+      this.repairer.noticed(damage),
+    );
     this.store = store;
     const chain = new ChainReader(store, suite, transport);
     this.chain = chain;
@@ -172,6 +175,16 @@ export class ConsensusNode implements Service {
       snapshotBehindBlocks: keepBlocks,
       ...pick('limits', limits?.sync),
     });
+    this.repairer = new Repairer({
+      store,
+      suite,
+      genesisSet: { id: 0, validators: options.genesis.validators },
+      logger,
+      peers: () => this.sync.usablePeers(),
+      ask: (peer, request) => this.sync.ask(peer, request),
+      penalise: (peer, fault) => this.sync.penalise(peer, fault),
+      fail: onFatal,
+    });
     const systemLog = () => logIdOf(suite.sha256, chain.chainId(), 'system', chain.chainId());
     this.pruner = new Pruner({ store, served, keepBlocks, systemLog, fail: onFatal });
     this.light = new LightServer({
@@ -198,6 +211,7 @@ export class ConsensusNode implements Service {
       { start: () => this.applyGenesis(), stop: async () => {} },
       { start: () => served.open(), stop: () => served.idle() },
       { start: async () => {}, stop: () => pruner.stop() },
+      { start: async () => {}, stop: () => this.repairer.idle() },
       { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
       {
         start: async () => {

@@ -250,21 +250,15 @@ export class KvChainStore implements ChainStore {
   }
 
   prune(below: number, heightsMax: number, keep: (wrapper: Uint8Array) => boolean): Promise<void> {
-    return this.exclusive(() => this.pruneNow(below, heightsMax, keep));
-  }
-
-  private async pruneNow(
-    below: number,
-    heightsMax: number,
-    keep: (wrapper: Uint8Array) => boolean,
-  ): Promise<void> {
-    const { bodiesFrom } = this.record();
-    const to = Math.min(below, bodiesFrom + heightsMax, this.height() + 1);
-    if (to <= bodiesFrom) return;
-    const pruned = pruneWrites(this.kv, height => this.block(height), bodiesFrom, to, keep);
-    await this.write(pruned.operations);
-    for (const wrapperHash of pruned.wrappers) this.wrappers.delete(wrapperHash);
-    this.past = null;
+    return this.exclusive(async () => {
+      const { bodiesFrom } = this.record();
+      const to = Math.min(below, bodiesFrom + heightsMax, this.height() + 1);
+      if (to <= bodiesFrom) return;
+      const pruned = pruneWrites(this.kv, height => this.block(height), bodiesFrom, to, keep);
+      await this.write(pruned.operations);
+      for (const wrapperHash of pruned.wrappers) this.wrappers.delete(wrapperHash);
+      this.past = null;
+    });
   }
 
   stage(): SnapshotStage {
@@ -280,6 +274,14 @@ export class KvChainStore implements ChainStore {
         this.headHeight = null;
         this.past = null;
       },
+    });
+  }
+
+  /** Values that were damaged, as they were written first. */
+  protected mendWith(operations: readonly KvOperation[]): Promise<void> {
+    return this.exclusive(async () => {
+      await this.write(operations);
+      for (const { key } of operations) this.values.forget(key);
     });
   }
 

@@ -224,6 +224,30 @@ export function chainStoreContract(name: string, place: () => () => Promise<Chai
       }
     });
 
+    it('prunes the transactions of the lowest blocks, some at a time, and keeps what it is told to', async () => {
+      const create = place();
+      const store = await create();
+      const chain = new SampleChain();
+      await commitTo(store, chain.next());
+      for (const name of ['t1', 't2', 't3', 't4', 't5'])
+        await commitTo(store, chain.next({ transactions: [name] }));
+      expect(store.history).toMatchObject({ baseHeight: 0, blocksFrom: 1, bodiesFrom: 1 });
+      const keep = (wrapper: Uint8Array) => wrapper.join() === utf8('body of t2').join();
+      await store.prune(5, 2, keep);
+      expect(store.history.bodiesFrom).toBe(3);
+      await store.prune(5, 99, keep);
+      await store.prune(4, 99, keep);
+      for (const reader of [store, await create()]) {
+        expect(reader.history.bodiesFrom).toBe(5);
+        const left = ['t1', 't2', 't3', 't4', 't5'].filter(name => reader.transaction(hashOf(name)) !== null);
+        expect(left).toEqual(['t2', 't5']);
+        expect(reader.block(1)!.block.entries).toHaveLength(1);
+        expect(reader.locate(hashOf('t1'))).toMatchObject({ height: 1 });
+      }
+      expect(store.setChange(1)).toBeNull();
+      expect(await store.setChanges(0, 9, 9)).toEqual([]);
+    });
+
     it('refuses a block that does not extend the head', async () => {
       const store = await place()();
       const chain = new SampleChain();

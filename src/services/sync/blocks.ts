@@ -44,8 +44,8 @@ export function readBlock(store: ChainStore, height: number): SyncBlock | null {
   const stored = store.block(height);
   if (stored === null || stored.certificate === null) return null;
   const transactions: Uint8Array[] = [];
-  for (const { wrapperHash } of stored.block.entries) {
-    const bytes = store.wrapper(wrapperHash);
+  for (const { id } of stored.block.entries) {
+    const bytes = store.transaction(id);
     if (bytes === null) return null;
     transactions.push(bytes);
   }

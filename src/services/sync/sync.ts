@@ -131,6 +131,11 @@ export class Sync {
     if (this.running === null) this.server.onCommitted(height);
   }
 
+  /** For repairs: validators that are connected and not left out. */
+  usablePeers(): readonly PeerId[] {
+    return this.config.target.connectedValidators().filter(peer => this.sources.isUsable(peer));
+  }
+
   /** Height of the snapshot that is being fetched; null when none is. */
   get snapshotHeight(): number | null {
     return this.snapshots.height;
@@ -275,7 +280,7 @@ export class Sync {
     return fault === null && isPruned ? 'pruned' : null;
   }
 
-  private penalise(source: PeerId, { reject: code, detail }: Reject): void {
+  penalise(source: PeerId, { reject: code, detail }: Reject): void {
     this.config.logger.warn({ peer: source, code, detail }, 'sync source left out');
     this.sources.penalise(source);
   }
@@ -291,7 +296,8 @@ export class Sync {
     return null;
   }
 
-  private async ask(source: PeerId, request: SyncRequest): Promise<SyncAnswer | null> {
+  /** Null when the peer did not answer, or refused. */
+  async ask(source: PeerId, request: SyncRequest): Promise<SyncAnswer | null> {
     const { requestTimeoutMs } = this.limits;
     const frame = syncRequestCodec.encode(request);
     const { transport, logger } = this.config;

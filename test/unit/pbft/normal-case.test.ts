@@ -223,7 +223,7 @@ describe('proposing', () => {
 });
 
 describe('checkpoints', () => {
-  it('[48] a quorum makes one stable, and the log holds what is still needed', () => {
+  it('[48][49] a quorum makes one stable, whatever f others say, and the log holds what is still needed', () => {
     const driver = replica();
     for (const block of [one, two, three]) {
       driver.receive(consortium.proposal(block));

@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { isReject } from '../../../src/core/base/reject.ts';
+import type { KeyValueStore } from '../../../src/ports/kv.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import { corrupt } from '../../../src/store/checksum.ts';
+import { keys } from '../../../src/store/keyspaces.ts';
+import { MemoryStore } from '../../../src/store/memory-store.ts';
+import { MemoryWal } from '../../../src/store/memory-wal.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+
+let cluster: Cluster | null = null;
+afterEach(async () => {
+  await cluster?.stop();
+  cluster = null;
+});
+
+function newCluster(options: ClusterOptions): Cluster {
+  cluster = new Cluster({ ...options, parameters: { viewTimeoutMs: 2000 } });
+  return cluster;
+}
+
+async function commitBlocks(net: Cluster, count: number, nodes = net.running): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const { id, bytes } = net.transaction();
+    const answer = await net.node(0).pool.submit(bytes);
+    if (isReject(answer)) throw new Error(answer.detail);
+    await net.committed([id], nodes);
+  }
+}
+
+/** A disk of which some values cannot be read, and that takes no more than some writes. */
+class PoorDisk implements KeyValueStore {
+  readonly rotten = new Set<string>();
+  writesLeft = Number.POSITIVE_INFINITY;
+
+  constructor(private readonly inner = new MemoryStore()) {}
+
+  open = () => this.inner.open();
+  close = () => this.inner.close();
+  entries: KeyValueStore['entries'] = range => this.inner.entries(range);
+
+  get(key: string): Uint8Array | null {
+    if (this.rotten.has(key)) throw corrupt(key);
+    return this.inner.get(key);
+  }
+
+  async batch(...[operations, options]: Parameters<KeyValueStore['batch']>): Promise<void> {
+    this.writesLeft -= 1;
+    if (this.writesLeft < 0)
+      throw new OperatingError('write_failed', 'no space left on device', 'Free some.');
+    for (const { key } of operations) this.rotten.delete(key);
+    await this.inner.batch(operations, options);
+  }
+}
+
+describe('a disk that rots', () => {
+  it('[68] blocks, transactions and leaves are noticed when they are read, and repaired from peers', async () => {
+    const disk = new PoorDisk();
+    const wal = new MemoryWal();
+    const net = newCluster({ disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()) });
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    // a node that has just started has nothing in its caches
+    await net.stop(3);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.connectedValidators().length === 3);
+    const { store, repairer } = net.node(3);
+    const good = net.node(0).store;
+    const { id, wrapperHash } = good.block(4)!.block.entries[0]!;
+    const named = net.ledger.transactions.get(good.block(2)!.block.entries[0]!.id)!;
+    const logId = named.body.scopes[0]!;
+    const reads: [string, () => unknown, () => unknown][] = [
+      [keys.block(3), () => store.block(3), () => good.block(3)],
+      [keys.wrapper(wrapperHash), () => store.transaction(id), () => good.transaction(id)],
+      [keys.leaf(logId, 0), () => store.leaves(logId, 0, 1, 1), () => good.leaves(logId, 0, 1, 1)],
+      [keys.leafHashPage(logId, 0), () => store.leafHashes(logId, 0, 1), () => good.leafHashes(logId, 0, 1)],
+    ];
+    for (const [key, read, expected] of reads) {
+      disk.rotten.add(key);
+      expect(read).toThrow(expect.objectContaining({ code: 'corrupt' }));
+      await repairer.idle();
+      expect(disk.rotten.has(key)).toBe(false);
+      expect(read()).toEqual(expected());
+    }
+    await commitBlocks(net, 1);
+    expect(net.fatal).toEqual([]);
+  });
+});
+
+function plainDisk() {
+  return { kv: new MemoryStore(), wal: new MemoryWal() };
+}
+
+describe('a disk that is full', () => {
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    '[10][69] after %i more writes: a clean stop that says so, and a clean start',
+    async left => {
+      const disk = new PoorDisk();
+      const wal = new MemoryWal();
+      const net = newCluster({ disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()) });
+      await net.start();
+      await commitBlocks(net, 2);
+      disk.writesLeft = left;
+      const others = [0, 1, 2].map(index => net.node(index));
+      await commitBlocks(net, 8, others);
+      await net.until(() => net.fatal.length > 0);
+      expect(net.fatal).toEqual([expect.objectContaining({ code: 'write_failed' })]);
+      await net.stop(3);
+      disk.writesLeft = Number.POSITIVE_INFINITY;
+      net.fatal.length = 0;
+      await net.start(3);
+      await net.sameHead();
+      await commitBlocks(net, 1);
+      expect(net.chain(3)).toEqual(net.chain(0));
+      expect(net.fatal).toEqual([]);
+    },
+  );
+});
