@@ -135,6 +135,14 @@ describe('state transfer by snapshot', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('is not started with fewer whole blocks than the replay window has', async () => {
+    const net = newCluster({ keepBlocks: () => WINDOW - 1 });
+    await expect(net.start(0)).rejects.toMatchObject({
+      code: 'bad_config',
+      message: expect.stringContaining(`keepBlocks is ${WINDOW - 1}`),
+    });
+  });
+
   it('an archive takes every block as long as anybody has them', async () => {
     const net = newCluster({ keepBlocks: index => (index < 2 ? WINDOW : null) });
     await net.start(0, 1, 2);
