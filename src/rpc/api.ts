@@ -10,6 +10,8 @@ import type { FileCare, HolderProof } from '../services/files/api.ts';
 import type { NamedPhase } from './resolve.ts';
 import type { Uploads } from './uploads.ts';
 
+export type { AdminApi } from './admin-api.ts';
+
 /**
  * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
  * into JSON. A refusal is a `Reject` (its code becomes `data.reason`, `errors.ts` says with which error code), a failure
@@ -433,24 +435,4 @@ export interface IdentityApi {
   card(): { readonly card: MemberCard; readonly proof: Uint8Array };
   /** Signs a management server's challenge to this node's card. */
   answer(nonce: Uint8Array): Uint8Array;
-}
-
-/** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Mounted with `rpc.admin = true` only. */
-export interface AdminApi {
-  /** The consensus nodes of the current set. */
-  sources(): readonly Validator[];
-  probe(
-    input: {
-      readonly peer: string;
-      /** Multiaddrs to dial when the peer is not connected. */
-      readonly addresses: readonly string[];
-    } & (
-      | { readonly kind: 'log'; readonly phase: PhaseId; readonly from: number }
-      | { readonly kind: 'file'; readonly phase: PhaseId; readonly cid: string }
-    ),
-  ): Promise<{
-    readonly answer: 'served' | 'refused' | 'unreachable';
-    readonly reason: string;
-    readonly bytes: number;
-  }>;
 }

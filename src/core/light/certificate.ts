@@ -4,7 +4,7 @@ import { type Reject, reject } from '../base/reject.ts';
 import { headerHash, validatorSetHash, voteBytes } from '../codec/chain.ts';
 import { quorumSize } from '../quorum/quorum.ts';
 import type { Certificate, CertifiedHeader, ValidatorSet } from '../types/chain.ts';
-import { LIMITS } from '../types/limits.ts';
+import { KNOWN_PROTOCOL_VERSIONS, LIMITS } from '../types/limits.ts';
 
 /** A set is not empty and bounded, and no key stands in it twice: nobody may count for two. */
 export function checkValidatorSet(set: ValidatorSet): Reject | null {
@@ -57,6 +57,13 @@ export function checkCertificate(
 ): Reject | null {
   const { header, certificate } = certified;
   if (header.chainId !== chainId) return reject('wrong_chain', `header of chain ${header.chainId}`);
+  if (!KNOWN_PROTOCOL_VERSIONS.includes(header.version)) {
+    return reject(
+      'unknown_version',
+      `protocol version ${header.version} at height ${header.height}`,
+      'ignore',
+    );
+  }
   const fault =
     checkValidatorSet(set) ?? checkSubject(suite, certified, set) ?? checkSigners(certificate, set);
   if (fault !== null) return fault;
