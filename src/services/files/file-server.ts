@@ -12,6 +12,7 @@ import {
   type RequestOf,
 } from '../../wire/files.ts';
 import { checkFetch, entryOf } from './access.ts';
+import { BlockCache } from './block-cache.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
 import type { FileLedger } from './ledger.ts';
 import {
@@ -20,6 +21,7 @@ import {
   FILES_OUTBOX_BYTES_MAX,
   FILES_PROTOCOL,
   FILES_REQUESTS_IN_FLIGHT_MAX,
+  type FilesLimits,
 } from './limits.ts';
 import { possessionDigest } from './possession.ts';
 
@@ -29,6 +31,7 @@ export interface FileServerConfig {
   readonly ledger: FileLedger;
   readonly transport: Transport;
   readonly sha256: Sha256;
+  readonly limits: FilesLimits;
   /** Takes files that a participant offers. @returns the indexes of those that are fetched */
   readonly takeOffer: (from: PeerId, offer: RequestOf<'offer'>) => Promise<readonly number[] | Reject>;
   /** Hears of a block that was read and is missing or damaged. */
@@ -37,7 +40,11 @@ export interface FileServerConfig {
 
 /** Answers other nodes: what it has of a file, to whoever may read that file in the phase it names, at this moment. */
 export class FileServer {
-  constructor(private readonly config: FileServerConfig) {}
+  private readonly cache: BlockCache;
+
+  constructor(private readonly config: FileServerConfig) {
+    this.cache = new BlockCache(config.limits.servedCacheBytes);
+  }
 
   /** Before the transport starts. */
   register(): void {
@@ -72,7 +79,7 @@ export class FileServer {
       default: {
         const refused = this.refusal(from, request.phase, request.root);
         if (refused !== null) return refused;
-        return request.kind === 'get' ? this.blocks(request) : this.proof(request);
+        return request.kind === 'get' ? this.blocks(request, this.cache) : this.proof(request);
       }
     }
   }
@@ -118,13 +125,20 @@ export class FileServer {
     return known === 0 && refused !== null ? refused : { kind: 'holding', extents };
   }
 
-  private async blocks({ phase, root, cids }: RequestOf<'get'>): Promise<FilesAnswer | Reject> {
+  /** @param cache null for bytes that must come from the store */
+  private async blocks(
+    { phase, root, cids }: RequestOf<'get'>,
+    cache: BlockCache | null,
+  ): Promise<FilesAnswer | Reject> {
     const { index } = this.config;
     if (this.servable(phase, root) === null) return reject('not_held', root, 'ignore');
     // a block of another file would be a way into phases that the asker is not in
     const stranger = cids.find(cid => !index.belongs(root, cid));
     if (stranger !== undefined) return reject('not_in_file', stranger);
-    return this.gather(cids.map(cid => ({ root, cid })));
+    return this.gather(
+      cids.map(cid => ({ root, cid })),
+      cache,
+    );
   }
 
   private async small(from: PeerId, { phase, roots }: RequestOf<'small'>): Promise<FilesAnswer | Reject> {
@@ -136,12 +150,13 @@ export class FileServer {
       const served = refusals[index] === null && this.servable(phase, root) !== null;
       return { root: served ? root : null, cid: root };
     });
-    return this.gather(asked);
+    return this.gather(asked, this.cache);
   }
 
   /** As many as one answer takes, in the order asked for. @param asked `root` null for what is not to be had here */
   private async gather(
     asked: readonly { readonly root: string | null; readonly cid: string }[],
+    cache: BlockCache | null,
   ): Promise<FilesAnswer> {
     const { index, blobs, onDamage } = this.config;
     const blocks: FilesBlock[] = [];
@@ -149,12 +164,13 @@ export class FileServer {
     let bytesTotal = 0;
     for (const { root, cid } of asked) {
       const held = root !== null && index.holds(root, cid);
-      const bytes = held ? await blobs.get(cid) : null;
+      const bytes = held ? (cache?.get(cid) ?? (await blobs.get(cid))) : null;
       if (bytes === null) {
         if (held) onDamage(root);
         absent.push(cid);
         continue;
       }
+      cache?.put(cid, bytes);
       bytesTotal += bytes.length;
       if (bytesTotal > FILES_ANSWER_BYTES_MAX) break;
       blocks.push({ cid, bytes });
@@ -164,7 +180,7 @@ export class FileServer {
 
   private async proof({ phase, root, cids, nonce }: RequestOf<'prove'>): Promise<FilesAnswer | Reject> {
     const { transport, sha256 } = this.config;
-    const answer = await this.blocks({ kind: 'get', phase, root, cids });
+    const answer = await this.blocks({ kind: 'get', phase, root, cids }, null);
     if (isReject(answer) || answer.kind !== 'blocks') return answer;
     const blocks = answer.blocks.map(block => block.bytes);
     const whole = blocks.length === cids.length;

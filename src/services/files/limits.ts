@@ -50,6 +50,8 @@ export interface FilesLimits {
   readonly challengeMs: number;
   /** Blocks of one challenge; the prover and the challenger read as many. */
   readonly blocksPerChallenge: number;
+  /** Blocks kept in memory for the next node that asks, in bytes. */
+  readonly servedCacheBytes: number;
   /** Offers of one member that no record names yet, and how long they stand. */
   readonly offersPerMember: number;
   readonly offerMs: number;
@@ -90,10 +92,11 @@ export const FILES_LIMITS: FilesLimits = {
   scrubPauseMs: 60 * 60_000,
   challengeMs: 10_000,
   blocksPerChallenge: 4,
+  servedCacheBytes: 32 * 1024 * 1024,
   offersPerMember: 16_384,
   offerMs: 60 * 60_000,
   offerPollMs: 20,
-  offerPollMsMax: 1000,
+  offerPollMsMax: 100,
   garbageMs: 60 * 60_000,
   absentPerSourceMax: 64,
 };

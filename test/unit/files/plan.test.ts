@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MemberId } from '../../../src/core/base/ids.ts';
 import { type PlanInput, planFile } from '../../../src/core/placement/plan.ts';
+import { BlockCache } from '../../../src/services/files/block-cache.ts';
 import { TaskQueue } from '../../../src/services/files/task-queue.ts';
 
 const ann = 'ann' as MemberId;
@@ -44,6 +45,18 @@ describe('what a node does about a file', () => {
     const input = { self: ann, placement: placement('short', ann), local: 'none' as const };
     const flags = { signed: false, pinned: false, purged: false };
     expect(planFile({ ...input, ...flags, ...changes })).toEqual(plan);
+  });
+});
+
+describe('the cache of served blocks', () => {
+  it('holds at most its bytes, and forgets what was not asked for longest', () => {
+    const cache = new BlockCache(30);
+    for (const name of ['a', 'b', 'c']) cache.put(name, new Uint8Array(10));
+    expect(cache.get('a')).toHaveLength(10);
+    cache.put('d', new Uint8Array(10));
+    expect(['a', 'b', 'c', 'd'].filter(name => cache.get(name) !== null)).toEqual(['a', 'c', 'd']);
+    cache.put('large', new Uint8Array(31));
+    expect(cache.get('large')).toBeNull();
   });
 });
 

@@ -281,7 +281,7 @@ export class World {
       clock: this.clock,
       logger: silentLogger,
       sha256: nodeSuite.sha256,
-      limits: { receiptDelayMs: 10, ...options.limits },
+      limits: { receiptDelayMs: 10, servedCacheBytes: 0, ...options.limits },
     });
     await blobs.open();
     await kv.open();
