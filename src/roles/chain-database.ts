@@ -51,8 +51,8 @@ export interface DatabaseInfo extends HistoryView {
   readonly height: number | null;
   readonly head: string | null;
   readonly validatorSetId: number | null;
-  /** False where the node will observe when it starts. */
-  readonly mayVote: boolean;
+  /** False where the node will observe when it starts; null before its first start. */
+  readonly mayVote: boolean | null;
 }
 
 export function databaseInfo(dir: string): Promise<DatabaseInfo> {
@@ -68,7 +68,7 @@ export function databaseInfo(dir: string): Promise<DatabaseInfo> {
       baseHeight,
       blocksFrom,
       bodiesFrom,
-      mayVote: new KvSigningRecords(kv).read().some(record => !record.lost),
+      mayVote: head === null ? null : new KvSigningRecords(kv).read().some(record => !record.lost),
     };
   });
 }

@@ -10,6 +10,8 @@ interface DirOption {
   readonly dir: string;
 }
 
+const VOTES: Record<string, string> = { true: 'yes', false: 'no: it observes', null: 'never started' };
+
 const load = () => import('../../roles/chain-database.ts');
 const loadBackup = () => import('../../roles/backup.ts');
 
@@ -51,7 +53,7 @@ async function info({ dir }: DirOption, io: Io, command: Command): Promise<void>
       ['head', answer.head],
       ['validator set', answer.validatorSetId],
       ...historyPairs(answer),
-      ['may vote', answer.mayVote ? 'yes' : 'no: it observes'],
+      ['may vote', VOTES[String(answer.mayVote)]],
     ],
   });
 }
