@@ -3,6 +3,16 @@ import { equalBytes } from '../../src/core/base/bytes.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import * as chain from '../../src/core/codec/chain.ts';
 import * as genesis from '../../src/core/codec/genesis.ts';
+import {
+  decodeEvidence,
+  decodeProposalCreate,
+  decodeProposalVote,
+  decodeProposalWithdraw,
+  encodeEvidence,
+  encodeProposalCreate,
+  encodeProposalVote,
+  encodeProposalWithdraw,
+} from '../../src/core/codec/governance.ts';
 import * as operation from '../../src/core/codec/operation.ts';
 import { Reader } from '../../src/core/codec/reader.ts';
 import * as state from '../../src/core/codec/state.ts';
@@ -17,6 +27,8 @@ import { decodeMapProof, encodeMapProof } from '../../src/core/merkle/map.ts';
 import type { KindName } from '../../src/core/types/operation.ts';
 import { OUTCOMES } from '../../src/core/types/outcome.ts';
 import { nodeSuite } from '../../src/crypto/suite.ts';
+import { GovernanceActions } from '../support/governance-actions.ts';
+import { createActor, TestLedger, testGenesis, testSigner } from '../support/ledger-kit.ts';
 import { certify, sampleChain } from '../unit/light/test-chain.ts';
 import {
   announce,
@@ -74,6 +86,28 @@ const chainSubjects: Subject[] = [
   ),
 ];
 
+/** Proposals with every action, ballots and evidence; two of three decide, so that the large proposal stays open. */
+function governedLedger(): TestLedger {
+  const [alice, bob, carol] = [createActor('alice'), createActor('bob'), createActor('carol')];
+  const governed = new TestLedger({ ...testGenesis([alice, bob, carol], []), administratorThreshold: 2 });
+  const govern = new GovernanceActions(governed);
+  const actions = [
+    govern.add('v5'),
+    govern.remove('v2'),
+    govern.rekey('v1', testSigner('next')),
+    govern.parameters({ viewTimeoutMs: 2_000, windowBlocks: 64 }),
+    govern.administrators(['alice'], 1),
+    govern.version(2, 900),
+  ];
+  governed.commit(govern.propose(alice, actions), govern.propose(bob, [govern.add('v6')]));
+  governed.commit(govern.vote(bob, 1, false), govern.evidence(govern.equivocation('v3')));
+  governed.commit(govern.withdraw(bob, 2));
+  return governed;
+}
+
+const governed = governedLedger();
+const governance = contentsByKind(governed);
+const governedPart = (kind: KindName) => governance.get(kind)?.map(parts => parts[0]!) ?? [];
 const contents = contentsByKind(ledger);
 const part = (kind: KindName, index = 0) => contents.get(kind)?.map(parts => parts[index]!) ?? [];
 const operationSubjects: Subject[] = [
@@ -114,11 +148,18 @@ const operationSubjects: Subject[] = [
   subject('epoch', operation.decodeEpochRotate, operation.encodeEpochRotate, part('epochRotate')),
   subject('record', operation.decodeRecordMeta, operation.encodeRecordMeta, part('recordPut')),
   subject('receipt', operation.decodeFileReceipt, operation.encodeFileReceipt, part('fileReceipt')),
+  subject('propose', decodeProposalCreate, encodeProposalCreate, governedPart('proposalCreate')),
+  subject('vote', decodeProposalVote, encodeProposalVote, governedPart('proposalVote')),
+  subject('withdraw', decodeProposalWithdraw, encodeProposalWithdraw, governedPart('proposalWithdraw')),
+  subject('evidence', decodeEvidence, encodeEvidence, governedPart('evidence')),
 ];
 
 const scopeRef = state.encodeScopeRef({ scope: 'phase', id: ledger.chainId });
 const stateSubjects: Subject[] = [
-  subject('system', state.decodeSystemState, state.encodeSystemState, storedUnder(ledger, 'system')),
+  subject('system', state.decodeSystemState, state.encodeSystemState, [
+    ...storedUnder(ledger, 'system'),
+    ...storedUnder(governed, 'system'),
+  ]),
   subject('project', state.decodeProjectState, state.encodeProjectState, storedUnder(ledger, 'project/')),
   subject('phase', state.decodePhaseState, state.encodePhaseState, storedUnder(ledger, 'phase/')),
   subject('log row', state.decodeLogRow, state.encodeLogRow, storedUnder(ledger, 'log/')),
