@@ -20,7 +20,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: QUORUM,
     find: 'return faultsTolerated(n) + 1;',
     replace: 'return faultsTolerated(n);',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'honest-witnesses-one-too-many',
@@ -34,7 +34,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: QUORUM,
     find: 'return view % n;',
     replace: 'return (view * n) % n;',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'vote-without-chain',
@@ -91,7 +91,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/signing.ts',
     find: '.u64(subject.view)',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'signer-believed',
@@ -142,7 +142,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/votes.ts',
     find: '.filter(({ content }) => content.blockHash === hash)',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'prepares-counted-as-commits',
@@ -191,7 +191,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/commit.ts',
     find: 'if (parent.slot !== null && !parent.slot.preparedHere) return;',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'executes-before-its-parent',
@@ -233,7 +233,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/pre-prepare.ts',
     find: 'if (height > lastHeightOfView(engine) || proposedBefore(engine, height)) return;',
     replace: 'if (height > lastHeightOfView(engine)) return;',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'fetched-block-unchecked',

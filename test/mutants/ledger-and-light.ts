@@ -65,6 +65,7 @@ export const ledgerAndLightMutants: readonly Mutant[] = [
     find: 'return count >= needed ? null',
     replace: 'return count >= needed - 1 ? null',
     caughtBy: LIGHT_TRUST,
+    quick: true,
   },
   {
     name: 'light-client-counts-a-signer-twice',

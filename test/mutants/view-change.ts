@@ -8,7 +8,6 @@ const COMPLAINTS = 'core/pbft/complaints.ts';
 const SUPERVISION = 'core/pbft/supervision.ts';
 const STATE = 'core/pbft/state.ts';
 const BLOCKS = 'core/pbft/blocks.ts';
-const UNIT = ['test/unit/pbft/view-change.test.ts'];
 
 /** How a view ends, what the next one starts with, and who may ask for it. */
 export const viewChangeMutants: readonly Mutant[] = [
@@ -17,7 +16,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: WINDOW,
     find: 'proof.certificate.view > known.certificate.view',
     replace: 'proof.certificate.view < known.certificate.view',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
     quick: true,
   },
   {
@@ -25,7 +24,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: WINDOW,
     find: 'if (head.header.height > base.header.height) base = head;',
     replace: 'if (head.header.height < base.header.height) base = head;',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'hole-not-cut',
@@ -33,14 +32,15 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'if (proof === undefined || proof.header.parentHash !== parentHash) return { base, blocks };',
     replace:
       'if (proof === undefined && height < base.header.height + 256) continue; if (proof === undefined || (candidates.has(height - 1) && proof.header.parentHash !== parentHash)) return { base, blocks };',
-    caughtBy: UNIT,
+    caughtBy: 'transcripts',
+    quick: true,
   },
   {
     name: 'parent-mismatch-not-cut',
     file: WINDOW,
     find: 'if (proof === undefined || proof.header.parentHash !== parentHash) return { base, blocks };',
     replace: 'if (proof === undefined) return { base, blocks };',
-    caughtBy: UNIT,
+    caughtBy: 'transcripts',
   },
   {
     name: 'prepared-proof-unchecked',
@@ -103,29 +103,28 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: NEW_VIEW,
     find: 'if (fitting.length < quorum(engine)) return null;',
     replace: 'if (fitting.length < quorum(engine) - 1) return null;',
-    caughtBy: 'simulation',
-    quick: true,
+    caughtBy: 'transcripts',
   },
   {
     name: 'view-changes-for-other-views-counted',
     file: 'core/pbft/new-view.ts',
     find: '.filter(({ content }) => content.view === engine.view)',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'prepared-log-dropped-in-view-change',
     file: STATE,
     find: 'slot.preparedHere = false;',
     replace: 'slot.preparedHere = false; slot.preparedProof = null;',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'prepared-proofs-not-shown',
     file: VIEW_CHANGE,
     find: 'slot.preparedProof === null ? [] : [slot.preparedProof]',
     replace: 'slot.preparedProof === null ? [] : []',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'prepares-of-the-old-view-kept',
@@ -160,7 +159,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: NEW_VIEW,
     find: 'if (view < engine.view) return;',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'jump-on-one-view-change',
@@ -168,6 +167,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'views[witnesses(engine) - 1] ?? 0',
     replace: 'views[0] ?? 0',
     caughtBy: 'transcripts',
+    quick: true,
   },
   {
     name: 'jump-on-one-complaint',
@@ -196,6 +196,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'return Math.min(base * 2 ** exponent, viewTimeoutMsMax);',
     replace: 'return Math.min(base * 2 ** Math.min(exponent, 0), viewTimeoutMsMax);',
     caughtBy: 'transcripts',
+    quick: true,
   },
   {
     name: 'timer-without-a-cap',
@@ -216,14 +217,14 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: SUPERVISION,
     find: 'return viewChangesFrom(engine, engine.view) >= quorum(engine) ?',
     replace: 'return viewChangesFrom(engine, engine.view) > 1e9 ?',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'primary-not-supervised',
     file: SUPERVISION,
     find: 'if (isPrimary(engine) || !(engine.waiting || hasUndecided(engine))) return null;',
     replace: 'if (engine.started) return null;',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'overlay-kept-after-view-change',
