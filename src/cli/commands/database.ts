@@ -96,6 +96,6 @@ export function addDatabaseCommands(program: Command, io: Io): void {
       const target = resolve(io.directory, dir);
       await (await loadBackup()).restore(resolve(io.directory, from), target);
       io.err(`made ${target}; its consensus key may have voted since, so the node observes when it starts`);
-      io.err('it votes again with a new consensus key: phaseline validator --help');
+      io.err('it votes again with a new consensus key: phaseline validator new-key');
     });
 }
