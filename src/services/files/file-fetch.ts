@@ -60,10 +60,6 @@ export class FileFetch {
 
   async run(): Promise<FetchFault> {
     const { index, limits, sources } = this.config;
-    if (this.ciphertextBytes > limits.fileBytesMax) {
-      const reason = `the file has ${this.ciphertextBytes} bytes, this node takes at most ${limits.fileBytesMax}`;
-      return { reason, permanent: true };
-    }
     const { root } = this.address;
     await index.add(root, [root]);
     this.known.add(root);

@@ -33,6 +33,7 @@ export class Scrubber {
   private stopped = false;
   private timer: Timer | null = null;
   private work: Promise<void> = Promise.resolve();
+  private resume: (() => void) | null = null;
 
   constructor(private readonly config: ScrubberConfig) {}
 
@@ -69,8 +70,6 @@ export class Scrubber {
     return { files, blocks: sums.blocks, bytes: sums.bytes, damaged };
   }
 
-  private resume: (() => void) | null = null;
-
   private schedule(delayMs: number, work: () => Promise<void>): void {
     if (this.stopped || this.config.limits.scrubBytesPerSecond === 0) return;
     this.timer = this.config.clock.setTimer(delayMs, () => {
@@ -85,9 +84,13 @@ export class Scrubber {
     this.running = true;
     const pace = this.pace();
     try {
-      for await (const [root, record] of index.roots()) {
+      // file by file: a round takes hours, and an iterator would keep the database from forgetting anything meanwhile
+      let next = await first(index.roots());
+      while (next !== null) {
         if (this.stopped) return;
+        const [root, record] = next;
         await this.scrub(root, record, this.sums, pace);
+        next = await first(index.roots(root));
       }
       this.roundMs = clock.nowMs();
     } catch (error) {
@@ -106,8 +109,10 @@ export class Scrubber {
     pace: () => Promise<void>,
   ): Promise<void> {
     const { blobs, index, logger, onDamage } = this.config;
+    const cids: string[] = [];
+    for await (const cid of index.blocksOf(root)) cids.push(cid);
     let bad = 0;
-    for await (const cid of index.blocksOf(root)) {
+    for (const cid of cids) {
       if (this.stopped) return;
       const bytes = await blobs.get(cid);
       // purged or dropped meanwhile
@@ -137,4 +142,9 @@ export class Scrubber {
       });
     };
   }
+}
+
+async function first<T>(source: AsyncIterable<T>): Promise<T | null> {
+  for await (const value of source) return value;
+  return null;
 }
