@@ -100,7 +100,7 @@ describe('tidy', () => {
         /^src\/store\//,
       ],
       [/^@hpke\//, /^src\/crypto\//],
-      [/^fastify|^@fastify/, /^src\/rpc\//],
+      [/^fastify|^@fastify|^@tus\//, /^src\/rpc\//],
       [/^commander$/, /^src\/cli\//],
     ];
     const wrong = sources.flatMap(path =>

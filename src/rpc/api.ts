@@ -6,11 +6,32 @@ import type { EvidenceRecord } from '../core/types/governance.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
 import type { Leaf } from '../core/types/transaction.ts';
-import type { FileCare, HolderProof } from '../services/files/api.ts';
+import type {
+  CopiesWanted,
+  FileApi,
+  FileInput,
+  FileView,
+  StagedFile,
+  StagedInput,
+  StageInput,
+} from './file-api.ts';
 import type { NamedPhase } from './resolve.ts';
 import type { Uploads } from './uploads.ts';
 
 export type { AdminApi } from './admin-api.ts';
+
+export type {
+  CopiesView,
+  CopiesWanted,
+  FileApi,
+  FileInput,
+  FileReference,
+  FileStatus,
+  FileView,
+  StagedFile,
+  StagedInput,
+  StageInput,
+} from './file-api.ts';
 
 /**
  * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
@@ -156,18 +177,6 @@ export interface ProjectReadApi {
   phase(id: PhaseId): PhaseView | null;
 }
 
-export interface FileView {
-  readonly cid: string;
-  readonly name: string;
-  readonly mediaType: string;
-  /** Plaintext length. */
-  readonly bytes: number;
-  /** SHA-256 of the plaintext, as the record's author says. */
-  readonly sha256: Hash;
-  readonly ciphertextBytes: number;
-  readonly keyCommitment: Hash;
-}
-
 export interface RecordView {
   readonly phase: PhaseId;
   readonly id: TransactionId;
@@ -200,37 +209,6 @@ export interface RecordContent {
   readonly files: readonly FileView[];
 }
 
-/** A file on its way in; `source` is read once, with back-pressure, and never held whole. */
-export interface FileInput {
-  readonly name: string;
-  readonly mediaType: string;
-  readonly source: AsyncIterable<Uint8Array>;
-  /** Known length in bytes, or null. */
-  readonly bytes: number | null;
-}
-
-export type StageInput = Pick<FileInput, 'source' | 'bytes'>;
-
-/** A file that is stored here, encrypted, and that no record names yet. */
-export interface StagedFile {
-  /** Names it in this process. */
-  readonly id: string;
-  readonly cid: string;
-  /** Plaintext length. */
-  readonly bytes: number;
-  /** SHA-256 of the plaintext. */
-  readonly sha256: Hash;
-  /** True when the phase had the same content already: nothing more is kept. */
-  readonly reused: boolean;
-}
-
-export interface StagedInput {
-  readonly name: string;
-  readonly mediaType: string;
-  /** Id of a staged file. */
-  readonly staged: string;
-}
-
 export interface RecordInput {
   readonly phase: PhaseId;
   readonly type: string;
@@ -241,24 +219,6 @@ export interface RecordInput {
   readonly references: readonly TransactionId[];
   /** Set when the record is to be written only after its files have so many copies. */
   readonly waitForCopies?: CopiesWanted | null;
-}
-
-export interface CopiesWanted {
-  /** Copies of each file, this node's own among them; null for the minimum of the phase's policy. */
-  readonly copies: number | null;
-  /** After this time the record is refused with `too_few_copies`; its staged files stay. */
-  readonly waitMs: number;
-  /** Called when a node confirmed something. */
-  readonly onProgress?: (state: CopiesView) => void;
-}
-
-/** Before a record names the files: what nodes said that they hold, not signed yet. */
-export interface CopiesView {
-  /** Of the file that has fewest. */
-  readonly copies: number;
-  readonly wanted: number;
-  /** Ciphertext bytes that other nodes have confirmed. */
-  readonly bytesConfirmed: number;
 }
 
 /** What a committed transaction of this node came to. A refusal by the ledger is a Reject with the outcome's name. */
@@ -312,74 +272,6 @@ export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
-}
-
-export interface FileStatus {
-  readonly file: FileView;
-  readonly record: TransactionId;
-  readonly position: number;
-  /** Members that signed for the file; `reachable` says whether a node of theirs answered just now that it has it whole. */
-  readonly holders: readonly {
-    readonly member: MemberId;
-    readonly height: number;
-    readonly reachable: boolean;
-  }[];
-  readonly copiesTarget: number;
-  readonly copiesMinimum: number;
-  /** What this node itself has. */
-  readonly local: 'none' | 'partial' | 'whole';
-  /** Members that should hold the file and have not signed for it. */
-  readonly missing: readonly MemberId[];
-  /** Why this node has no whole copy although it should; null when there is nothing to say. */
-  readonly reason: string | null;
-  /** True when this node keeps its copy whatever the placement says. */
-  readonly pinned: boolean;
-  /** What other members' nodes showed of their copies when this one asked for a proof. */
-  readonly proofs: readonly HolderProof[];
-}
-
-/** A record that names a file, and would lose it. */
-export interface FileReference {
-  readonly phase: PhaseId;
-  readonly record: TransactionId;
-  readonly position: number;
-}
-
-export interface FileApi {
-  /**
-   * Opens a file for reading. The stream fails in the middle rather than yield unverified bytes (SCENARIOS 85).
-   * @param range first byte and length of the plaintext; null for all
-   */
-  readFile(
-    phase: PhaseId,
-    cid: string,
-    range: { readonly offset: number; readonly bytes: number } | null,
-    signal: AbortSignal,
-  ): Promise<{ file: FileView; stream: AsyncIterable<Uint8Array> } | Reject>;
-  /** All files of the phase with `cid` null. */
-  fileStatus(phase: PhaseId, cid: string | null): Promise<readonly FileStatus[] | Reject>;
-  verifyFile(phase: PhaseId, cid: string): Promise<readonly Check[] | Reject>;
-  /** Fetches what is missing or damaged from the phase's nodes. */
-  repairFile(
-    phase: PhaseId,
-    cid: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly whole: boolean; readonly reason: string | null } | Reject>;
-  /** Records that name the file, in this phase and in others that this node reads. */
-  fileReferences(phase: PhaseId, cid: string): Promise<readonly FileReference[] | Reject>;
-  /** The file service's own calls. */
-  readonly fileCare: Pick<
-    FileCare,
-    | 'pin'
-    | 'unpin'
-    | 'usage'
-    | 'verifyAll'
-    | 'collectGarbage'
-    | 'exportCar'
-    | 'importCar'
-    | 'purge'
-    | 'purgeStatus'
-  >;
 }
 
 export interface HandoverApi {
