@@ -15,4 +15,4 @@ export interface Mutant {
   readonly quick?: true;
 }
 
-export const SEED_BUDGET = 60;
+export const SEED_BUDGET = 20;
