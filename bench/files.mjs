@@ -45,7 +45,7 @@ for (const [name, value] of Object.entries(parameters)) {
   }
 }
 const FILES_PER_RECORD = 256;
-const RECORDS_IN_FLIGHT = 2;
+const RECORDS_IN_FLIGHT = 4;
 const HOLDERS = ['alice', 'bob', 'carol'];
 const GETTER = 'dave';
 const WAIT = { copies: HOLDERS.length, waitMs: 3_600_000 };

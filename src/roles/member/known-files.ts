@@ -26,7 +26,15 @@ export class KnownFiles {
 
   constructor(private readonly node: KnownFilesNode) {}
 
+  /** Reads what is new in the phase; before `find`, once for many files. */
+  async refresh(phase: PhaseId): Promise<void> {
+    const known = this.hashesOf(phase);
+    known.filling = known.filling.catch(() => undefined).then(() => this.fill(phase, known));
+    await known.filling;
+  }
+
   /**
+   * Of what the last `refresh` read.
    * @param content of a file that was read by this node
    * @returns the file of a record of the phase whose whole copy here has this content and is safe at its holders, or null
    */
@@ -35,8 +43,6 @@ export class KnownFiles {
     content: Pick<RecordFile, 'plaintextHash' | 'plaintextBytes'>,
   ): Promise<RecordFile | null> {
     const known = this.hashesOf(phase);
-    known.filling = known.filling.catch(() => undefined).then(() => this.fill(phase, known));
-    await known.filling;
     for (const id of known.records.get(content.plaintextHash) ?? []) {
       const view = await this.node.records.getRecord(phase, id);
       const files = isReject(view) ? [] : (view.content?.files ?? []);

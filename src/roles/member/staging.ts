@@ -38,9 +38,10 @@ export class Staging {
     const sources = files.map(({ source }) => source);
     const known = files.every(file => file.bytes !== null);
     const bytes = known ? files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) : null;
+    const puts = await this.node.files.putFiles(sources, { phase, bytes, signal });
+    await this.known.refresh(phase);
     const staged: StagedFile[] = [];
-    for (const put of await this.node.files.putFiles(sources, { phase, bytes, signal }))
-      staged.push(await this.enter(phase, put));
+    for (const put of puts) staged.push(await this.enter(phase, put));
     return staged;
   }
 
