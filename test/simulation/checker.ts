@@ -52,7 +52,6 @@ interface Memory {
 
 const NOTHING = new Uint8Array(0);
 const RECORDED_MAX = 400_000;
-const BOOKMARK = { from: 'block/'.length };
 
 /**
  * Watches the wires and the disks from outside and throws at the first broken property (SCENARIOS 11). What it judges by is
@@ -106,25 +105,39 @@ export class Checker {
 
   batchDurable(node: Watched, operations: readonly KvOperation[]): void {
     if (!node.isHonest) return;
+    const moves = operations.some(({ type, key }) => type === 'put' && key === 'meta/head');
+    let found = false;
     for (const operation of operations) {
       if (operation.type !== 'put' || !operation.key.startsWith('block/')) continue;
-      const height = Number(operation.key.slice(BOOKMARK.from));
       const { block, hash, certificate } = decodeStoredBlock(operation.key, operation.value);
+      const { height } = block.header;
+      if (height !== Number(operation.key.slice('block/'.length)))
+        this.fail(`${node.name} stores ${height} as ${operation.key}`);
+      if (!moves) continue;
+      found = true;
       const memory = this.memory(node.name);
-      if (block.header.height !== height)
-        this.fail(`${node.name} stores ${block.header.height} as ${height}`);
-      if (height > 0 && height !== memory.height + 1 && !this.isSnapshot(operations))
+      if (height > 0 && height !== memory.height + 1)
         this.fail(`${node.name} stores ${height} on ${memory.height}`);
       memory.height = height;
       memory.hash = hash;
       if (certificate !== null) this.committed(node, block.header, hash, certificate, operations);
       if (this.agreed.get(height)?.hash === hash) this.executed(node, block, height);
     }
+    if (moves && !found) this.transferred(node);
   }
 
-  /** A state transfer may leave blocks out. */
-  private isSnapshot(operations: readonly KvOperation[]): boolean {
-    return operations.some(({ key }) => key.startsWith('meta/snapshot'));
+  /** The head moved to a block that was stored before: the state of a snapshot is in place. */
+  private transferred(node: Watched): void {
+    const memory = this.memory(node.name);
+    const head = Buffer.from(node.stored('meta/head') ?? NOTHING);
+    const height = Number(head.readBigUInt64BE());
+    const key = `block/${String(height).padStart(16, '0')}`;
+    const { hash } = decodeStoredBlock(key, node.stored(key) ?? NOTHING);
+    if (height <= memory.height) this.fail(`the snapshot of ${node.name} leads back to ${height}`);
+    if (this.agreed.get(height)?.hash !== hash) this.fail(`the snapshot of ${node.name} is of another chain`);
+    memory.height = height;
+    memory.hash = hash;
+    this.coverage.hit('transition: state from a snapshot');
   }
 
   private committed(
@@ -154,8 +167,8 @@ export class Checker {
 
   /** The next set is read from the state that the block leaves, and must be what its header names. */
   private changeSet(header: Header, operations: readonly KvOperation[]): void {
-    const key = `state/${STATE_KEYS.system}`;
-    const written = operations.find(operation => operation.key === key);
+    const isSystem = (key: string) => key.startsWith('state/') && key.endsWith(`/${STATE_KEYS.system}`);
+    const written = operations.find(operation => isSystem(operation.key));
     if (written?.type !== 'put') throw new InvariantBroken(`${header.height} changes the set and no state`);
     const system = decodeSystemState(written.value);
     if (isReject(system)) throw new InvariantBroken(`the state at ${header.height} cannot be read`);
@@ -201,11 +214,7 @@ export class Checker {
     const memory = this.memory(name);
     const { isNew, records } = splitLog(bytes);
     if (isNew) memory.next = records;
-    else {
-      if (memory.next !== null) memory.records = memory.next;
-      memory.next = null;
-      memory.records.push(...records);
-    }
+    else (memory.next ?? memory.records).push(...records);
     for (const record of records) {
       const promise = promiseOf(record);
       if (promise === null) continue;
@@ -220,6 +229,13 @@ export class Checker {
     }
     trimOldest(memory.promises);
     trimOldest(this.prepared);
+  }
+
+  /** The file that took the log's place has its name for good. */
+  namesDurable({ name }: Watched): void {
+    const memory = this.memory(name);
+    if (memory.next !== null) memory.records = memory.next;
+    memory.next = null;
   }
 
   /** The node starts again from what its disk gives back. */

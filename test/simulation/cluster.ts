@@ -9,6 +9,7 @@ import { Checker } from './checker.ts';
 import { Clients } from './clients.ts';
 import { type Consortium, EPOCH_MS, foundConsortium, type Identity, identityOf } from './consortium.ts';
 import { Coverage } from './coverage.ts';
+import { Governors } from './governors.ts';
 import type { World } from './machine.ts';
 import { CLEAN_LINK, SimulatedNetwork, type Wiretap } from './network.ts';
 import { SimulatedNode } from './node.ts';
@@ -32,6 +33,10 @@ export interface ClusterOptions {
   /** Processor time of one event, in milliseconds. */
   readonly eventMs: number;
   readonly flushMs: readonly [number, number];
+  /** At most so long between two acts of governance; 0 for none. */
+  readonly governanceMs: number;
+  /** Nodes that keep the transactions of the newest blocks only, and transfer states by snapshots. */
+  readonly pruned: boolean;
   readonly detailed: boolean;
   readonly linesMax: number;
 }
@@ -49,6 +54,7 @@ export class Cluster implements World, Wiretap {
   readonly faulty = new Set<string>();
   readonly checker: Checker;
   readonly clients: Clients;
+  readonly governors: Governors;
   steps = 0;
   /** Hears every consensus message on the wire. */
   onMessage: ((signed: SignedMessage) => void) | null = null;
@@ -76,6 +82,7 @@ export class Cluster implements World, Wiretap {
       Math.min(parameters.replayWindowBlocks, 400),
     );
     this.checker = new Checker(this.coverage, set, id => this.clients.ids.has(id), parameters.windowBlocks);
+    this.governors = new Governors(this, this);
     this.makeNodes();
   }
 
@@ -117,6 +124,10 @@ export class Cluster implements World, Wiretap {
       disguise,
       isHonest: kind === null,
       eventMs: eventMs * this.random.pick([1, 1, 1, 3]),
+      keepBlocks:
+        this.options.pruned && this.random.chance(0.7)
+          ? this.options.parameters.replayWindowBlocks + 20
+          : null,
       flushMs,
     };
     const isHonest = (name: string) => !this.faulty.has(name);

@@ -18,6 +18,8 @@ export interface DiskHost {
   losePowerSoon(): void;
   /** The program dies of an error that it does not handle. */
   unhandled(error: unknown): void;
+  /** Renames are durable from here on. */
+  namesDurable(): void;
   /** These operations are durable from here on. */
   batchDurable(operations: readonly KvOperation[]): void;
 }
@@ -28,6 +30,9 @@ export class DiskFault extends Error {
     super(code === 'ENOSPC' ? 'no space left on device' : 'input/output error');
   }
 }
+
+/** Name of the consensus log. */
+export const LOG = 'wal';
 
 /** A file: what programs see, and how much of it a crash leaves. */
 interface Inode {
@@ -80,7 +85,7 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   }
 
   get logBytes(): number {
-    return this.durableNames.get('wal')?.durable ?? 0;
+    return this.durableNames.get(LOG)?.durable ?? 0;
   }
 
   /** Everything is gone: another disk was put in, or an operator deleted the directory. */
@@ -180,6 +185,7 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     await this.flush();
     for (const change of changes) apply(this.durableNames, change);
     this.changes = this.changes.slice(changes.length);
+    if (changes.some(({ path }) => path === LOG)) this.host.namesDurable();
   }
 
   private change(change: DirectoryChange): void {

@@ -39,6 +39,7 @@ export interface MachineEvents {
   /** After each event. */
   done(): void;
   logDurable(bytes: Uint8Array): void;
+  namesDurable(): void;
   batchDurable(operations: readonly KvOperation[]): void;
 }
 
@@ -199,6 +200,10 @@ export class Machine implements DiskHost {
 
   logDurable(bytes: Uint8Array): void {
     this.events.logDurable(bytes);
+  }
+
+  namesDurable(): void {
+    this.events.namesDurable();
   }
 
   batchDurable(operations: readonly KvOperation[]): void {

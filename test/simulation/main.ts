@@ -79,7 +79,7 @@ function printCoverage(coverage: Coverage): string[] {
 }
 
 async function explain(options: RunOptions, text: string): Promise<void> {
-  print(`\nFAILED ${text.split('\n')[0]}\nlooking for a smaller run that fails alike …`);
+  print(`\nFAILED ${text}\n\nlooking for a smaller run that fails alike …`);
   const smallest = await shrink(options, new Error(text));
   print(`\n${(smallest.error as Error).message}`);
   print(`\nseed ${options.seed}: npm run simulate -- --seed ${options.seed}`);

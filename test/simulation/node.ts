@@ -7,7 +7,7 @@ import { ConsensusNode } from '../../src/roles/consensus-node.ts';
 import { FileWal } from '../../src/store/file-wal.ts';
 import type { Checker, Watched } from './checker.ts';
 import type { Consortium, Identity } from './consortium.ts';
-import { DiskFault } from './disk.ts';
+import { DiskFault, LOG } from './disk.ts';
 import { SimulatedKeys } from './keys.ts';
 import { Machine, type World } from './machine.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly isHonest: boolean;
   readonly eventMs: number;
   readonly flushMs: readonly [number, number];
+  /** Null for a node that keeps all blocks. */
+  readonly keepBlocks: number | null;
 }
 
 /** Failures that a node meets as it should: it stops, says why, and can be started again. */
@@ -73,6 +75,7 @@ export class SimulatedNode implements Watched {
         powerLost: () => this.crash(true),
         done: () => this.look(),
         logDurable: bytes => checker.logDurable(this, bytes),
+        namesDurable: () => checker.namesDurable(this),
         batchDurable: operations => checker.batchDurable(this, operations),
       },
       consortium.image,
@@ -108,7 +111,7 @@ export class SimulatedNode implements Watched {
     const { identity, disguise } = this.options;
     const fatal = (error: unknown) => this.fatal(error);
     this.transport = new SimulatedTransport(this.network, machine, identity.peerId, disguise, fatal);
-    const wal = new WatchedWal('wal', machine.disk);
+    const wal = new WatchedWal(LOG, machine.disk);
     const { genesis } = this.consortium;
     const program = new ConsensusNode(this.programOptions(genesis), {
       kv: machine.disk,
@@ -134,22 +137,20 @@ export class SimulatedNode implements Watched {
   }
 
   private programOptions(genesis: Genesis): ConstructorParameters<typeof ConsensusNode>[0] {
-    const { identity } = this.options;
+    const { identity, keepBlocks } = this.options;
     return {
       name: identity.name,
       genesis,
-      keys: {
-        signers: () => [identity.signer],
-        prepare: () => Promise.reject(new Error('simulated nodes keep their key')),
-        adopt: () => Promise.resolve(),
-      },
+      keys: this.keys,
       validators: this.peers.map(({ peerId }) => ({ peerId, addresses: [] })),
       logger: silentLogger,
       clock: this.machine.clock(),
       onFatal: error => this.fatal(error),
+      ...(keepBlocks === null ? {} : { keepBlocks }),
       limits: {
+        keepMarginBlocks: 20,
         consensus: { bodiesRetryMs: 100 },
-        sync: { retryMs: 200, penaltyMs: 2000, requestTimeoutMs: 2000 },
+        sync: { retryMs: 200, penaltyMs: 2000, requestTimeoutMs: 2000, snapshotPeriodMs: 1000 },
       },
     };
   }

@@ -75,6 +75,8 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
       [0.5, 3],
       [2, 10],
     ] as const),
+    governanceMs: random.chance(0.4) ? random.between(200, 1500) : 0,
+    pruned: random.chance(0.4),
     detailed: false,
     linesMax: 80,
     faultsMs,
@@ -95,12 +97,14 @@ function repeat(cluster: Cluster, everyMs: number, isOver: () => boolean, work: 
 }
 
 /** Loss, crashes, partitions and pauses for a while, at random, with load; most of the blocks may come of it. */
-async function faults(cluster: Cluster, { faultsMs, calmMs, loadMs, blocks }: RunOptions): Promise<void> {
-  const { schedule, checker, clients } = cluster;
+async function faults(cluster: Cluster, options: RunOptions): Promise<void> {
+  const { faultsMs, calmMs, loadMs, blocks, governanceMs } = options;
+  const { schedule, checker, clients, governors } = cluster;
   const isOver = () => schedule.nowMs >= faultsMs || checker.height >= 0.8 * blocks;
   repeat(cluster, loadMs, isOver, () => clients.actBelow(OPEN_MAX));
   repeat(cluster, 3000, isOver, () => clients.retry());
   repeat(cluster, calmMs, isOver, () => disturb(cluster));
+  if (governanceMs > 0) repeat(cluster, governanceMs, isOver, () => governors.act());
   while (!isOver()) await cluster.runUntil(Math.min(faultsMs, schedule.nowMs + 250));
 }
 
@@ -116,11 +120,13 @@ function isSettled(cluster: Cluster): boolean {
 }
 
 /** A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay down for good. */
-async function settle(cluster: Cluster, { blocks, validators }: RunOptions): Promise<void> {
+async function settle(cluster: Cluster, options: RunOptions): Promise<void> {
+  const { blocks, validators } = options;
   const { schedule, checker, honest, faulty, random } = cluster;
   const spare = Math.max(0, faultsOf(validators) - faulty.size);
   const mayStayDown = honest.filter(({ options }) => options.identity.index < validators);
-  const down = checker.sets.size > 1 ? [] : random.shuffled(mayStayDown).slice(0, random.between(0, spare));
+  const down =
+    options.governanceMs > 0 ? [] : random.shuffled(mayStayDown).slice(0, random.between(0, spare));
   cluster.heal(new Set(down));
   let isLoaded = true;
   repeat(

@@ -2,6 +2,8 @@ import { type RunOptions, runWith } from './run.ts';
 
 /** Runs that looking for a smaller failure may take. */
 const ATTEMPTS_MAX = 60;
+/** Time that it may take, in milliseconds. */
+const SEARCH_MS = 60_000;
 const SEEDS_EACH = 3;
 
 /** One way to make a run smaller; null where it is as small as that already. */
@@ -50,7 +52,12 @@ export async function shrink(
   const wanted = kindOf(error);
   let best = { options: failing, error };
   let attempts = 0;
-  for (let index = 0; index < REDUCTIONS.length && attempts < ATTEMPTS_MAX; index += 1) {
+  const untilMs = Date.now() + SEARCH_MS;
+  for (
+    let index = 0;
+    index < REDUCTIONS.length && attempts < ATTEMPTS_MAX && Date.now() < untilMs;
+    index += 1
+  ) {
     const smaller = REDUCTIONS[index]?.(best.options) ?? null;
     if (smaller === null) continue;
     for (let other = 0; other < SEEDS_EACH; other += 1) {

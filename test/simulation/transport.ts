@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isReject, type Reject, reject } from '../../src/core/base/reject.ts';
 import { OperatingError } from '../../src/ports/lifecycle.ts';
 import type {
@@ -161,6 +162,7 @@ export class SimulatedTransport implements Transport {
       const timer = this.machine.clock().setTimer(options.timeoutMs, timeout);
       this.pending.set(id, { link, settle });
       if (options.signal?.aborted) return aborted();
+      if (options.signal !== undefined) setMaxListeners(0, options.signal);
       options.signal?.addEventListener('abort', aborted);
       const to = link.other(this);
       this.network.carry(link, this, frame, () => to.receiveRequest(link, protocol, id, frame));

@@ -1,0 +1,159 @@
+import {
+  encodeProposalCreate,
+  encodeProposalVote,
+  encodeProposalWithdraw,
+  validatorKeyBytes,
+} from '../../src/core/codec/governance.ts';
+import { readSystem } from '../../src/core/ledger/read.ts';
+import type { Action } from '../../src/core/types/governance.ts';
+import type { SystemState } from '../../src/core/types/state.ts';
+import { faultsOf } from './checker-certificate.ts';
+import { actorOf } from './consortium.ts';
+import type { Drafts } from './drafts.ts';
+import type { World } from './machine.ts';
+import type { SimulatedNode } from './node.ts';
+
+/** What the administrators act on. */
+export interface Governed {
+  readonly nodes: readonly SimulatedNode[];
+  readonly faulty: ReadonlySet<string>;
+  readonly clients: {
+    readonly drafts: Drafts;
+    submit(kind: string, draft: ReturnType<Drafts['sign']>): void;
+  };
+}
+
+const VALID_BLOCKS = 40;
+
+/** The administrators: they add, remove, replace and re-key validators and change parameters, by proposals and ballots. */
+export class Governors {
+  constructor(
+    private readonly world: World,
+    private readonly governed: Governed,
+  ) {}
+
+  /** One of them does something; reads the state of a node that may be behind. */
+  act(): void {
+    const ready = this.governed.nodes.filter(node => node.isHonest && node.isReady);
+    const node = ready.length === 0 ? null : this.world.random.pick(ready);
+    if (node?.program === null || node?.program === undefined) return;
+    try {
+      const system = readSystem(node.program.store.state);
+      const open = system.governance.proposals.filter(({ status }) => status === 'open');
+      if (open.length > 0 && this.world.random.chance(0.8)) this.vote(system, node.height);
+      else this.propose(system, node.height);
+    } catch (error) {
+      node.failed(error);
+    }
+  }
+
+  private submit(
+    kind: 'proposalCreate' | 'proposalVote' | 'proposalWithdraw',
+    by: string,
+    system: SystemState,
+    height: number,
+    content: Uint8Array,
+  ): void {
+    const { clients } = this.governed;
+    const keys = system.members.find(({ id }) => id === by)?.keys.length ?? 1;
+    const scopes = [clients.drafts.consortium.logId('system')];
+    const draft = clients.drafts.sign(actorOf(by, keys - 1), kind, height + VALID_BLOCKS, scopes, [
+      { scope: 0, content },
+    ]);
+    clients.submit(kind, draft);
+  }
+
+  private vote(system: SystemState, height: number): void {
+    const { random } = this.world;
+    const open = system.governance.proposals.filter(({ status }) => status === 'open');
+    const { number, proposer, ballots } = random.pick(open);
+    if (random.chance(0.05)) {
+      this.submit('proposalWithdraw', proposer, system, height, encodeProposalWithdraw({ proposal: number }));
+      return;
+    }
+    const silent = system.administrators.filter(id => !ballots.some(({ member }) => member === id));
+    if (silent.length === 0) return;
+    const content = encodeProposalVote({ proposal: number, approve: random.chance(0.9) });
+    this.submit('proposalVote', random.pick(silent), system, height, content);
+  }
+
+  private propose(system: SystemState, height: number): void {
+    const { random } = this.world;
+    if (random.chance(0.2)) {
+      this.create(system, height, [this.newParameters(system)]);
+      return;
+    }
+    void this.newValidators(system).then(actions => {
+      if (actions !== null) this.create(system, height, actions);
+    });
+  }
+
+  private create(system: SystemState, height: number, actions: readonly Action[]): void {
+    const content = encodeProposalCreate({
+      title: 'change',
+      expiresHeight: height + VALID_BLOCKS,
+      validatorSetId: system.validatorSet.id,
+      actions,
+    });
+    for (const { type } of actions) this.world.coverage.hit(`proposal: ${type}`);
+    this.submit('proposalCreate', this.world.random.pick(system.administrators), system, height, content);
+  }
+
+  private newParameters({ parameters }: SystemState): Action {
+    const { random } = this.world;
+    const name = random.pick(['blockTransactionsMax', 'viewTimeoutMs', 'windowBlocks'] as const);
+    const before = parameters[name];
+    const after = name === 'windowBlocks' ? before * 2 : random.between(before, 2 * before);
+    return {
+      type: 'parameters',
+      changes: [{ name, before, after: Math.min(after, name === 'windowBlocks' ? 64 : 1000) }],
+    };
+  }
+
+  /** Some leave, some come, some get new keys; never more faulty ones than the next set tolerates. Null where that is so. */
+  private async newValidators(system: SystemState): Promise<Action[] | null> {
+    const { random } = this.world;
+    const { validators } = system.validatorSet;
+    const { nodes, faulty } = this.governed;
+    const leaving = new Set(
+      random
+        .shuffled(validators)
+        .slice(0, random.between(0, Math.min(2, validators.length - 1)))
+        .map(({ name }) => name),
+    );
+    const outside = nodes.filter(
+      node => node.isHonest && node.isReady && !validators.some(({ name }) => name === node.name),
+    );
+    const coming = random.shuffled(outside).slice(0, random.between(0, 3));
+    const next = [
+      ...validators.map(({ name }) => name).filter(name => !leaving.has(name)),
+      ...coming.map(({ name }) => name),
+    ];
+    const bad = next.filter(name => faulty.has(name)).length;
+    const [before, after] = [faultsOf(validators.length), faultsOf(next.length)];
+    if (next.length === 0 || bad > after || (before > 0 && after === 0)) return null;
+    const actions: Action[] = [...leaving].map(name => ({ type: 'validatorRemove', name }));
+    for (const node of coming) actions.push(await this.add(node));
+    const staying = nodes.filter(
+      node => node.isHonest && node.isReady && next.includes(node.name) && !coming.includes(node),
+    );
+    if (random.chance(0.4) && staying.length > 0) actions.push(await this.rekey(random.pick(staying)));
+    return actions.length === 0 ? null : actions;
+  }
+
+  private async add(node: SimulatedNode): Promise<Action> {
+    const { name, peerId } = node.options.identity;
+    const signer = (await node.program?.signing.prepare()) ?? node.options.identity.signer;
+    const validator = { name, publicKey: signer.publicKey, peerId };
+    const proof = signer.sign(validatorKeyBytes(node.chainId as never, validator));
+    return { type: 'validatorAdd', validator, addresses: [], proof };
+  }
+
+  private async rekey(node: SimulatedNode): Promise<Action> {
+    const { name, peerId } = node.options.identity;
+    const signer = (await node.program?.signing.prepare()) ?? node.options.identity.signer;
+    const { publicKey } = signer;
+    const proof = signer.sign(validatorKeyBytes(node.chainId as never, { name, publicKey, peerId }));
+    return { type: 'validatorRekey', name, publicKey, proof };
+  }
+}
