@@ -135,11 +135,12 @@ describe('content that does not fit', () => {
     expect(failure!.hint).toMatch(/file/);
   });
 
-  it('a file that is not there, and one that is a directory', async () => {
+  it('a file that is not there, and a directory without files', async () => {
     const missing = await devnet.run(...alice, 'record', 'put', '--phase', intake, '--file', 'none.pdf');
     expectFailure(missing, { code: ERROR, says: 'none.pdf', advises: /path/ });
-    const directory = await devnet.run(...alice, 'file', 'put', 'net', '--phase', intake);
-    expectFailure(directory, { code: ERROR, says: join(cwd, 'net'), advises: /path/ });
+    mkdirSync(join(cwd, 'hollow'));
+    const directory = await devnet.run(...alice, 'file', 'put', 'hollow', '--phase', intake);
+    expectFailure(directory, { code: ERROR, says: 'hollow', advises: /path/ });
   });
 
   it('an output file that exists already', async () => {

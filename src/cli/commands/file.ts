@@ -42,7 +42,10 @@ async function put(io: Io, paths: readonly string[], options: PutOptions, comman
   }
   const { files, skipped } = await walk(paths, io.directory);
   for (const path of skipped) io.err(`left out, not a regular file: ${path}`);
-  if (files.length === 0) throw new CommandFailure(EXIT.error, 'there is no file in these directories');
+  if (files.length === 0) {
+    const detail = `there is no file in ${paths.join(', ')}`;
+    throw new CommandFailure(EXIT.error, detail, 'Give paths of files, or of directories that have some.');
+  }
   const named = options.name === undefined ? files : files.map(file => ({ ...file, name: options.name! }));
   const { phase, type, title, mediaType } = options;
   const rest = { phase, type, title, mediaType, text: null, references: [], waitForCopies, oneRecord: false };
