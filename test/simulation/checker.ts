@@ -1,6 +1,6 @@
 import { type BlockHash, type TransactionId, ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
-import { validatorSetHash } from '../../src/core/codec/chain.ts';
+import { headerHash, validatorSetHash } from '../../src/core/codec/chain.ts';
 import { decodeSystemState, STATE_KEYS } from '../../src/core/codec/state.ts';
 import { decodeTransaction } from '../../src/core/codec/transaction.ts';
 import { ENGINE_LIMITS } from '../../src/core/pbft/config.ts';
@@ -13,6 +13,7 @@ import type { KvOperation } from '../../src/ports/kv.ts';
 import { decodeStoredBlock } from '../../src/store/chain-records.ts';
 import { faultOf } from './checker-certificate.ts';
 import { promiseOf, signedValue, slotOf, splitLog } from './checker-log.ts';
+import { MessageRules } from './checker-messages.ts';
 import type { Coverage } from './coverage.ts';
 import { simulatedSuite as suite } from './suite.ts';
 
@@ -65,6 +66,7 @@ export class Checker {
   transactions = 0;
   /** Of two blocks at one height, where more than f collude on purpose; otherwise that is a broken property. */
   onFork: ((height: number) => void) | null = null;
+  private readonly rules = new MessageRules(what => this.fail(what));
   private readonly executedAt = new Map<TransactionId, number>();
   /** Signer and slot → value, for everything honest that was on the wire. */
   private readonly signed = new Map<string, string>();
@@ -75,7 +77,7 @@ export class Checker {
 
   constructor(
     private readonly coverage: Coverage,
-    genesisSet: ValidatorSet,
+    private readonly genesisSet: ValidatorSet,
     private readonly isSubmitted: (id: TransactionId) => boolean,
     private readonly windowBlocksMax: number,
   ) {
@@ -98,6 +100,7 @@ export class Checker {
 
   /** Its disk was emptied or replaced: from here on it has promised nothing that it could know of. */
   wiped(node: Watched): void {
+    this.rules.forget(node.name);
     this.memories.delete(node.name);
   }
 
@@ -162,6 +165,7 @@ export class Checker {
     if (parent !== undefined && parent.hash !== header.parentHash) this.fail(`${height} has another parent`);
     this.agreed.set(height, { header, hash, view: certificate.view });
     this.height = Math.max(this.height, height);
+    if (height === 1) this.rules.opens(this.genesisSet, header.chainId, 0, header.parentHash);
     if (header.nextValidatorSetHash !== header.validatorSetHash) this.changeSet(header, operations);
   }
 
@@ -177,6 +181,7 @@ export class Checker {
       this.fail(`${header.height} names another next set than its state has`);
     if (set.id !== header.validatorSetId + 1) this.fail(`set ${set.id} follows ${header.validatorSetId}`);
     this.sets.set(set.id, set);
+    this.rules.opens(set, header.chainId, header.height, headerHash(suite.sha256, header));
   }
 
   private executed(
@@ -216,6 +221,7 @@ export class Checker {
     if (isNew) memory.next = records;
     else (memory.next ?? memory.records).push(...records);
     for (const record of records) {
+      this.rules.durable(name, record);
       const promise = promiseOf(record);
       if (promise === null) continue;
       if (promise.startsWith('!')) this.fail(`${name} writes a record that cannot be read: ${promise}`);
@@ -289,6 +295,7 @@ export class Checker {
     this.signed.set(key, value);
     trimOldest(this.signed);
     this.checkDurable(name, set, content, `${slot}=${value}`);
+    if (this.onFork === null) this.rules.sent(name, signed, content, this.memory(name).height);
     if (content.kind === 'newView') this.checkNewView(name, set, content);
   }
 

@@ -32,7 +32,9 @@ export interface RunOptions extends ClusterOptions {
   readonly blocks: number;
 }
 
-const SIZES = [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 1, 2, 3, 10, 13, 16];
+const SIZES = [4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 1, 2, 3];
+/** Rare: a message costs as much, and there are ten times as many. */
+const LARGE_SIZES = [8, 9, 10, 11, 12, 13, 14, 15, 16];
 /** After healing, everything must be over within this much simulated time. */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 30_000;
@@ -43,7 +45,7 @@ const OPEN_MAX = 30;
 
 export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
   const random = new Random(seed ^ 0x5eed);
-  const validators = random.pick(SIZES);
+  const validators = random.pick(random.chance(0.03) ? LARGE_SIZES : SIZES);
   const faulty = random.between(0, faultsOf(validators));
   const checkpointIntervalBlocks = random.pick([1, 2, 4, 8]);
   const administrators = random.between(1, 3);
