@@ -62,6 +62,14 @@ function numberOf(name: string, text: string, least: number, most: number): numb
   throw new UsageError(`--${name} is a number from ${least} to ${most}, not "${text}"`);
 }
 
+function nemesesOf(names: string): readonly Nemesis[] {
+  try {
+    return findNemeses(names.split(','));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
 function readArguments() {
   let values: ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
   try {
@@ -78,7 +86,7 @@ function readArguments() {
     program: values.program ?? '',
     minutes: numberOf('minutes', values.minutes, 0.5, 1_440),
     seed: numberOf('seed', seed, 0, 2 ** 31 - 1),
-    nemeses: values.nemesis === undefined ? NEMESES : findNemeses(values.nemesis.split(',')),
+    nemeses: values.nemesis === undefined ? NEMESES : nemesesOf(values.nemesis),
     participants: numberOf('participants', values.participants, 1, 4),
     kills: numberOf('kills', values.kills, 1, 10_000),
     burst: numberOf('burst', values.burst, 1, Math.floor((consensus - 1) / 3)),
