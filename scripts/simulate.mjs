@@ -1,6 +1,6 @@
 // npm run simulate: bundles the simulator, so that it runs fast on plain node, and runs it with the arguments given.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateWire, install, root } from './lib.mjs';
 
@@ -24,4 +24,5 @@ const result = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...
   cwd: root,
   stdio: 'inherit',
 });
+rmSync(outfile, { force: true });
 process.exit(result.status ?? 1);
