@@ -91,7 +91,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/signing.ts',
     find: '.u64(subject.view)',
     replace: '',
-    caughtBy: 'transcripts',
+    caughtBy: 'simulation',
   },
   {
     name: 'signer-believed',
@@ -191,7 +191,7 @@ export const agreementMutants: readonly Mutant[] = [
     file: 'core/pbft/commit.ts',
     find: 'if (parent.slot !== null && !parent.slot.preparedHere) return;',
     replace: '',
-    caughtBy: 'transcripts',
+    caughtBy: 'simulation',
   },
   {
     name: 'executes-before-its-parent',
