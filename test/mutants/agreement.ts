@@ -199,6 +199,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: "if (!parent.isHead && parent.slot?.execution !== 'done') return;",
     replace: '',
     caughtBy: 'simulation',
+    seedBudget: 60,
   },
   {
     name: 'committed-out-of-order',

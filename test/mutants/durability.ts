@@ -111,7 +111,7 @@ export const durabilityMutants: readonly Mutant[] = [
     file: RESTORE,
     find: 'installNewView(engine, { signed, content });',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'signed-values-not-restored',
