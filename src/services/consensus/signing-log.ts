@@ -221,10 +221,15 @@ export class SigningLog {
   }
 }
 
-/** Of an own COMMIT in the log; 0 for every other record. */
+/**
+ * Up to where a record shows that a COMMIT may have left; 0 where it shows nothing. Trimming forgets the COMMITs of earlier
+ * views, but never what was prepared for them, which is written in one go with the COMMIT.
+ */
 function committedHeightOf(bytes: Uint8Array): number {
   const record = decodeWalRecord(bytes);
-  if (isReject(record) || record.type !== 'message') return 0;
+  if (isReject(record)) return 0;
+  if (record.type === 'prepared') return record.proof.header.height;
+  if (record.type !== 'message') return 0;
   const { content } = record.message;
   return content.kind === 'commit' ? content.height : 0;
 }
