@@ -1,4 +1,4 @@
-// npm run check: lint and the three type checks (all, core without Node, tests).
+// npm run check: lint and the two type checks (core without Node; everything).
 import { generateWire, install, tool } from './lib.mjs';
 
 install();

@@ -1,4 +1,4 @@
-// npm run e2e: builds what is missing, then runs whole networks of real processes: the demo, crashes, bad input, import.
+// npm run e2e: builds what is missing, then runs whole networks of real processes: the demo, files, governance, bad input, import.
 import { build, root, vitest } from './lib.mjs';
 
 await build();

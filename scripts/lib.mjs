@@ -42,7 +42,7 @@ export function once(name, inputs, output, work) {
   writeFileSync(stamp, wanted);
 }
 
-export function requireNode() {
+function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     console.error(

@@ -40,7 +40,7 @@ export async function networkDirectory(io: Io, options: ConnectOptions): Promise
 }
 
 /** The data directory of a node that is named with `--as`. */
-export async function nodeDirectory(io: Io, options: ConnectOptions, name: string): Promise<string> {
+async function nodeDirectory(io: Io, options: ConnectOptions, name: string): Promise<string> {
   return join(await networkDirectory(io, options), name);
 }
 

@@ -45,7 +45,7 @@ const FAMILIES: readonly AddCommands[] = [
   addBenchCommands,
 ];
 
-export function packageVersion(): string {
+function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

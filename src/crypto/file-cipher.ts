@@ -27,7 +27,7 @@ export interface FileKey {
 }
 
 /** An empty file is one empty segment, so that every file has a last one. */
-export function segmentCount(plaintextBytes: number): number {
+function segmentCount(plaintextBytes: number): number {
   return Math.max(1, Math.ceil(plaintextBytes / SEGMENT_BYTES));
 }
 

@@ -49,4 +49,4 @@ export function bearerToken(headers: IncomingHttpHeaders): string | null {
 
 /** The WebSocket subprotocol, and the prefix under which a browser offers its token (it cannot set headers). */
 export const SUBPROTOCOL = 'phaseline.rpc.1';
-export const SESSION_SUBPROTOCOL = 'phaseline.session.';
+const SESSION_SUBPROTOCOL = 'phaseline.session.';

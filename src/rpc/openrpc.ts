@@ -45,7 +45,7 @@ function describeMethod(method: RpcMethod): object {
 }
 
 /** An OpenRPC 1.3 document made from the schemas that check the calls: it cannot differ from what the node does. */
-export function openRpcDocument(
+function openRpcDocument(
   methods: readonly RpcMethod[],
   info: { readonly title: string; readonly version: string },
 ): object {

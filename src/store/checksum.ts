@@ -19,9 +19,17 @@ export function sealValue(key: string, value: Uint8Array): Uint8Array {
   return sealed;
 }
 
+/** A value that is not what was written, so that whoever walks over a range can go on behind it. */
+export class DamagedValue extends OperatingError {
+  constructor(readonly key: string) {
+    const { code, message, hint } = corrupt(key);
+    super(code, message, hint);
+  }
+}
+
 /** Throws OperatingError `corrupt` when the stored bytes are not what was written (SCENARIOS 68). */
 export function unsealValue(key: string, sealed: Uint8Array): Uint8Array {
-  if (sealed.length < CHECKSUM_BYTES) throw corrupt(key);
+  if (sealed.length < CHECKSUM_BYTES) throw new DamagedValue(key);
   const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   // a plain Uint8Array even where the database answers a Buffer, whose slice() would not copy
   const value = new Uint8Array(
@@ -29,7 +37,7 @@ export function unsealValue(key: string, sealed: Uint8Array): Uint8Array {
     sealed.byteOffset + CHECKSUM_BYTES,
     sealed.length - CHECKSUM_BYTES,
   );
-  if (view.getUint32(0) !== checksum(key, value)) throw corrupt(key);
+  if (view.getUint32(0) !== checksum(key, value)) throw new DamagedValue(key);
   return value;
 }
 

@@ -22,6 +22,8 @@ export const keys = {
   bodiesFrom: 'meta/bodies',
   /** The consensus key and the log that belong to this database. */
   signing: 'meta/signing',
+  /** The state is damaged or suspected to be, and the height that it must have again. */
+  rebuild: 'meta/rebuild',
   block: (height: number) => `block/${ordered(height)}`,
   /** A certified header that changed the validator set, with the set that it brought in. */
   setChange: (height: number) => `set/${ordered(height)}`,

@@ -1,7 +1,7 @@
 import type { Blob, BlobStore } from '../ports/blob-store.ts';
 
 /** A block of at most this many bytes costs less in a shared write than as a file with a flush of its own. */
-export const SMALL_BLOB_BYTES_MAX = 64 * 1024;
+const SMALL_BLOB_BYTES_MAX = 64 * 1024;
 
 /** Small blocks in one store, large ones in another. */
 export class TieredBlobStore implements BlobStore {

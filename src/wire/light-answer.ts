@@ -26,7 +26,7 @@ import { fromLong, ownBytes, toLong, wireCodec } from './codec.ts';
 import { phaseline } from './generated/messages.js';
 import { addressesOf, hashesOf, hashOf, LIGHT_WIRE_LIMITS, listOf } from './light.ts';
 
-export const LIGHT_ANSWER_LIMITS = {
+const LIGHT_ANSWER_LIMITS = {
   setChangesPerAnswer: 64,
   scopesPerAnswer: 1024,
   itemsPerLog: 65_536,

@@ -34,7 +34,7 @@ interface PhaseOption {
 const PHASE = ['--phase <phase>', 'phase: label, id or start of the id'] as const;
 
 /** A signed copy whose node is gone is still signed: both counts are told. */
-export function copiesText({ copies, copiesTarget, copiesReachable }: FileStatusAnswer): string {
+function copiesText({ copies, copiesTarget, copiesReachable }: FileStatusAnswer): string {
   return `${copies} of ${copiesTarget} copies, ${copiesReachable} reachable now`;
 }
 

@@ -46,7 +46,7 @@ interface PutOptions extends WaitOptions {
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
 /** `12` is a position in the log, anything else an id. */
-export function recordKey(text: string): string | number {
+function recordKey(text: string): string | number {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 

@@ -38,7 +38,7 @@ export interface NetworkOptions {
 /** What a devnet tells while it works; one short line each. */
 export type Tell = (line: string) => void;
 
-export function planNodes(options: NetworkOptions): PlannedNode[] {
+function planNodes(options: NetworkOptions): PlannedNode[] {
   const consensus = Array.from({ length: options.consensus }, (_, index) => ({
     role: 'consensus' as const,
     name: `node-${index + 1}`,

@@ -43,7 +43,7 @@ export interface Plan {
 const UNASSIGNED = 'unassigned';
 
 /** A member id made of free text: lower case, digits and dashes; `taken` keeps two names from becoming one id. */
-export function memberIdOf(text: string, taken: ReadonlyMap<string, string>): string {
+function memberIdOf(text: string, taken: ReadonlyMap<string, string>): string {
   const slug = text
     .toLowerCase()
     .normalize('NFKD')

@@ -24,7 +24,7 @@ const GROUP = 'org:group';
 const REQUIRED = [CASE, ACTIVITY, GROUP];
 
 /** Limits of one import. */
-export const IMPORT_LIMITS = { rows: 5_000_000, lineBytes: 64 * 1024, columns: 256 } as const;
+const IMPORT_LIMITS = { rows: 5_000_000, lineBytes: 64 * 1024, columns: 256 } as const;
 
 function badCsv(path: string, detail: string, cause?: unknown): OperatingError {
   const hint = `The file needs the columns ${REQUIRED.join(', ')} and one event a line; correct it and run the import again.`;

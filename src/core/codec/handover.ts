@@ -70,7 +70,7 @@ export function writeHandoverItem(writer: Writer, item: HandoverItem): void {
   writeWrappedKey(writer, item.wrappedKey);
 }
 
-export function readHandoverItem(reader: Reader): HandoverItem {
+function readHandoverItem(reader: Reader): HandoverItem {
   return {
     position: reader.u64(),
     relay: readOptional(reader, readRelay),

@@ -43,9 +43,9 @@ import type { SetChange } from './trust.ts';
  * (bytes leaf, bytes transaction). A transaction carries the parts of its log's scope; a payload may be left out (null).
  * A place is: hash log id, u64 position, optional u32 item (index in a handover leaf's items; absent for a record's own leaf).
  */
-export const DOSSIER_MAGIC = 'PHLDOSS1';
+const DOSSIER_MAGIC = 'PHLDOSS1';
 
-export const DOSSIER_LIMITS = { setChanges: 65_536, logs: 4096, openings: 65_536, files: 65_536 } as const;
+const DOSSIER_LIMITS = { setChanges: 65_536, logs: 4096, openings: 65_536, files: 65_536 } as const;
 
 /** Twice the levels of a tree whose size is a safe integer. */
 const CONSISTENCY_PATH_MAX = 106;

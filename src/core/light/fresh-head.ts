@@ -8,7 +8,7 @@ import { LIMITS, SIZES } from '../types/limits.ts';
 import type { Trust } from './trust.ts';
 
 /** Bytes of the random nonce that the asker draws for each question. */
-export const FRESH_NONCE_BYTES = 32;
+const FRESH_NONCE_BYTES = 32;
 
 /** One validator's answer to "what is your head now?", bound to the asker's nonce. */
 export interface FreshHeadStatement {

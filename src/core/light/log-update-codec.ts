@@ -9,7 +9,7 @@ import { LIMITS } from '../types/limits.ts';
 import type { LogItem, LogUpdate } from './log-update.ts';
 
 /** Items of one update, in a message or in a dossier. */
-export const LOG_ITEMS_MAX = 1_048_576;
+const LOG_ITEMS_MAX = 1_048_576;
 
 function writeLogItem(writer: Writer, item: LogItem): void {
   writer.bytes(item.leaf).bytes(item.transaction);

@@ -83,7 +83,7 @@ export function makeReceipt(block: Block, certificate: Certificate, tree: EntryT
 }
 
 /** The entry is in the block of a header that the caller trusts. */
-export function checkEntryProof(sha256: Sha256, header: Header, proof: EntryProof): Reject | null {
+function checkEntryProof(sha256: Sha256, header: Header, proof: EntryProof): Reject | null {
   const { entry, index, size, path } = proof;
   const leaf = leafHash(sha256, encodeBlockEntryLeaf(entry));
   if (verifyInclusion(sha256, { leaf, index, size, path, root: header.transactionsRoot })) return null;

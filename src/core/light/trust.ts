@@ -5,7 +5,7 @@ import type { Certificate, CertifiedHeader, Header, ValidatorSet } from '../type
 import { checkCertificate, checkValidatorSet } from './certificate.ts';
 
 /** Set changes that one update may carry; a verifier further behind advances in several updates. */
-export const SET_CHANGES_PER_UPDATE_MAX = 1024;
+const SET_CHANGES_PER_UPDATE_MAX = 1024;
 
 /** The highest head that a verifier has verified; it never goes back (DESIGN.md section 2). */
 export interface Trust {

@@ -25,7 +25,7 @@ export function nodeHash(sha256: Sha256, left: Hash, right: Hash): Hash {
   return sha256(bytes);
 }
 
-export function emptyTreeRoot(sha256: Sha256): Hash {
+function emptyTreeRoot(sha256: Sha256): Hash {
   return sha256(new Uint8Array(0));
 }
 

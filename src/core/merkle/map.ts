@@ -30,11 +30,11 @@ interface MapBranch {
   readonly right: Hash;
 }
 
-export function mapLeafHash(sha256: Sha256, key: Hash, value: Hash): Hash {
+function mapLeafHash(sha256: Sha256, key: Hash, value: Hash): Hash {
   return sha256(tagged('mapLeaf', hashBytes(key), hashBytes(value)));
 }
 
-export function mapBranchHash(sha256: Sha256, left: Hash, right: Hash): Hash {
+function mapBranchHash(sha256: Sha256, left: Hash, right: Hash): Hash {
   return sha256(tagged('mapBranch', hashBytes(left), hashBytes(right)));
 }
 

@@ -31,7 +31,7 @@ function isEmptyBeside({ key, proof }: MapPlace, side: 0 | 1, depth: number): bo
  * @param a null for the beginning of the map
  * @param b null for its end
  */
-export function verifyAdjacent(a: MapPlace | null, b: MapPlace | null): boolean {
+function verifyAdjacent(a: MapPlace | null, b: MapPlace | null): boolean {
   if (a !== null && b !== null && a.key >= b.key) return false;
   const depth = a !== null && b !== null ? divergence(a.key, b.key) + 1 : 0;
   return (a === null || isEmptyBeside(a, 1, depth)) && (b === null || isEmptyBeside(b, 0, depth));

@@ -22,13 +22,13 @@ const KINDS = { scopes: 0, leaves: 1, blocks: 2 } as const;
 /** A consistency proof has at most one hash a level, and one more. */
 const PATH_MAX = 54;
 
-export function writeScope(writer: Writer, { ref, entry, proof, state }: SnapshotScope): void {
+function writeScope(writer: Writer, { ref, entry, proof, state }: SnapshotScope): void {
   writer.u8(SCOPE_KINDS[ref.scope]).hash(ref.id).u64(entry.size).hash(entry.root).hash(entry.digest);
   writeMapProof(writer, proof);
   writer.bytes(state);
 }
 
-export function readScope(reader: Reader): SnapshotScope {
+function readScope(reader: Reader): SnapshotScope {
   return {
     ref: { scope: readScopeKind(reader), id: reader.hash() },
     entry: { size: reader.u64(), root: reader.hash(), digest: reader.hash() },

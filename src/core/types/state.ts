@@ -1,5 +1,5 @@
-import type { BlockHash, Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
-import type { Header, ValidatorSet } from './chain.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { ValidatorSet } from './chain.ts';
 import type { Governance } from './governance.ts';
 import type { PhasePolicy } from './operation.ts';
 
@@ -156,13 +156,6 @@ export interface Diff {
   readonly staleMapNodes: readonly Hash[];
   readonly leaves: readonly NewLeaf[];
   readonly ids: readonly TransactionId[];
-}
-
-/** A block as executed: its header certifies the result. */
-export interface ExecutedBlock {
-  readonly header: Header;
-  readonly hash: BlockHash;
-  readonly diff: Diff;
 }
 
 export interface Genesis {

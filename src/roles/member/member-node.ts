@@ -49,7 +49,7 @@ export interface MemberNode {
 }
 
 /** Runs one task at a time; a call while it runs asks for one more run after it. */
-export function coalesced(work: () => Promise<void>, onError: (error: unknown) => void): () => void {
+function coalesced(work: () => Promise<void>, onError: (error: unknown) => void): () => void {
   let running = false;
   let again = false;
   const run = async () => {

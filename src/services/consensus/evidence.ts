@@ -92,7 +92,7 @@ function proofOf(sha256: Sha256, { first, second }: Evidence): EvidenceProof | n
  * makes the same bytes, so that it is in the pools once.
  * @param lastValidHeight the end of the replay window from here
  */
-export function evidenceTransaction(
+function evidenceTransaction(
   sha256: Sha256,
   chainId: Hash,
   lastValidHeight: number,

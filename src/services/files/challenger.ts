@@ -191,8 +191,7 @@ export class Challenger {
 
   /** Evenly random enough: 2^32 is far above every count here. */
   private below(count: number): number {
-    const [a, b, c, d] = this.config.random(4) as unknown as [number, number, number, number];
-    return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % count;
+    return new DataView(this.config.random(4).slice().buffer).getUint32(0) % count;
   }
 
   private async note(entry: FileEntry, member: MemberId, proven: boolean, nowMs: number): Promise<void> {

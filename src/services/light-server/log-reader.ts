@@ -164,7 +164,7 @@ export class LogReader {
 }
 
 /** The wrapper with the parts of one log's scope, and null for every other (DESIGN.md section 4). */
-export function scopedTransaction(wrapper: Uint8Array, logId: LogId): Uint8Array {
+function scopedTransaction(wrapper: Uint8Array, logId: LogId): Uint8Array {
   const signed = decodeSignedTransaction(wrapper);
   assert(!isReject(signed), 'a stored wrapper decodes');
   const body = decodeBody(signed.body);

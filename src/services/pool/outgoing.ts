@@ -50,7 +50,7 @@ export class Outgoing {
 }
 
 /** Splits bodies into frames by size and number; a body above the target travels alone. */
-export function groupBodies(bodies: readonly Uint8Array[], bytesTarget: number): Uint8Array[][] {
+function groupBodies(bodies: readonly Uint8Array[], bytesTarget: number): Uint8Array[][] {
   const groups: Uint8Array[][] = [];
   let group: Uint8Array[] = [];
   let bytes = 0;

@@ -14,7 +14,7 @@ import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './r
 import type { Committed } from './sender.ts';
 
 /** Left free in a part and a transaction, in bytes, so that a record can be handed over with its proof of authorship and lineage. */
-export const HANDOVER_HEADROOM_BYTES = 20 * 1024;
+const HANDOVER_HEADROOM_BYTES = 20 * 1024;
 const LIST_LIMIT_MAX = 1000;
 
 export interface RecordInput extends RecordContent {
@@ -40,7 +40,7 @@ export function currentEpochNumber(phase: PhaseState): number {
 }
 
 /** The number of the current epoch if this member holds its secret. */
-export function heldEpoch(context: Context, phase: PhaseState): number | Refusal {
+function heldEpoch(context: Context, phase: PhaseState): number | Refusal {
   const epoch = currentEpochNumber(phase);
   if (context.vault.keys(phase.id, epoch) !== null) return epoch;
   const fault = context.vault.faults(phase.id).find(entry => entry.epoch === epoch);

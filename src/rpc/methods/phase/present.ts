@@ -12,7 +12,7 @@ function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: num
 export const lifecycleName = (state: PhaseState) => nameOf(LIFECYCLE, state.lifecycle);
 
 /** Names of the role bits; a participant without bits reads. */
-export function roleNames(roles: number): RoleName[] {
+function roleNames(roles: number): RoleName[] {
   return (Object.keys(ROLES) as RoleName[]).filter(name => (roles & ROLES[name]) !== 0);
 }
 
