@@ -131,7 +131,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: STATE,
     find: 'slot.prepares.clear();',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'commits-of-the-old-view-kept',
