@@ -138,7 +138,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     file: STATE,
     find: 'slot.commits.clear();',
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'transcripts',
   },
   {
     name: 'nothing-cut-above-the-window',
