@@ -47,14 +47,12 @@ export class Executions {
 
   private async run(effect: Execute, signal: AbortSignal): Promise<void> {
     const { block, blockHash } = effect;
-    const early = this.early(effect);
-    if (early !== undefined) return this.config.executed(effect, early, null);
+    if (this.isOvertaken(effect)) return;
+    const early = this.checkClock(effect);
+    if (early !== null) return this.config.executed(effect, early, null);
     const entries = await this.collect(effect, signal);
-    if (entries === null) return;
+    if (entries === null || this.isOvertaken(effect)) return;
     const { executor, chain } = this.config;
-    // State transfer may have committed the height while the bodies were on their way.
-    const overtaken = this.early(effect);
-    if (overtaken !== undefined) return this.config.executed(effect, overtaken, null);
     const overlay = executor.execute(block, blockHash, entries);
     if (isReject(overlay)) return this.config.executed(effect, overlay, null);
     await chain.store.putAhead(entries.map(wrapperOf));
@@ -62,17 +60,15 @@ export class Executions {
     this.config.executed(effect, null, overlay.nextSet);
   }
 
-  /** The verdict where no execution is needed; undefined where it is. */
-  private early({ block, blockHash, checkClock }: Execute): Reject | null | undefined {
+  /** State transfer has committed the height meanwhile: the engine hears of that next, and any answer now could contradict it. */
+  private isOvertaken({ block }: Execute): boolean {
+    return block.header.height <= this.config.chain.headHeight();
+  }
+
+  private checkClock({ block, checkClock }: Execute): Reject | null {
     const { chain, clock } = this.config;
-    const { height, timeMs } = block.header;
-    if (height <= chain.headHeight()) {
-      const same = chain.store.block(height)?.hash === blockHash;
-      return same ? null : reject('already_decided', `height ${height}`);
-    }
-    const latestMs = clock.nowMs() + chain.parameters().clockDriftMsMax;
-    if (checkClock && timeMs > latestMs) return reject('time_ahead', `${timeMs - latestMs} ms`, 'ignore');
-    return undefined;
+    const aheadMs = block.header.timeMs - clock.nowMs() - chain.parameters().clockDriftMsMax;
+    return checkClock && aheadMs > 0 ? reject('time_ahead', `${aheadMs} ms`, 'ignore') : null;
   }
 
   /** Null when the work was given up. */
