@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { readGenesis } from '../config/genesis-file.ts';
 import { dataPaths, readNodeConfig } from '../config/node-config.ts';
 import { assertDefined } from '../core/base/assert.ts';
+import { OperatingError } from '../ports/lifecycle.ts';
 import { lockDirectory } from '../store/directory-lock.ts';
 import { createLogger } from '../system/logger.ts';
 import { createConsensusRole } from './consensus-role.ts';
@@ -10,12 +11,18 @@ import { createManagerRole } from './manager-role.ts';
 import type { NodeRole, RoleInput } from './node-role.ts';
 import { createParticipantRole } from './participant-role.ts';
 import { stopRequest } from './stop-request.ts';
+import { uncaughtFault } from './uncaught-fault.ts';
 
 const ROLES: Record<string, (input: RoleInput) => Promise<NodeRole>> = {
   consensus: createConsensusRole,
   participant: createParticipantRole,
   manager: createManagerRole,
 };
+
+/** Where a fault that nobody expected came from is for the log only. */
+function detailOf(fault: Error): string {
+  return fault instanceof OperatingError ? fault.message : (fault.stack ?? fault.message);
+}
 
 /**
  * Starts the node of a data directory and runs until it is asked to stop or fails.
@@ -28,6 +35,7 @@ export async function runNode(dir: string): Promise<void> {
   const logger = createLogger(config.log.level, { node: config.name });
   const lock = await lockDirectory(dir);
   const stop = stopRequest();
+  const fault = uncaughtFault();
   try {
     const keys = await openKeys(paths);
     const create = assertDefined(ROLES[config.role], 'a role that the configuration knows');
@@ -36,14 +44,16 @@ export async function runNode(dir: string): Promise<void> {
     const url = role.url();
     await writePrivateFile(paths.endpoint, `${JSON.stringify({ url, pid: process.pid })}\n`);
     logger.info({ url, role: config.role }, 'started');
-    const why = await Promise.race([stop.requested, role.failed]);
-    logger.info({ why: String(why) }, 'stopping');
+    const why = await Promise.race([stop.requested, role.failed, fault.occurred]);
+    if (why instanceof Error) logger.error({ error: detailOf(why) }, 'stopping after a fault');
+    else logger.info({ why }, 'stopping');
     await rm(paths.endpoint, { force: true });
     await role.service.stop();
     if (why instanceof Error) throw why;
     logger.info({}, 'stopped');
   } finally {
     stop.release();
+    fault.release();
     await lock.release();
   }
 }
