@@ -207,21 +207,26 @@ export class FileIndex {
     }
   }
 
-  /** Forgets a file. @returns its blocks that came with no other file */
+  /**
+   * Forgets a file while its blocks are deleted. Its record goes last, so that what fails or crashes half-way is not forgotten
+   * with blocks left: the next `remove` goes on.
+   * @returns its blocks that came with no other file, each to be deleted before the next is asked for
+   */
   async *remove(root: string): AsyncIterable<string> {
-    const forgotten: KvOperation[] = [rootKey(root), pinKey(root)].map(key => ({ type: 'delete', key }));
-    await this.kv.batch(forgotten, { sync: true });
+    const record = this.root(root);
+    if (record?.whole) await this.setRoot(root, { ...record, whole: false });
     for await (const [key] of this.kv.entries(under(`files/tree/${root}`))) {
       const cid = lastPart(key);
+      await this.write([{ type: 'put', key, value: EMPTY }], false);
+      if (!(await this.isHeld(cid))) yield cid;
+      const forgotten = [key, blockKey(cid, root)];
       await this.write(
-        [
-          { type: 'delete', key },
-          { type: 'delete', key: blockKey(cid, root) },
-        ],
+        forgotten.map(name => ({ type: 'delete', key: name })),
         false,
       );
-      if (!(await this.isHeld(cid))) yield cid;
     }
+    const forgotten: KvOperation[] = [rootKey(root), pinKey(root)].map(key => ({ type: 'delete', key }));
+    await this.kv.batch(forgotten, { sync: true });
   }
 
   async *rootsOf(cid: string): AsyncIterable<string> {

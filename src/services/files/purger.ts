@@ -35,6 +35,8 @@ export class Purger {
   private unsubscribe: () => void = () => {};
   private work: Promise<void> = Promise.resolve();
   private timer: Timer | null = null;
+  /** An order could not be carried out. */
+  private failed = false;
   private stopped = false;
 
   constructor(private readonly config: PurgerConfig) {}
@@ -117,8 +119,16 @@ export class Purger {
     if (this.stopped || this.timer !== null) return;
     this.timer = this.config.clock.setTimer(delayMs, () => {
       this.timer = null;
-      this.work = this.work.then(() => this.flush()).catch(error => this.report(error));
+      this.work = this.work.then(() => this.turn()).catch(error => this.report(error));
     });
+  }
+
+  private async turn(): Promise<void> {
+    if (this.failed) {
+      this.failed = false;
+      await this.carryOutAll();
+    }
+    await this.flush();
   }
 
   private async flush(): Promise<void> {
@@ -138,6 +148,7 @@ export class Purger {
   private report(error: unknown): void {
     if (!(error instanceof OperatingError)) throw error;
     this.config.logger.warn({ code: error.code }, 'a purge has to be tried again');
+    this.failed = true;
     this.schedule(this.config.limits.retryMs);
   }
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { type FileNode, isWhole, memberId, put, until, World } from './world.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import { type FileNode, isWhole, memberId, put, reading, until, World } from './world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'phaseline-purge-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -130,6 +131,43 @@ describe('purging a file', () => {
     await again.transport.stop();
     expect(acknowledged('bob', file.cid)).toEqual([]);
     await world.node('bob', { earlier: again });
+    await settle(() => acknowledged('bob', file.cid).length === 1);
+  });
+
+  it('[87] signs nothing before the last block is gone, when the disk fails in the middle and after a start', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    let deletions = 0;
+    let isBroken = true;
+    const bob = await world.node('bob', {
+      serve: blobs => ({
+        ...reading(blobs, (_, bytes) => bytes),
+        delete: async cid => {
+          deletions += 1;
+          if (isBroken && deletions % 2 === 0) throw new OperatingError('blob_store_failed', 'no');
+          await blobs.delete(cid);
+        },
+      }),
+    });
+    world.connect(ann, bob);
+    const file = await put(ann, 5);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    await ann.service.stop();
+    await ann.transport.stop();
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    // by itself, after a while: nothing happens on the chain
+    await until(() => {
+      world.clock.advance(2000);
+      return deletions >= 4;
+    });
+    expect(await blocksOf(bob)).toBeGreaterThan(0);
+    expect(acknowledged('bob', file.cid)).toEqual([]);
+    await bob.service.stop();
+    await bob.transport.stop();
+    isBroken = false;
+    const again = await world.node('bob', { earlier: bob });
+    expect(await blocksOf(again)).toBe(0);
     await settle(() => acknowledged('bob', file.cid).length === 1);
   });
 });
