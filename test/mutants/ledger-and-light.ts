@@ -151,13 +151,13 @@ export const ledgerAndLightMutants: readonly Mutant[] = [
     find: 'return checkCertificate(suite, this.chain.chainId(), { header, certificate }, this.chain.validatorSet());',
     replace:
       'return certificate === null ? checkCertificate(suite, header.chainId, { header, certificate }, this.chain.validatorSet()) : null;',
-    caughtBy: ['test/unit/services-consensus/faults.test.ts'],
+    caughtBy: ['test/unit/services-consensus/committer.test.ts'],
   },
   {
     name: 'executed-result-not-compared-by-the-node',
     file: 'services/consensus/executor.ts',
     find: 'if (executed.hash !== hash) {',
     replace: 'if (executed.hash.length < 0) {',
-    caughtBy: ['test/unit/services-consensus/faults.test.ts'],
+    caughtBy: ['test/unit/services-consensus/committer.test.ts'],
   },
 ];

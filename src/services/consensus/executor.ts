@@ -78,7 +78,7 @@ export class Executor {
     const executed = executeBlock(suite, base.view, base, input, { verify });
     if (isReject(executed)) return executed;
     if (executed.hash !== hash) {
-      return reject('wrong_result', `height ${block.header.height}: ${difference(executed.block, block)}`);
+      return reject('wrong_result', difference(executed.block, block));
     }
     const overlay = makeOverlay(base, executed, entries);
     this.overlays.set(hash, overlay);
