@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assert } from '../core/base/assert.ts';
+import { concatBytes } from '../core/base/bytes.ts';
 import type { Hash } from '../core/base/ids.ts';
 import { tagBytes } from '../core/codec/tags.ts';
 import type { FileCipher } from '../ports/file-cipher.ts';
@@ -89,27 +90,25 @@ function corrupt(detail: string, cause?: unknown): OperatingError {
  * lies in one chunk is a view of it: nobody writes into a chunk that was given away.
  */
 async function* pieces(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let piece: Uint8Array | null = null;
-  let filled = 0;
+  let parts: Uint8Array[] = [];
+  let missing = bytes;
   for await (const chunk of source) {
     let offset = 0;
     while (offset < chunk.length) {
-      if (piece === null && chunk.length - offset >= bytes) {
-        yield chunk.subarray(offset, offset + bytes);
-        offset += bytes;
-        continue;
-      }
-      piece ??= new Uint8Array(bytes);
-      const taken = Math.min(bytes - filled, chunk.length - offset);
-      piece.set(chunk.subarray(offset, offset + taken), filled);
-      filled += taken;
-      offset += taken;
-      if (filled < bytes) continue;
-      yield piece;
-      [piece, filled] = [null, 0];
+      const part = chunk.subarray(offset, offset + missing);
+      parts.push(part);
+      offset += part.length;
+      missing -= part.length;
+      if (missing > 0) continue;
+      yield joined(parts);
+      [parts, missing] = [[], bytes];
     }
   }
-  if (piece !== null) yield piece.subarray(0, filled);
+  if (parts.length > 0) yield joined(parts);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return parts.length === 1 ? parts[0]! : concatBytes(...parts);
 }
 
 /**

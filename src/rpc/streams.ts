@@ -61,6 +61,11 @@ export interface LocalFile {
  */
 export async function openLocalFile(path: string): Promise<LocalFile> {
   await localFileBytes(path);
+  return openKnown(path);
+}
+
+/** @param path of what was a regular file a moment ago */
+async function openKnown(path: string): Promise<LocalFile> {
   // without waiting for a writer, should the name have become a pipe meanwhile
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(error => {
     throw unreadable(path, error);
@@ -90,9 +95,9 @@ export async function localFileBytes(path: string): Promise<number> {
   return found.size;
 }
 
-/** Opened when it is read. @throws as `openLocalFile` and its `read` */
+/** Opened when it is read, after `localFileBytes`. @throws as `openLocalFile` and its `read` */
 export async function* readLocalFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await openLocalFile(path);
+  const file = await openKnown(path);
   try {
     yield* file.read(0);
   } finally {
@@ -131,6 +136,8 @@ async function* readUnchanged(
       at += bytesRead;
       if (at > before.size) throw changed();
       yield room.subarray(0, bytesRead);
+      // there was room for one byte more
+      if (bytesRead < room.length && BigInt(at) === before.size) break;
     }
     const { size, mtimeNs } = await file.stat({ bigint: true });
     if (BigInt(at) !== before.size || size !== before.size || mtimeNs !== before.mtimeNs) throw changed();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as dagPb from '@ipld/dag-pb';
 import { CID } from 'multiformats/cid';
 import * as raw from 'multiformats/codecs/raw';
+import { create as createDigest } from 'multiformats/hashes/digest';
 import { sha256 } from 'multiformats/hashes/sha2';
 import { equalBytes } from '../core/base/bytes.ts';
 
@@ -21,6 +22,12 @@ export function parseCid(text: string): CID | null {
   const whole = cid.multihash.code === sha256.code && cid.multihash.digest.length === 32;
   // base32 has unused bits at the end: only the canonical text is a name
   return known && whole && cid.version === 1 && cid.toString() === text ? cid : null;
+}
+
+/** The CID of bytes as they are. */
+export function leafCid(bytes: Uint8Array): string {
+  const hash = createHash('sha256').update(bytes).digest();
+  return CID.createV1(raw.code, createDigest(sha256.code, hash)).toString();
 }
 
 export function verifyCid(cid: CID, bytes: Uint8Array): boolean {

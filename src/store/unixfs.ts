@@ -4,10 +4,11 @@ import { importByteStream, type WritableStorage } from 'ipfs-unixfs-importer';
 import type { CID } from 'multiformats/cid';
 import * as raw from 'multiformats/codecs/raw';
 import { assert } from '../core/base/assert.ts';
+import { concatBytes } from '../core/base/bytes.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { ByteRange, DagNode, FileDag, ImportedFile } from '../ports/file-dag.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { parseCid, verifyCid } from './cid.ts';
+import { leafCid, parseCid, verifyCid } from './cid.ts';
 
 /** Blocks that are hashed and written at the same time: 1 MiB each. */
 const WRITES_IN_FLIGHT = 4;
@@ -20,6 +21,9 @@ interface ParsedNode extends DagNode {
   /** Content that stands in the block itself. */
   readonly data: Uint8Array;
 }
+
+/** A leaf of the profile. */
+const LEAF_BYTES_MAX = 1024 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -74,7 +78,13 @@ export class UnixFsDag implements FileDag {
         yield chunk;
       }
     };
-    const root = await importByteStream(counted(), storage, {
+    const { head, rest } = await leafOf(counted());
+    if (rest === null) {
+      const leaf = leafCid(head);
+      await store(leaf, head);
+      return { cid: leaf, bytes, blocks: 1 };
+    }
+    const root = await importByteStream(rest, storage, {
       profile: 'unixfs-v1-2025',
       blockWriteConcurrency: WRITES_IN_FLIGHT,
     });
@@ -149,6 +159,32 @@ export class UnixFsDag implements FileDag {
     if (node === null || (contentBytes !== null && node.contentBytes !== contentBytes)) throw malformed(cid);
     return node;
   }
+}
+
+/**
+ * A file of one leaf is that leaf, and needs no tree: the importer costs many small files more than all the rest.
+ * @returns the whole content, or with `rest` all of it again
+ */
+async function leafOf(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly head: Uint8Array; readonly rest: AsyncIterable<Uint8Array> | null }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  for (let bytes = 0; bytes <= LEAF_BYTES_MAX; ) {
+    const { done, value } = await iterator.next();
+    if (done === true) return { head: chunks.length === 1 ? chunks[0]! : concatBytes(...chunks), rest: null };
+    chunks.push(value);
+    bytes += value.length;
+  }
+  const rest = async function* () {
+    try {
+      for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  return { head: NOTHING, rest: rest() };
 }
 
 function isLeaf(cid: string): boolean {

@@ -5,7 +5,7 @@ import { bodyId, encodeLeaf, logIdOf } from '../../core/codec/transaction.ts';
 import { findMember, keyholders, memberOfPeer } from '../../core/ledger/index.ts';
 import { readHandover } from '../../core/light/record.ts';
 import { type FileReference, KINDS } from '../../core/types/operation.ts';
-import type { PhaseState } from '../../core/types/state.ts';
+import type { PhaseState, SystemState } from '../../core/types/state.ts';
 import type { Part } from '../../core/types/transaction.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
@@ -57,6 +57,11 @@ function namedFiles(sha256: Sha256, phaseLog: LogId, item: LogItem): readonly Na
 /** Which files the member's phases name and who signed for them: what the file service asks of the verified ledger. */
 export class PhaseFiles implements FileLedger, PhaseVisitor {
   private readonly phaseIndexes = new Map<PhaseId, PhaseIndex>();
+  /** What was made of the states last; they are asked for with every file. */
+  private readonly phasesById = new Map<
+    PhaseId,
+    { state: PhaseState; system: SystemState; phase: FilePhase }
+  >();
   private readonly phasesByRoot = new Map<string, Set<PhaseId>>();
   /** Null for logs that are no phase's. */
   private readonly phasesByLog = new Map<LogId, PhaseId | null>();
@@ -135,13 +140,15 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     const state = this.access.phase(id);
     if (state === null) return null;
     const system = this.access.system();
+    const known = this.phasesById.get(id);
+    if (known?.state === state && known.system === system) return known.phase;
     const active = (member: MemberId) => findMember(system, member)?.revoked === false;
     const participants = state.participants.map(entry => entry.member).filter(active);
     const { policy, membershipVersion } = state;
-    return {
-      ...{ id, policy, membershipVersion, participants },
-      readers: [...keyholders(system, state)],
-    };
+    const readers = [...keyholders(system, state)];
+    const phase = { id, policy, membershipVersion, participants, readers };
+    this.phasesById.set(id, { state, system, phase });
+    return phase;
   }
 
   files(phase: PhaseId, fromPosition: number): readonly FileEntry[] {

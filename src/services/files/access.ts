@@ -4,19 +4,30 @@ import type { PeerId } from '../../ports/transport.ts';
 import type { RootRecord } from './file-index.ts';
 import type { FileEntry, FileLedger } from './ledger.ts';
 
+export const NOT_PERMITTED: Reject = reject('not_permitted', 'no such file for this member', 'ignore');
+
+/** True when the peer's member reads the phase now. */
+export function isReader(ledger: FileLedger, peer: PeerId, phaseId: PhaseId): boolean {
+  const member = ledger.memberOfPeer(peer);
+  return member !== null && ledger.phase(phaseId)?.readers.includes(member) === true;
+}
+
 /**
  * Null when the peer's member may ask for `root` as part of `phase` now. One refusal for every reason, so that a stranger does
  * not learn which phases and files exist (SCENARIOS 82). What there is to serve, `entryOf` says.
  */
 export function checkFetch(ledger: FileLedger, peer: PeerId, phaseId: PhaseId, root: string): Reject | null {
-  const member = ledger.memberOfPeer(peer);
-  const reads = member !== null && ledger.phase(phaseId)?.readers.includes(member) === true;
-  const permitted = reads && ledger.entries(phaseId, root).length > 0;
-  return permitted ? null : reject('not_permitted', 'no such file for this member', 'ignore');
+  const permitted = isReader(ledger, peer, phaseId) && ledger.entries(phaseId, root).length > 0;
+  return permitted ? null : NOT_PERMITTED;
 }
 
 function describes(entry: FileEntry, file: RootRecord): boolean {
   return entry.keyCommitment === file.keyCommitment && entry.ciphertextBytes === file.ciphertextBytes;
+}
+
+/** Written by the own member, not handed over by it. */
+function isOwn(ledger: FileLedger, entry: FileEntry): boolean {
+  return entry.author === ledger.member && entry.origin === entry.record;
 }
 
 /** Records by which the file came to be this node's: those of the phase it came through, or those its own member wrote, purged or not. */
@@ -26,7 +37,7 @@ function grounds(ledger: FileLedger, root: string, file: RootRecord): readonly F
       ? ledger
           .phases()
           .flatMap(phase => ledger.references(phase, root))
-          .filter(entry => entry.author === ledger.member && entry.origin === entry.record)
+          .filter(entry => isOwn(ledger, entry))
       : ledger.references(file.phase, root);
   return known.filter(entry => describes(entry, file));
 }
@@ -44,6 +55,8 @@ export function entryOf(
 ): FileEntry | null {
   const named = ledger.entries(phase, root).filter(entry => describes(entry, file));
   if (named.length === 0 || file.phase === phase) return named[0] ?? null;
+  const own = file.phase === null ? named.find(entry => isOwn(ledger, entry)) : undefined;
+  if (own !== undefined) return own;
   const origins = new Set(grounds(ledger, root, file).map(entry => entry.origin));
   return named.find(entry => origins.has(entry.origin)) ?? null;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
+import type { OperatingError } from '../../ports/lifecycle.ts';
 import { entryOf } from './access.ts';
 import type { FetchFault } from './file-fetch.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
@@ -39,10 +40,12 @@ export function isOf(
  * What is known of the file from now on, or why it is not to be fetched: this node may not have it, has no room for
  * it, or has another claim to it. A claim stands from the root block on: what never brought one, a record with a wrong
  * length say, keeps nobody else's file away.
+ * @param checkDisk for many files at once, what was found for all of them
  */
 export async function claim(
   { clock, dag, index, ledger, limits, usage }: ClaimsConfig,
   wanted: Wanted,
+  checkDisk: (bytes: number) => Promise<OperatingError | null> = bytes => usage.checkDisk(bytes),
 ): Promise<RootRecord | NonNullable<FetchFault>> {
   const { cid, phase, keyCommitment, ciphertextBytes } = wanted;
   if (!ledger.phase(phase)?.readers.includes(ledger.member))
@@ -57,7 +60,7 @@ export async function claim(
   const known = index.root(cid);
   if (known !== null && index.holds(cid, cid)) return isOf(ledger, wanted, known) ? known : WITHHELD;
   const refusal = known === null ? usage.checkQuota(phase, ciphertextBytes) : null;
-  const full = refusal ?? (await usage.checkDisk(ciphertextBytes));
+  const full = refusal ?? (await checkDisk(ciphertextBytes));
   if (full !== null) return { reason: full.message, permanent: false };
   await index.markUnclean();
   const sinceMs = known?.sinceMs ?? clock.nowMs();

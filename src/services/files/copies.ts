@@ -149,27 +149,32 @@ export class Copies {
     const { ledger, limits, sources } = this.config;
     const member = ledger.memberOfPeer(peer)!;
     let waiting = [...open];
+    // small files arrive together: one of them is asked for until it is there, and then the others
+    let asked = 1;
     let pauseMs = limits.offerPollMs;
     while (waiting.length > 0 && !ended.aborted) {
       await this.pause(pauseMs, ended);
-      const batch = waiting.slice(0, filesPerRequest);
+      const batch = waiting.slice(0, asked);
       const roots = batch.map(index => spread.files[index]!.cid);
       const extents = await sources.extents(peer, spread.phase.id, roots, ended);
       if (extents === 'refused') return;
-      const arrived = batch.filter((_, at) => extents !== 'silent' && extents[at] === 'whole');
+      const arrived = new Set(batch.filter((_, at) => extents !== 'silent' && extents[at] === 'whole'));
       for (const index of arrived) {
         spread.holders[index]!.add(member);
         spread.bytesConfirmed += spread.files[index]!.ciphertextBytes;
       }
-      pauseMs = arrived.length > 0 ? limits.offerPollMs : Math.min(pauseMs * 2, limits.offerPollMsMax);
-      waiting = waiting.filter(index => !arrived.includes(index));
-      if (arrived.length > 0) tell();
+      const absent = batch.filter(index => !arrived.has(index));
+      waiting = [...waiting.slice(batch.length), ...absent];
+      asked = absent.length === 0 ? filesPerRequest : 1;
+      if (asked > 1) pauseMs = 0;
+      else pauseMs = arrived.size > 0 ? limits.offerPollMs : Math.min(2 * pauseMs + 1, limits.offerPollMsMax);
+      if (arrived.size > 0) tell();
     }
   }
 
   private pause(delayMs: number, ended: AbortSignal): Promise<void> {
     return new Promise(resolve => {
-      if (ended.aborted) return resolve();
+      if (ended.aborted || delayMs === 0) return resolve();
       const timer = this.config.clock.setTimer(delayMs, done);
       function done(): void {
         ended.removeEventListener('abort', done);

@@ -11,7 +11,7 @@ import {
   filesRequestCodec,
   type RequestOf,
 } from '../../wire/files.ts';
-import { checkFetch, entryOf } from './access.ts';
+import { checkFetch, entryOf, isReader, NOT_PERMITTED } from './access.ts';
 import { BlockCache } from './block-cache.ts';
 import type { FileIndex, RootRecord } from './file-index.ts';
 import type { FileLedger } from './ledger.ts';
@@ -88,15 +88,9 @@ export class FileServer {
   private refusal(from: PeerId, phase: RequestOf<'get'>['phase'], root: string): Reject | null {
     const { ledger } = this.config;
     const refused = checkFetch(ledger, from, phase, root);
-    if (refused === null || !this.isPurgedFor(from, phase, root)) return refused;
+    const isPurged = ledger.purgeOf(phase, root) !== null;
+    if (refused === null || !isPurged || !isReader(ledger, from, phase)) return refused;
     return reject('purged', root, 'ignore');
-  }
-
-  private isPurgedFor(from: PeerId, phase: RequestOf<'get'>['phase'], root: string): boolean {
-    const { ledger } = this.config;
-    const member = ledger.memberOfPeer(from);
-    const reads = member !== null && ledger.phase(phase)?.readers.includes(member) === true;
-    return reads && ledger.purgeOf(phase, root) !== null;
   }
 
   /** Null also for a file that this node has by another phase's records only: in this one it has nothing. */
@@ -108,21 +102,18 @@ export class FileServer {
 
   /** With one refusal for all when the asker may know of none. */
   private holding(from: PeerId, { phase, roots }: RequestOf<'have'>): FilesAnswer | Reject {
-    let refused: Reject | null = null;
+    const { ledger } = this.config;
+    if (!isReader(ledger, from, phase)) return NOT_PERMITTED;
     let known = 0;
     const extents = roots.map((root): Extent => {
-      if (this.isPurgedFor(from, phase, root)) {
-        known += 1;
-        return 'purged';
-      }
-      const fault = checkFetch(this.config.ledger, from, phase, root);
-      refused ??= fault;
-      if (fault !== null) return 'none';
+      const isPurged = ledger.purgeOf(phase, root) !== null;
+      if (!isPurged && ledger.entries(phase, root).length === 0) return 'none';
       known += 1;
+      if (isPurged) return 'purged';
       const record = this.servable(phase, root);
       return record === null ? 'none' : record.whole ? 'whole' : 'partial';
     });
-    return known === 0 && refused !== null ? refused : { kind: 'holding', extents };
+    return known === 0 ? NOT_PERMITTED : { kind: 'holding', extents };
   }
 
   /** @param cache null for bytes that must come from the store */
@@ -143,11 +134,12 @@ export class FileServer {
 
   private async small(from: PeerId, { phase, roots }: RequestOf<'small'>): Promise<FilesAnswer | Reject> {
     const { ledger } = this.config;
-    const refusals = roots.map(root => checkFetch(ledger, from, phase, root));
-    const refused = refusals.find(fault => fault !== null);
-    if (refused !== undefined && refusals.every(fault => fault !== null)) return refused;
-    const asked = roots.map((root, index) => {
-      const served = refusals[index] === null && this.servable(phase, root) !== null;
+    const named = isReader(ledger, from, phase)
+      ? new Set(roots.filter(root => ledger.entries(phase, root).length > 0))
+      : new Set<string>();
+    if (named.size === 0) return NOT_PERMITTED;
+    const asked = roots.map(root => {
+      const served = named.has(root) && this.servable(phase, root) !== null;
       return { root: served ? root : null, cid: root };
     });
     return this.gather(asked, this.cache);

@@ -263,13 +263,14 @@ export class Replicator implements Service {
   }
 
   private async attemptSmall(batch: readonly Task[]): Promise<void> {
-    const { index, logger } = this.config;
+    const { index, logger, usage } = this.config;
     const claims = new Map<string, RootRecord>();
     const [{ phase }] = batch as [Task];
     let whole: ReadonlySet<string> = new Set();
     try {
+      const full = await usage.checkDisk(batch.reduce((sum, task) => sum + task.ciphertextBytes, 0));
       for (const task of batch) {
-        const record = await claim(this.config, task);
+        const record = await claim(this.config, task, async () => full);
         if ('reason' in record || (await index.isForeign(task.cid, task.cid))) continue;
         if (!index.holds(task.cid, task.cid)) claims.set(task.cid, record);
       }

@@ -65,6 +65,8 @@ export class LightClient implements LedgerAccess, Service {
   private readonly submitter: Submitter;
   private readonly lagWatch: LagWatch;
   private readonly listeners = new Set<LightEvents>();
+  /** As they were found last: an id's log is asked for more often than it changes. */
+  private readonly logsByScope = new Map<Hash, HeldLog>();
   private readonly stopping = new AbortController();
   private readonly first: {
     readonly trust: Trust;
@@ -291,7 +293,12 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   private heldLog(scope: 'project' | 'phase', id: Hash): HeldLog | null {
-    return this.syncer?.logs.get(logIdOf(this.config.suite.sha256, this.chainId, scope, id)) ?? null;
+    const known = this.logsByScope.get(id) ?? null;
+    if (known !== null && known.ref.scope === scope && this.syncer?.logs.get(known.logId) === known)
+      return known;
+    const log = this.syncer?.logs.get(logIdOf(this.config.suite.sha256, this.chainId, scope, id)) ?? null;
+    if (log !== null) this.logsByScope.set(id, log);
+    return log;
   }
 
   private heldLogs(): HeldLog[] {
