@@ -10,7 +10,7 @@ import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
 import type { ChainStore, ServedSnapshots, SnapshotStage } from '../../ports/chain-store.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
-import type { SyncAnswer, SyncRequest } from '../../wire/sync.ts';
+import { SYNC_WIRE_LIMITS, type SyncAnswer, type SyncRequest } from '../../wire/sync.ts';
 import type { SyncLimits } from './limits.ts';
 
 export interface SnapshotClientConfig {
@@ -68,7 +68,13 @@ export class SnapshotClient {
     try {
       await stage.begin();
       await this.fetchAll(fetch, stage, found, peers);
-      if (!fetch.complete || this.config.signal.aborted) return false;
+      if (this.config.signal.aborted) return false;
+      if (!fetch.complete) {
+        // who offers what it does not give would be asked for it again and again
+        for (const peer of found.holders)
+          this.config.penalise(peer, reject('withheld', `snapshot ${height}`));
+        return false;
+      }
       const end = fetch.finish();
       if (isReject(end)) {
         logger.error({ height, detail: end.detail }, 'a complete snapshot does not give the certified map');
@@ -84,7 +90,7 @@ export class SnapshotClient {
     }
   }
 
-  /** The highest snapshot that anybody offers and can certify. */
+  /** The snapshot that most peers offer, and of those the highest, that anybody can certify. */
   private async find(peers: readonly PeerId[]): Promise<Found | null> {
     const knownHeight = this.head().header.height;
     const offers = await Promise.all(
@@ -93,7 +99,10 @@ export class SnapshotClient {
         return { peer, height: offer?.kind === 'offer' ? offer.snapshotHeight : 0 };
       }),
     );
-    const usable = offers.filter(({ height }) => height > knownHeight).sort((a, b) => b.height - a.height);
+    const usable = offers.filter(({ height }) => height > knownHeight);
+    // nodes that keep to the protocol have snapshots of the same heights: one that many have is not made up
+    const countOf = (height: number) => usable.filter(offer => offer.height === height).length;
+    usable.sort((a, b) => countOf(b.height) - countOf(a.height) || b.height - a.height);
     for (const { peer, height } of usable) {
       const certified = await this.certify(peer);
       if (isReject(certified)) this.config.penalise(peer, certified);
@@ -127,7 +136,9 @@ export class SnapshotClient {
         }));
         return { target: { certified, sets: [first, ...sets] }, changes };
       }
-      if (next === trust || certified.header.height > snapshotHeight) {
+      // before its snapshot an offer ends only where it is full: header by header, the way there could take for ever
+      const isFull = offer.changes.length === SYNC_WIRE_LIMITS.setChangesPerOffer;
+      if (next === trust || !isFull || certified.header.height > snapshotHeight) {
         return reject('wrong_offer', `height ${certified.header.height} of ${snapshotHeight}`);
       }
       trust = next;
