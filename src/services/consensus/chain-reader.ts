@@ -1,3 +1,4 @@
+import { isExpired } from '../../core/access/ballots.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { BlockHash, Hash, Suite, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
@@ -53,9 +54,10 @@ export class ChainReader implements PoolChain {
     const head = this.head();
     if (this.cached?.head.hash !== head.hash) {
       const system = readSystem(this.store.state);
+      const { height } = head.block.header;
       const peers = system.validatorSet.validators.map(validator => validator.peerId);
       const others = (list: readonly PeerId[]) => list.filter(peer => peer !== this.transport.peerId);
-      this.cached = { head, system, peers: others(peers), candidates: others(candidatesOf(system)) };
+      this.cached = { head, system, peers: others(peers), candidates: others(candidatesOf(system, height)) };
     }
     return this.cached;
   }
@@ -133,9 +135,10 @@ export class ChainReader implements PoolChain {
   }
 }
 
-function candidatesOf({ governance }: SystemState): PeerId[] {
+/** A proposal that has expired is noted as such by the next act of governance only: until then it still says that it is open. */
+function candidatesOf({ governance }: SystemState, height: number): PeerId[] {
   const actions = governance.proposals
-    .filter(({ status }) => status === 'open')
+    .filter(proposal => proposal.status === 'open' && !isExpired(proposal, height + 1))
     .flatMap(entry => entry.actions);
   return actions.flatMap(action => (action.type === 'validatorAdd' ? [action.validator.peerId] : []));
 }

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
+import type { ChainStore } from '../../../src/ports/chain-store.ts';
+import type { Transport } from '../../../src/ports/transport.ts';
+import { ChainReader } from '../../../src/services/consensus/chain-reader.ts';
+import { GovernanceActions } from '../../support/governance-actions.ts';
+import { createActor, TestLedger, testGenesis } from '../../support/ledger-kit.ts';
+
+it('[65] who was proposed as a validator is let in until the proposal has expired, noted or not', () => {
+  const [admin, other] = [createActor('admin'), createActor('other')];
+  const ledger = new TestLedger({ ...testGenesis([admin, other], []), administratorThreshold: 2 });
+  const govern = new GovernanceActions(ledger);
+  const candidatesAt = (height: number) => {
+    const head = () => ({ block: { header: { height } }, hash: `${height}` });
+    const store = { head, state: ledger.state } as unknown as ChainStore;
+    return new ChainReader(store, nodeSuite, { peerId: 'me' } as unknown as Transport).candidatePeers();
+  };
+  const outcomes = ledger.commit(govern.propose(admin, [govern.add('v9')], { expiresHeight: 9 }));
+  expect(outcomes).toEqual(['committed']);
+  expect(govern.proposal(1).status).toBe('open');
+  expect(candidatesAt(8)).toEqual(['peer-of-validator-v9']);
+  expect(candidatesAt(9)).toEqual([]);
+});
