@@ -67,7 +67,9 @@ function keep(engine: Engine, message: ConsensusMessage<Checkpoint>): void {
     return;
   }
   const kept = [...known, message].sort((a, b) => a.content.height - b.content.height);
-  engine.checkpoints.set(signer, kept.slice(-ENGINE_LIMITS.checkpointsPerSigner));
+  // of the own ones the window bounds how many there are, and a peer that asks at every head must not push any out
+  const keptMax = signer === engine.seat?.index ? kept.length : ENGINE_LIMITS.checkpointsPerSigner;
+  engine.checkpoints.set(signer, kept.slice(-keptMax));
 }
 
 export function onCheckpoint(engine: Engine, message: ConsensusMessage<Checkpoint>): void {

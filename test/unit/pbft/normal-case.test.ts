@@ -243,4 +243,32 @@ describe('checkpoints', () => {
     expect(driver.log.length).toBeLessThan(before);
     expect(driver.log).toHaveLength(3);
   });
+
+  it('keeps its own, however often a peer asks for one of the head', () => {
+    const parameters = { ...PARAMETERS, checkpointIntervalBlocks: 8, windowBlocks: 32 };
+    const driver = new Driver(consortium.engine(3, [], parameters));
+    const lost = consortium.sign(2, {
+      ...{ kind: 'status', view: 0, active: true, head: consortium.head(null) },
+      ...{ acceptedHeight: 0, stableHeight: 0, reply: true },
+    } as const);
+    let parent = consortium.genesis;
+    let eighth = parent;
+    for (let height = 1; height <= 14; height += 1) {
+      const block = consortium.block(parent, `${height}`);
+      driver.receive(consortium.proposal(block));
+      for (const kind of ['prepare', 'commit'] as const)
+        for (const signer of [0, 1]) driver.receive(consortium.vote(signer, kind, block));
+      parent = block.header;
+      if (height === 8) eighth = parent;
+      // the interval is over: who asks is told a checkpoint of each head
+      driver.receive(lost);
+    }
+    const checkpoint = {
+      kind: 'checkpoint',
+      height: 8,
+      blockHash: headerHash(suite.sha256, eighth),
+    } as const;
+    for (const signer of [0, 1]) driver.receive(consortium.sign(signer, checkpoint));
+    expect(driver.engine.stableHeight).toBe(8);
+  });
 });
