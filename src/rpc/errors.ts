@@ -98,6 +98,7 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
   not_owner: ['forbidden', null],
   not_administrator: ['forbidden', null],
   purged: ['purged', null],
+  not_purged: ['not_found', 'file_purge orders it.'],
   expired: ['expired', 'Send the transaction again: nothing of it was written.'],
   no_source: ['unavailable', 'No consensus node can be reached; node_status shows the connections.'],
   too_few_copies: [

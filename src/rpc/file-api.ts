@@ -117,6 +117,8 @@ export interface FileApi {
   ): Promise<{ readonly whole: boolean; readonly reason: string | null } | Reject>;
   /** Records that name the file, in this phase and in others that this node reads. */
   fileReferences(phase: PhaseId, cid: string): Promise<readonly FileReference[] | Reject>;
+  /** A file that proves the purge offline (core/light/purge-certificate.ts). Reject `not_purged`, `not_ready`. */
+  purgeCertificate(phase: PhaseId, cid: string): Promise<Uint8Array | Reject>;
   /** The file service's own calls. */
   readonly fileCare: Pick<
     FileCare,

@@ -169,6 +169,12 @@ describe('files on a running network', () => {
       },
       60_000,
     );
+    await devnet.ask(...BOB, 'file', 'certificate', cid, '--phase', 'intake', '--out', 'secret.purge');
+    const genesis = at('net', 'genesis.json');
+    const { purge } = await devnet.ask<{ purge: { holders: { acknowledgedMs: number | null }[] } }>(
+      ...['dossier', 'verify', 'secret.purge', '--genesis', genesis],
+    );
+    expect(purge.holders.map(({ acknowledgedMs }) => acknowledgedMs !== null)).toEqual([true, true, true]);
     const gone = await devnet.run(...BOB, 'file', 'get', cid, '--phase', 'intake', '--out', 'secret.back');
     expect([gone.code, gone.stderr]).toEqual([3, expect.stringContaining('purged')]);
   });

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { readGenesis } from '../../config/genesis-file.ts';
 import { genesisBlock } from '../../core/ledger/index.ts';
 import { verifyDossier } from '../../core/light/dossier-verify.ts';
+import { isPurgeCertificate, verifyPurgeCertificate } from '../../core/light/purge-certificate.ts';
 import { openPayload } from '../../crypto/record-cipher.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
@@ -44,7 +45,9 @@ async function verify(io: Io, file: string, options: { genesis: string }, comman
   });
   const { block } = genesisBlock(nodeSuite, genesis);
   const anchor = { genesisHeader: block.header, genesisSet: { id: 0, validators: genesis.validators } };
-  const verdict = verifyDossier(nodeSuite, bytes, anchor, { openPayload });
+  const verdict = isPurgeCertificate(bytes)
+    ? verifyPurgeCertificate(nodeSuite, bytes, anchor)
+    : verifyDossier(nodeSuite, bytes, anchor, { openPayload });
   const { output } = command.optsWithGlobals<GlobalOptions>();
   show(io, output, verdict, {
     head: ['CHECK', 'RESULT', 'DETAIL'],
@@ -69,8 +72,8 @@ export function addDossierCommands(program: Command, io: Io): void {
     .action((options: ExportOptions, command: Command) => exportDossier(io, options, command));
   dossier
     .command('verify')
-    .description('check a dossier without any node, from the genesis file alone')
-    .argument('<file>', 'the dossier')
+    .description('check a dossier, or a certificate of purge, without any node, from the genesis file alone')
+    .argument('<file>', 'the dossier or certificate')
     .requiredOption('--genesis <file>', 'genesis.json of the consortium')
     .action((file: string, options: { genesis: string }, command: Command) =>
       verify(io, file, options, command),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
@@ -102,11 +103,15 @@ export function addFilePurgeCommands(file: Command, io: Io): void {
     .description('the certificate of a purge: the order, and what each holder signed')
     .argument(...cid)
     .requiredOption(...phase)
-    .action(async (given: string, options: { phase: string }, command: Command) => {
+    .option('--out <file>', 'write it to a new file, for "phaseline dossier verify"')
+    .action(async (given: string, options: { phase: string; out?: string }, command: Command) => {
       const session = await openSession(io, command, null);
       const params = { phase: options.phase, cid: given };
       const { purge } = await session.call<{ purge: PurgeAnswer | null }>('file_purgeStatus', params);
       if (purge === null) throw new CommandFailure(EXIT.error, `file ${given} was not purged from the phase`);
+      if (options.out !== undefined) {
+        await session.call('file_purgeCertificate', { ...params, path: resolve(io.directory, options.out) });
+      }
       showPurge(session, purge);
     });
 }

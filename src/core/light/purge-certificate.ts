@@ -98,16 +98,21 @@ export function buildPurgeCertificate(sha256: Sha256, content: PurgeCertificate)
   return new Writer().raw(body).raw(checksum(sha256, body)).finish();
 }
 
-export function decodePurgeCertificate(sha256: Sha256, bytes: Uint8Array): PurgeCertificate | Reject {
+/** By its first bytes alone. */
+export function isPurgeCertificate(bytes: Uint8Array): boolean {
   const magic = utf8(MAGIC);
+  return equalBytes(bytes.subarray(0, magic.length), magic);
+}
+
+function decodePurgeCertificate(sha256: Sha256, bytes: Uint8Array): PurgeCertificate | Reject {
   const end = bytes.length - CHECKSUM_BYTES;
-  if (end < magic.length || !equalBytes(bytes.subarray(0, magic.length), magic)) {
+  if (end < MAGIC.length || !isPurgeCertificate(bytes)) {
     return reject('not_a_certificate', `the file does not begin with ${MAGIC}`);
   }
   if (!equalBytes(checksum(sha256, bytes.subarray(0, end)), bytes.subarray(end))) {
     return reject('bytes_changed', 'the file is not as it was written');
   }
-  const reader = new Reader(bytes.subarray(magic.length, end));
+  const reader = new Reader(bytes.subarray(MAGIC.length, end));
   const content = {
     dossier: reader.bytes(DOSSIER_BYTES_MAX),
     phase: reader.hash() as PhaseId,

@@ -6,7 +6,9 @@ import type { FileApi, FileStatus } from '../../rpc/api.ts';
 import type { Possession } from '../../services/files/file-status.ts';
 import type { FileEntry } from '../../services/files/ledger.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
+import type { RoleInput } from '../node-role.ts';
 import type { MemberNode } from './member-node.ts';
+import { purgeCertifier } from './purge-certificate.ts';
 import { fileView } from './record-api.ts';
 
 /** The key opens, and the record says of the file what the log says of the one that this node would fetch. */
@@ -121,9 +123,10 @@ async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<U
   })();
 }
 
-export function createFileApi(node: MemberNode): FileApi {
+export function createFileApi(node: MemberNode, input: RoleInput): FileApi {
   const { files } = node;
   return {
+    purgeCertificate: purgeCertifier(node, input),
     readFile: async (phase, cid, range, signal) => {
       const found = await findFile(node, phase, cid);
       if (isReject(found)) return found;

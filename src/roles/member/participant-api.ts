@@ -111,7 +111,7 @@ export function createParticipantApi(node: MemberNode, input: RoleInput): Partic
     ...createNodeApi(node, input),
     ...records,
     uploads: new Uploads(records, systemClock),
-    ...createFileApi(node),
+    ...createFileApi(node, input),
     ...createHandoverApi(node),
     ...createProofApi(node, input),
     members: () => light.system().members,

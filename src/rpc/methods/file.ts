@@ -13,6 +13,7 @@ import {
 } from './file/care.ts';
 import { fileGet } from './file/get.ts';
 import { fileList } from './file/list.ts';
+import { filePurgeCertificate } from './file/purge-certificate.ts';
 import { filePut } from './file/put.ts';
 import { fileRepair } from './file/repair.ts';
 import { fileStatus } from './file/status.ts';
@@ -24,5 +25,5 @@ export const fileMethods = (api: FileApi & RecordApi & PutApi & ProjectReadApi):
   [
     ...[filePut, fileGet, fileList, fileStatus, fileVerify, fileVerifyAll, fileRepair],
     ...[fileUpload, fileUploads, filePin, fileUnpin, fileQuota, fileCollectGarbage],
-    ...[filePurge, filePurgeStatus, fileReferences],
+    ...[filePurge, filePurgeStatus, filePurgeCertificate, fileReferences],
   ].map(method => method(api));

@@ -83,6 +83,7 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [url, 'file_references', { phase, cid: 'bafy0' }],
     [url, 'file_purge', { phase, cid: 'bafy0', reason: 'asked for' }],
     [url, 'file_purgeStatus', { phase, cid: 'bafy0' }],
+    [url, 'file_purgeCertificate', { phase, cid: 'bafy0', path: join(dir, 'bafy0.purge') }],
     [url, 'phase_handover', { source: phase, target: 'review' }],
     [url, 'phase_handover', { source: phase, target: review, records: [hashOf(100)] }],
     [url, 'proof_head', {}],
@@ -128,7 +129,7 @@ describe('every method', () => {
       const names = Object.keys(method.params.shape);
       const given = Object.keys(params);
       if (names.slice(0, given.length).join() !== given.join() || name.startsWith('file_get')) continue;
-      if (['record_put', 'file_put', 'dossier_export'].includes(name)) continue;
+      if (['record_put', 'file_put', 'dossier_export', 'file_purgeCertificate'].includes(name)) continue;
       const positional = await call(target, name, Object.values(params));
       expect([name, positional.error]).toEqual([name, undefined]);
     }
@@ -219,6 +220,7 @@ describe('records and files over JSON', () => {
     ]);
     expect(await readFile(join(dir, 'back.txt'), 'utf8')).toBe('the plan');
     expect(await readFile(join(dir, 'intake.dossier'))).toEqual(Buffer.from([1, 2, 3]));
+    expect(await readFile(join(dir, 'bafy0.purge'))).toEqual(Buffer.from([4, 5]));
     const { result: bare } = await call(url, 'record_list', { phase: 'intake', limit: 2 });
     expect(bare).toMatchObject({ next: 2, size: 4 });
     expect(bare.records[0].content).toMatchObject({ data: null, text: null, bytes: 5 });
@@ -277,6 +279,6 @@ describe('records and files over JSON', () => {
     const path = join(dir, 'broken.txt');
     expect((await call(url, 'file_get', { phase: 'intake', cid: 'bafy0', path })).error.code).toBe(-32603);
     participant.breakAfterChunks = Number.POSITIVE_INFINITY;
-    expect((await readdir(dir)).sort()).toEqual(['back.txt', 'intake.dossier', 'plan.txt']);
+    expect((await readdir(dir)).sort()).toEqual(['back.txt', 'bafy0.purge', 'intake.dossier', 'plan.txt']);
   });
 });

@@ -428,6 +428,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     hash: hashOf(6),
   });
   consistency = async () => ({ firstRoot: hashOf(35), secondRoot: hashOf(36), path: [hashOf(37)] });
+  purgeCertificate = async () => new Uint8Array([4, 5]);
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
   card = () => {
     const { signingKey, sealingKey } = alice.keys[0]!;
