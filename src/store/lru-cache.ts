@@ -2,6 +2,8 @@
 export class LruCache<K, V> {
   private readonly entries = new Map<K, { readonly value: V; readonly weight: number }>();
   private weight = 0;
+  /** The most recently used: reading it again changes no order. */
+  private newest: K | undefined;
 
   /** @param weightMax in the unit of `weigh`; an entry heavier than this is not kept */
   constructor(
@@ -12,8 +14,11 @@ export class LruCache<K, V> {
   get(key: K): V | undefined {
     const entry = this.entries.get(key);
     if (entry === undefined) return undefined;
-    this.entries.delete(key);
-    this.entries.set(key, entry);
+    if (key !== this.newest) {
+      this.entries.delete(key);
+      this.entries.set(key, entry);
+      this.newest = key;
+    }
     return entry.value;
   }
 
@@ -22,6 +27,7 @@ export class LruCache<K, V> {
     const weight = this.weigh(value);
     if (weight > this.weightMax) return;
     this.entries.set(key, { value, weight });
+    this.newest = key;
     this.weight += weight;
     for (const oldest of this.entries.keys()) {
       if (this.weight <= this.weightMax) return;
