@@ -16,6 +16,11 @@ export interface Session {
   tell(message: string): void;
 }
 
+/** The command as it is typed, without what it takes. */
+function commandWords(command: Command): string {
+  return command.parent === null ? '' : `${commandWords(command.parent)} ${command.name()}`.trim();
+}
+
 /**
  * @param fallback the node that is asked when `--as` names none; null when the command needs one
  * @param settings `ignoreAs`: the command talks to `fallback` whatever `--as` and `--url` say
@@ -33,8 +38,8 @@ export async function openSession(
   if (name === null && options.url === undefined) {
     throw new CommandFailure(
       EXIT.usage,
-      'this command acts for a member: say which with --as NAME',
-      'For example: phaseline --as alice record list --phase intake',
+      'this command acts for one node: say which with --as NAME',
+      `For example: phaseline --as alice ${commandWords(command)}; phaseline status shows the nodes.`,
     );
   }
   const { url, token } = await resolveEndpoint(io, options, name ?? '');

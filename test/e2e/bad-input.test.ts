@@ -69,11 +69,15 @@ const put = ['record', 'put', '--text', 'x', '--phase'];
 describe('names that are wrong', () => {
   it('an unknown project', async () => {
     const outcome = await devnet.run('phase', 'add', 'x', '--project', 'Castle');
-    expectFailure(outcome, { code: ERROR, says: 'no project is called "Castle"', advises: 'project_list' });
+    expectFailure(outcome, {
+      code: ERROR,
+      says: 'no project is called "Castle"',
+      advises: 'phaseline project list',
+    });
   });
 
   it('an unknown phase, to read and to write', async () => {
-    const expected = { code: ERROR, says: 'no phase is called "cellar"', advises: 'phase_list' };
+    const expected = { code: ERROR, says: 'no phase is called "cellar"', advises: 'phaseline phase list' };
     expectFailure(await devnet.run(...alice, 'record', 'list', '--phase', 'cellar'), expected);
     expectFailure(await devnet.run(...alice, ...put, 'cellar'), expected);
   });
@@ -99,7 +103,7 @@ describe('names that are wrong', () => {
 
 describe('what the ledger and the access rules refuse', () => {
   it('reading and writing by somebody who is not a participant', async () => {
-    const expected = { code: REFUSED, says: `phase ${intake.slice(0, 12)}`, advises: 'phase_list' };
+    const expected = { code: REFUSED, says: `phase ${intake.slice(0, 12)}`, advises: 'phaseline phase list' };
     expectFailure(await devnet.run(...carol, 'record', 'list', '--phase', intake), expected);
     expectFailure(await devnet.run(...carol, ...put, intake), expected);
   });

@@ -74,7 +74,15 @@ export function addStatusCommand(program: Command, io: Io): void {
           throw new CommandFailure(EXIT.unhealthy, `${status.name}: ${status.notReady.join('; ')}`);
         return;
       }
-      const lines = await networkStatus(await networkDirectory(io, options));
+      const dir = await networkDirectory(io, options);
+      const lines = await networkStatus(dir);
+      if (lines.length === 0) {
+        throw new CommandFailure(
+          EXIT.cannotConnect,
+          `there is no data directory of a node in ${dir}`,
+          'Give --network DIR the directory that has one directory a node, or --url URL one node.',
+        );
+      }
       show(io, options.output, lines, { head: STATUS_HEAD, rows: lines.map(statusRow) });
       const unready = lines.filter(line => line.status?.ready !== true).map(line => line.name);
       if (unready.length > 0) throw new CommandFailure(EXIT.unhealthy, `not ready: ${unready.join(', ')}`);
