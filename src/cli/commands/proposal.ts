@@ -41,6 +41,12 @@ function stateOf({ status, reason }: ProposalAnswer): string {
   return reason === null ? status : `${status} (${reason})`;
 }
 
+/** Threshold and voters are those of now: they say something of a proposal while it is open. */
+function approvalsOf({ status, ballots, approvals, threshold, outstanding }: ProposalAnswer): string {
+  if (status === 'open') return `${approvals} of ${threshold} needed, ${outstanding} have not voted`;
+  return String(ballots.filter(({ approve }) => approve).length);
+}
+
 function showOne(session: Session, found: ProposalAnswer): void {
   const ballots = found.ballots.map(
     ({ member, approve, height }) =>
@@ -52,7 +58,7 @@ function showOne(session: Session, found: ProposalAnswer): void {
       ['title', found.title],
       ['proposed by', `${found.proposer} at height ${found.height}`],
       ['state', stateOf(found)],
-      ['approvals', `${found.approvals} of ${found.threshold} needed, ${found.outstanding} have not voted`],
+      ['approvals', approvalsOf(found)],
       found.closedHeight === null
         ? ['votes until', `height ${found.expiresHeight}`]
         : ['closed at', `height ${found.closedHeight}`],
@@ -121,7 +127,7 @@ function addReading(proposal: Command, io: Io): void {
         rows: answer.proposals.map(entry => [
           entry.proposal,
           stateOf(entry),
-          `${entry.approvals} of ${entry.threshold}`,
+          entry.status === 'open' ? `${entry.approvals} of ${entry.threshold}` : approvalsOf(entry),
           entry.proposer,
           entry.status === 'open' ? entry.expiresHeight : NOTHING,
           entry.title,

@@ -75,6 +75,11 @@ describe('proposal_show', () => {
     ledger.commit(govern.vote(bob, 1, false));
     const { proposals } = await call<{ proposals: PresentedProposal[] }>('proposal_list');
     expect(proposals).toMatchObject([{ proposal: 1, status: 'rejected', closedHeight: 2 }]);
+    // the set of now says nothing of the one before a decision
+    expect(proposals[0]!.changes.slice(1, 3).map(({ before }) => before)).toEqual([
+      'in the set',
+      'in the set',
+    ]);
     expect(await call('proposal_list', { openOnly: true })).toEqual({ proposals: [] });
   });
 

@@ -38,13 +38,13 @@ function administrationText({ members, threshold }: Administration): string {
   return `${threshold} of ${members.join(', ')}`;
 }
 
-/** The validator as it is while the proposal is open; nothing is kept of one that has left. */
-function validatorText(system: SystemState, name: string): string {
-  const entry = system.validatorSet.validators.find(validator => validator.name === name);
+/** The validator as it is while the proposal is open; of what it was before a decision nothing is kept. */
+function validatorText(system: SystemState, name: string, open: boolean): string {
+  const entry = open ? system.validatorSet.validators.find(validator => validator.name === name) : undefined;
   return entry === undefined ? 'in the set' : `${keyText(entry.publicKey)}, peer ${entry.peerId}`;
 }
 
-function changesOf(system: SystemState, action: Action): z.infer<typeof changeSchema>[] {
+function changesOf(system: SystemState, action: Action, open: boolean): z.infer<typeof changeSchema>[] {
   switch (action.type) {
     case 'validatorAdd': {
       const { name, publicKey, peerId } = action.validator;
@@ -52,9 +52,11 @@ function changesOf(system: SystemState, action: Action): z.infer<typeof changeSc
       return [{ what: `validator ${name}`, before: null, after }];
     }
     case 'validatorRemove':
-      return [{ what: `validator ${action.name}`, before: validatorText(system, action.name), after: null }];
+      return [
+        { what: `validator ${action.name}`, before: validatorText(system, action.name, open), after: null },
+      ];
     case 'validatorRekey': {
-      const before = validatorText(system, action.name);
+      const before = validatorText(system, action.name, open);
       return [{ what: `validator ${action.name}`, before, after: keyText(action.publicKey) }];
     }
     case 'parameters':
@@ -96,6 +98,6 @@ export function presentProposal(
     outstanding,
     threshold,
     ballots: ballots.map(({ member, approve, height: at }) => ({ member, approve, height: at })),
-    changes: proposal.actions.flatMap(action => changesOf(system, action)),
+    changes: proposal.actions.flatMap(action => changesOf(system, action, proposal.status === 'open')),
   };
 }
