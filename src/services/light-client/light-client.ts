@@ -1,5 +1,5 @@
 import { assert, assertDefined } from '../../core/base/assert.ts';
-import type { Hash, LogId, MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { decodeSystemState, STATE_KEYS } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
@@ -7,18 +7,16 @@ import { genesisBlock } from '../../core/ledger/genesis.ts';
 import type { LogItem as RawItem } from '../../core/light/log-update.ts';
 import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
 import type { Frontier } from '../../core/merkle/log.ts';
-import type { Genesis, PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
+import type { PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { SignedTransaction } from '../../core/types/transaction.ts';
-import type { Clock, Timer } from '../../ports/clock.ts';
-import type { KeyValueStore } from '../../ports/kv.ts';
+import type { Timer } from '../../ports/clock.ts';
 import type { Service } from '../../ports/lifecycle.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { RandomBytes } from '../../ports/random.ts';
-import type { PeerId, Transport } from '../../ports/transport.ts';
+import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LightRequest, lightFrameCodec } from '../../wire/light.ts';
 import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
 import type { HeldSpans, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
+import type { LightClientConfig, LightEvents } from './config.ts';
 import { type HeldLog, type HeldRange, lastEnd, spansOf } from './held-log.ts';
 import { Inquiries } from './inquiries.ts';
 import { type Lag, LagWatch } from './lag-watch.ts';
@@ -27,30 +25,6 @@ import { LIGHT_CLIENT_LIMITS, type LightClientLimits } from './limits.ts';
 import { type Lie, SourceFailure, Sources } from './sources.ts';
 import { Submitter } from './submitter.ts';
 import { Syncer } from './syncer.ts';
-
-export interface LightClientConfig {
-  readonly genesis: Genesis;
-  readonly member: MemberId;
-  readonly suite: Suite;
-  /** Open; keys under `light/` are this service's. */
-  readonly kv: KeyValueStore;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly logger: Logger;
-  /** Consensus nodes. */
-  readonly sources: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[];
-  /** This node itself can no longer do its work: its disk failed, or an invariant broke. No source is to blame. */
-  readonly fail: (error: unknown) => void;
-  readonly limits?: Partial<LightClientLimits>;
-}
-
-export interface LightEvents {
-  /** Items [from, to) of a log were verified and stored. */
-  updated?(logId: LogId, from: number, to: number): void;
-  /** The head that all reads include. */
-  head?(head: Published): void;
-}
 
 /**
  * A member's verified part of the ledger: the system log, its project logs and its phase logs, from several consensus nodes
@@ -293,9 +267,8 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   private heldLog(scope: 'project' | 'phase', id: Hash): HeldLog | null {
-    const known = this.logsByScope.get(id) ?? null;
-    if (known !== null && known.ref.scope === scope && this.syncer?.logs.get(known.logId) === known)
-      return known;
+    const known = this.logsByScope.get(id);
+    if (known?.ref.scope === scope && this.syncer?.logs.get(known.logId) === known) return known;
     const log = this.syncer?.logs.get(logIdOf(this.config.suite.sha256, this.chainId, scope, id)) ?? null;
     if (log !== null) this.logsByScope.set(id, log);
     return log;
