@@ -16,6 +16,7 @@ import {
   encodeStoredBlock,
   encodeStoredLeaf,
 } from './chain-records.ts';
+import { corrupt } from './checksum.ts';
 import { keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
 
 /** One block's writes, by who must not see them before the block is whole. */
@@ -101,7 +102,10 @@ function logWrites(logId: LogId, leaves: readonly NewLeaf[], logs: LogReader): K
   let page = Math.floor(size / LEAF_HASHES_PER_PAGE);
   // a page may hold more than the log: leaves of a snapshot that is being fetched
   const known = (size % LEAF_HASHES_PER_PAGE) * HASH_BYTES;
-  let hashes = known === 0 ? [] : [logs.leafHashPage(logId, page).subarray(0, known)];
+  const begun = logs.leafHashPage(logId, page).subarray(0, known);
+  // after a gap every further hash would stand in a wrong place
+  if (begun.length < known) throw corrupt(keys.leafHashPage(logId, page));
+  let hashes = [begun];
   const writes: KvOperation[] = [];
   const flush = (): void => {
     const bytes = concatBytes(...hashes);

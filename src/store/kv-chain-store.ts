@@ -277,9 +277,10 @@ export class KvChainStore implements ChainStore {
     });
   }
 
-  /** Values that were damaged, as they were written first. */
-  protected mendWith(operations: readonly KvOperation[]): Promise<void> {
+  /** Values that were damaged, as they were written first; collected while nothing else is written. */
+  protected mendWith(collect: () => readonly KvOperation[]): Promise<void> {
     return this.exclusive(async () => {
+      const operations = collect();
       await this.write(operations);
       for (const { key } of operations) this.values.forget(key);
     });

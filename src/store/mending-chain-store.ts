@@ -1,11 +1,14 @@
 import { concatBytes, hashBytes } from '../core/base/bytes.ts';
 import type { Hash, LogId, TransactionId } from '../core/base/ids.ts';
+import type { NewLeaf } from '../core/types/state.ts';
 import type { Damage, Mending, StoredBlock, StoredLeaf } from '../ports/chain-store.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { encodeStoredBlock, encodeStoredLeaf } from './chain-records.ts';
 import { keys, LEAF_HASHES_PER_PAGE } from './keyspaces.ts';
 import { type ChainStoreOptions, KvChainStore } from './kv-chain-store.ts';
+
+const NOTHING = new Uint8Array(0);
 
 /** A chain store that tells of damaged values which a peer can give again, and takes them back. */
 export class MendingChainStore extends KvChainStore {
@@ -50,24 +53,34 @@ export class MendingChainStore extends KvChainStore {
   }
 
   /** Durable when it resolves. */
-  async mend(mending: Mending): Promise<void> {
-    const operations: KvOperation[] = [];
-    const put = (key: string, value: Uint8Array) => operations.push({ type: 'put', key, value });
+  mend(mending: Mending): Promise<void> {
+    return this.mendWith(() => this.writesOf(mending));
+  }
+
+  private writesOf(mending: Mending): KvOperation[] {
+    const put = (key: string, value: Uint8Array): KvOperation => ({ type: 'put', key, value });
     if (mending.kind === 'block') {
-      put(keys.block(mending.stored.block.header.height), encodeStoredBlock(mending.stored));
-    } else if (mending.kind === 'bodies') {
-      for (const { wrapperHash, bytes } of mending.wrappers) put(keys.wrapper(wrapperHash), bytes);
-    } else {
-      const first = mending.leaves[0];
-      if (first === undefined) return;
-      for (const leaf of mending.leaves) put(keys.leaf(leaf.logId, leaf.position), encodeStoredLeaf(leaf));
-      const page = Math.floor(first.position / LEAF_HASHES_PER_PAGE);
-      put(
-        keys.leafHashPage(first.logId, page),
-        concatBytes(...mending.leaves.map(leaf => hashBytes(leaf.leafHash))),
-      );
+      const { stored } = mending;
+      return [put(keys.block(stored.block.header.height), encodeStoredBlock(stored))];
     }
-    await this.mendWith(operations);
+    if (mending.kind === 'bodies') {
+      return mending.wrappers.map(({ wrapperHash, bytes }) => put(keys.wrapper(wrapperHash), bytes));
+    }
+    const { leaves } = mending;
+    return [
+      ...leaves.map(leaf => put(keys.leaf(leaf.logId, leaf.position), encodeStoredLeaf(leaf))),
+      ...this.pageWrites(leaves),
+    ];
+  }
+
+  /** The page of these leaves with what it has beyond them: its log may have grown while they were on their way. */
+  private pageWrites(leaves: readonly NewLeaf[]): KvOperation[] {
+    const first = leaves[0];
+    if (first === undefined) return [];
+    const key = keys.leafHashPage(first.logId, Math.floor(first.position / LEAF_HASHES_PER_PAGE));
+    const hashes = concatBytes(...leaves.map(leaf => hashBytes(leaf.leafHash)));
+    const held = this.isWhole(key) ? this.disk.get(key) : null;
+    return [{ type: 'put', key, value: concatBytes(hashes, held?.subarray(hashes.length) ?? NOTHING) }];
   }
 
   private noticing<T>(read: () => T, damageOf: () => Damage | null): T {

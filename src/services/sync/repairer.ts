@@ -9,6 +9,7 @@ import { verifyBlockEntries } from '../../core/pbft/verify.ts';
 import { checkLeaves } from '../../core/snapshot/check-leaves.ts';
 import type { CertifiedBlock, LeavesSegment } from '../../core/snapshot/chunks.ts';
 import type { ValidatorSet } from '../../core/types/chain.ts';
+import type { NewLeaf } from '../../core/types/state.ts';
 import type { ChainStore, Damage, Mending } from '../../ports/chain-store.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
@@ -138,13 +139,20 @@ export class Repairer {
     const { store, suite } = this.config;
     const row = readLog(store.state, logId);
     if (row === null) return null;
-    const segment: LeavesSegment = { logId, from, to: Math.min(to, row.size), size: row.size };
-    const request = { kind: 'leaves' as const, segments: [segment] };
-    const answer = await this.config.ask(peer, { kind: 'chunk', request });
-    const part =
-      answer?.kind === 'chunk' && answer.chunk.kind === 'leaves' ? answer.chunk.parts[0] : undefined;
-    if (part === undefined) return null;
-    const checked = checkLeaves(suite.sha256, segment, row.root, part);
-    return isReject(checked) ? checked : { kind: 'leaves', leaves: checked.leaves };
+    const leaves: NewLeaf[] = [];
+    const size = Math.min(to, row.size);
+    // an answer may be short, whether there is a reason or not: a part of a page would cut off the rest
+    for (let at = from; at < size; at = from + leaves.length) {
+      const segment: LeavesSegment = { logId, from: at, to: size, size: row.size };
+      const request = { kind: 'leaves' as const, segments: [segment] };
+      const answer = await this.config.ask(peer, { kind: 'chunk', request });
+      const part =
+        answer?.kind === 'chunk' && answer.chunk.kind === 'leaves' ? answer.chunk.parts[0] : undefined;
+      if (part === undefined) return null;
+      const checked = checkLeaves(suite.sha256, segment, row.root, part);
+      if (isReject(checked)) return checked;
+      leaves.push(...checked.leaves);
+    }
+    return { kind: 'leaves', leaves };
   }
 }

@@ -1,11 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ProjectId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import type { Transaction } from '../../../src/core/types/transaction.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { corrupt } from '../../../src/store/checksum.ts';
 import { keys } from '../../../src/store/keyspaces.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
+import type { MendingChainStore } from '../../../src/store/mending-chain-store.ts';
+import { hashOf } from '../../support/ledger-kit.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
 let cluster: Cluster | null = null;
@@ -84,6 +88,51 @@ describe('a disk that rots', () => {
       expect(read()).toEqual(expected());
     }
     await commitBlocks(net, 1);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[53][68] a page of leaves is repaired whole, however short the answers are and whatever came meanwhile', async () => {
+    const disk = new PoorDisk();
+    const wal = new MemoryWal();
+    const net = newCluster({
+      disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()),
+      // one leaf an answer
+      limits: { sync: { answerBytesTarget: 1 } },
+    });
+    await net.start();
+    const { alice, ledger } = net;
+    const project = hashOf('the project') as ProjectId;
+    const logId = ledger.logId('project', project);
+    const write = async ({ id }: Transaction) => {
+      await net.node(0).pool.submit(ledger.wrappers.get(id)!);
+      await net.committed([id]);
+    };
+    await write(ledger.make(alice, 'projectCreate', [logId], [{ project, label: 'permit' }]));
+    const archive = () =>
+      write(ledger.make(alice, 'projectArchive', [logId], [{ project, expectedVersion: 0 }]));
+    // once done and then refused: a leaf each time
+    for (let round = 0; round < 5; round += 1) await archive();
+    await net.sameHead();
+    await net.stop(3);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.connectedValidators().length === 3);
+    const { store, repairer } = net.node(3);
+    const good = net.node(0).store;
+    const size = good.logSize(logId);
+    expect(size).toBeGreaterThan(4);
+    disk.rotten.add(keys.leaf(logId, 1));
+    expect(() => store.leaves(logId, 0, 2, 2)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    await repairer.idle();
+    expect(store.leafHashes(logId, 0, size)).toEqual(good.leafHashes(logId, 0, size));
+    const hashes = good.leafHashes(logId, 0, size);
+    const leaves = good.leaves(logId, 0, size, size).map(({ leaf, transactionId }, position) => ({
+      ...{ logId, position, leaf, transactionId },
+      leafHash: hashes[position]!,
+    }));
+    await archive();
+    await net.sameHead();
+    await (store as MendingChainStore).mend({ kind: 'leaves', leaves });
+    expect(store.leafHashes(logId, 0, size + 1)).toEqual(good.leafHashes(logId, 0, size + 1));
     expect(net.fatal).toEqual([]);
   });
 });
