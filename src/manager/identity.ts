@@ -104,7 +104,7 @@ export function requireActiveMember(data: CertifiedData, id: MemberId): Member {
       'not_found',
       'unknown_member',
       `there is no member "${id}"`,
-      'Register it first: member register.',
+      'Register it first: phaseline member register.',
     );
   }
   if (member.revoked) {

@@ -155,7 +155,7 @@ function unsatisfiable(reply: FastifyReply, bytes: number): FastifyReply {
   const hint = `The file has ${bytes} bytes.`;
   return answerFailure(
     reply,
-    failure('invalid_request', 'range_not_satisfiable', 'Invalid Request', hint),
+    failure('invalid_request', 'range_not_satisfiable', 'the range begins behind the end of the file', hint),
     416,
   );
 }

@@ -1,7 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { CommandFailure, EXIT } from '../failure.ts';
 import { publishFile } from '../files/get.ts';
+import { cidOf } from '../files/list.ts';
 import { formatBytes } from '../files/progress.ts';
 import type { Io } from '../io.ts';
 import { openSession, type Session } from '../session.ts';
@@ -62,12 +64,13 @@ function hereText({ local, reason, pinned }: FileStatusAnswer): string {
 
 async function status(
   io: Io,
-  cid: string | undefined,
+  what: string | undefined,
   options: PhaseOption,
   command: Command,
 ): Promise<void> {
   const session = await openSession(io, command, null);
-  const params = { phase: options.phase, cid: cid ?? null };
+  const { phase } = options;
+  const params = { phase, cid: what === undefined ? null : await cidOf(session.client, what, phase) };
   const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', params);
   session.show(answer, {
     head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'LAST PROOF', 'MISSING', 'HERE', 'CID'],
@@ -87,12 +90,16 @@ interface StoreVerification {
 
 async function verify(
   io: Io,
-  cid: string | undefined,
+  what: string | undefined,
   options: Partial<PhaseOption>,
   command: Command,
 ): Promise<void> {
+  if (what !== undefined && options.phase === undefined) {
+    throw new CommandFailure(EXIT.usage, 'one file is verified in its phase: say which with --phase PHASE');
+  }
   const session = await openSession(io, command, null);
-  if (cid !== undefined && options.phase !== undefined) {
+  if (what !== undefined && options.phase !== undefined) {
+    const cid = await cidOf(session.client, what, options.phase);
     const checks = await session.call('file_verify', { phase: options.phase, cid });
     return showChecks(session, `file ${cid}`, checks as Parameters<typeof showChecks>[2]);
   }
@@ -116,26 +123,27 @@ async function verify(
   showChecks(session, "this node's store", { ok: damaged.length === 0, checks });
 }
 
-async function repair(io: Io, cid: string, options: PhaseOption, command: Command): Promise<void> {
+async function repair(io: Io, what: string, options: PhaseOption, command: Command): Promise<void> {
   const session = await openSession(io, command, null);
-  const params = { phase: options.phase, cid };
+  const params = { phase: options.phase, cid: await cidOf(session.client, what, options.phase) };
   const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', params);
   session.show(answer, {
     pairs: [
       ['copy here', answer.whole ? 'whole' : 'not whole'],
-      ['reason', answer.reason ?? ''],
+      ...(answer.reason === null ? [] : [['reason', answer.reason] as const]),
     ],
   });
 }
 
 async function exportCar(
   io: Io,
-  cid: string,
+  what: string,
   options: PhaseOption & { car: string },
   command: Command,
 ): Promise<void> {
   const session = await openSession(io, command, null);
   const path = resolve(io.directory, options.car);
+  const cid = await cidOf(session.client, what, options.phase);
   const { stream } = await session.client.exportCar({ phase: options.phase, cid });
   const answer = await publishFile(stream, path);
   session.show(answer, {
@@ -148,11 +156,12 @@ async function exportCar(
 
 async function importCar(
   io: Io,
-  cid: string,
+  what: string,
   options: PhaseOption & { car: string },
   command: Command,
 ): Promise<void> {
   const session = await openSession(io, command, null);
+  const cid = await cidOf(session.client, what, options.phase);
   const body = createReadStream(resolve(io.directory, options.car));
   const answer = await session.client.importCar({ phase: options.phase, cid, body });
   session.show(answer, {
@@ -205,11 +214,11 @@ async function collectGarbage(io: Io, command: Command): Promise<void> {
 
 /** What keeps files whole: who holds them, checks, repairs, pins, quotas, garbage. */
 export function addFileCareCommands(file: Command, io: Io): void {
-  const cid = ['<cid>', 'CID of the file'] as const;
+  const cid = ['<cid|name>', 'CID or name of the file'] as const;
   file
     .command('status')
     .description('copies, holders and their proofs of the files of a phase')
-    .argument('[cid]', 'one file')
+    .argument('[cid|name]', 'CID or name of one file')
     .requiredOption(...PHASE)
     .action((given: string | undefined, options: PhaseOption, command: Command) =>
       status(io, given, options, command),
@@ -217,7 +226,7 @@ export function addFileCareCommands(file: Command, io: Io): void {
   file
     .command('verify')
     .description("re-hash this node's copy of a file, or of all files")
-    .argument('[cid]', 'CID of the file; all that this node has without')
+    .argument('[cid|name]', 'CID or name of one file of --phase; all that this node has without')
     .option(...PHASE)
     .action((given: string | undefined, options: Partial<PhaseOption>, command: Command) =>
       verify(io, given, options, command),
@@ -239,9 +248,9 @@ export function addFileCareCommands(file: Command, io: Io): void {
       .requiredOption(...PHASE)
       .action(async (given: string, options: PhaseOption, command: Command) => {
         const session = await openSession(io, command, null);
+        const { phase } = options;
         const answer = await session.call<{ pinned: boolean }>(`file_${name}`, {
-          phase: options.phase,
-          cid: given,
+          ...{ phase, cid: await cidOf(session.client, given, phase) },
         });
         session.show(answer, { pairs: [['pinned', answer.pinned ? 'yes' : 'no']] });
       });

@@ -6,18 +6,16 @@ import { InvalidArgumentError } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { transferring } from '../files/command.ts';
 import { type ByteSpan, type GetEnvironment, getFile, getFiles, getToStream } from '../files/get.ts';
-import { type ListedFile, listFiles, newest } from '../files/list.ts';
+import { findFiles, isCid } from '../files/list.ts';
 import { safeRelativePath } from '../files/names.ts';
 import type { Io } from '../io.ts';
-import { openSession, type Session } from '../session.ts';
+import { openSession } from '../session.ts';
 
 interface GetOptions {
   readonly phase: string;
   readonly out?: string;
   readonly range?: ByteSpan;
 }
-
-const CID = /^baf[a-z2-7]{20,93}$/;
 
 function span(text: string): ByteSpan {
   const match = /^(\d{1,15})-(\d{0,15})$/.exec(text);
@@ -26,16 +24,6 @@ function span(text: string): ByteSpan {
   if (match === null || (to !== undefined && to < from))
     throw new InvalidArgumentError('first and last byte, such as 0-99, or 100- for the rest.');
   return to === undefined ? { from } : { from, to };
-}
-
-/** What a name or CID stands for; a name that several files had stands for the last one. */
-async function find(session: Session, what: string, phase: string): Promise<readonly ListedFile[]> {
-  const byCid = CID.test(what);
-  const files = await listFiles(session.client, phase, byCid ? null : what);
-  const found = newest(byCid ? files.filter(({ cid }) => cid === what) : files);
-  if (found.length > 0 || byCid) return found.slice(0, byCid ? 1 : undefined);
-  const detail = `no record of the phase names a file "${what}"`;
-  throw new CommandFailure(EXIT.error, detail, `phaseline file list --phase ${phase} shows the files.`);
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -58,9 +46,9 @@ async function get(io: Io, what: string, options: GetOptions, command: Command):
   const { phase, out } = options;
   const { output } = command.optsWithGlobals<{ output: string }>();
   const session = await openSession(io, command, null);
-  const files = await find(session, what, phase);
+  const files = await findFiles(session.client, what, phase);
   const range = options.range ?? null;
-  const directory = what.endsWith('/') && !CID.test(what);
+  const directory = what.endsWith('/') && !isCid(what);
   if (directory && (range !== null || out === '-')) {
     throw new CommandFailure(EXIT.usage, 'a directory is not written to standard output, and has no range');
   }

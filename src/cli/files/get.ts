@@ -113,7 +113,8 @@ class FileGet {
     let bytes = left;
     const total = left - skip + got.bytes;
     const file = await open(this.part, 'a', 0o600).catch((error: NodeJS.ErrnoException) => {
-      throw new CommandFailure(EXIT.error, `cannot write ${this.part} (${error.code})`);
+      const hint = 'Give a path that can be written, in a directory that exists, with --out.';
+      throw new CommandFailure(EXIT.error, `cannot write ${this.part} (${error.code})`, hint);
     });
     try {
       for await (const chunk of got.stream) {

@@ -1,4 +1,5 @@
 import type { Client } from '../../client/client.ts';
+import { CommandFailure, EXIT } from '../failure.ts';
 
 export interface ListedFile {
   readonly cid: string;
@@ -38,4 +39,35 @@ export async function listFiles(
 /** The last file of each name. */
 export function newest(files: readonly ListedFile[]): readonly ListedFile[] {
   return [...new Map(files.map(file => [file.name, file])).values()];
+}
+
+const CID = /^baf[a-z2-7]{20,93}$/;
+
+export const isCid = (what: string) => CID.test(what);
+
+/**
+ * What a name or CID stands for; a name that several files had stands for the last one. A CID that no record names is nothing here:
+ * the node answers for it.
+ */
+export async function findFiles(
+  client: Pick<Client, 'call'>,
+  what: string,
+  phase: string,
+): Promise<readonly ListedFile[]> {
+  const byCid = isCid(what);
+  const files = await listFiles(client, phase, byCid ? null : what);
+  const found = newest(byCid ? files.filter(({ cid }) => cid === what) : files);
+  if (found.length > 0 || byCid) return found.slice(0, byCid ? 1 : undefined);
+  const detail = `no record of the phase names a file "${what}"`;
+  throw new CommandFailure(EXIT.error, detail, `phaseline file list --phase ${phase} shows the files.`);
+}
+
+/** The CID of one file that is named by its CID or its name. */
+export async function cidOf(client: Pick<Client, 'call'>, what: string, phase: string): Promise<string> {
+  if (isCid(what)) return what;
+  const found = await findFiles(client, what, phase);
+  if (found.length > 1) {
+    throw new CommandFailure(EXIT.usage, `${what} has ${found.length} files`, 'Name one of them.');
+  }
+  return found[0]!.cid;
 }

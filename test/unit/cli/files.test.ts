@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { cidOf } from '../../../src/cli/files/list.ts';
 import { distinctPaths, safeRelativePath } from '../../../src/cli/files/names.ts';
 import { formatBytes, TransferProgress } from '../../../src/cli/files/progress.ts';
 import { walk } from '../../../src/cli/files/walk.ts';
@@ -48,6 +49,32 @@ describe('paths that are put', () => {
     ]);
     expect(skipped).toEqual([join(root, 'plans', 'link')]);
     await expect(walk(['none'], root)).rejects.toMatchObject({ message: 'there is no file none' });
+  });
+});
+
+describe('a file that is named', () => {
+  const cid = `bafkrei${'a'.repeat(52)}`;
+  const client = (files: readonly object[]) => ({ call: async () => ({ files, next: null }) }) as never;
+
+  it('stands for the last one of that name, and a CID for itself', async () => {
+    const files = [
+      { name: 'plan', cid: 'old' },
+      { name: 'plan', cid: 'new' },
+    ];
+    expect(await cidOf(client(files), 'plan', 'intake')).toBe('new');
+    expect(await cidOf(client([]), cid, 'intake')).toBe(cid);
+  });
+
+  it('is refused when nothing has the name, or a directory has more than one', async () => {
+    await expect(cidOf(client([]), 'plan', 'intake')).rejects.toMatchObject({
+      message: 'no record of the phase names a file "plan"',
+      hint: 'phaseline file list --phase intake shows the files.',
+    });
+    const two = [
+      { name: 'd/a', cid: 'a' },
+      { name: 'd/b', cid: 'b' },
+    ];
+    await expect(cidOf(client(two), 'd/', 'intake')).rejects.toMatchObject({ message: 'd/ has 2 files' });
   });
 });
 
