@@ -22,7 +22,7 @@ export function addWaitOptions(command: Command): Command {
   return command
     .option(
       '--wait-for-copies [n]',
-      "write the record only when its files have n copies (the phase's minimum)",
+      "write the record only when its new files have n copies, at most one a participant (the phase's minimum)",
     )
     .option('--wait-seconds <n>', 'for how long', wholeNumber(1, WAIT_SECONDS_MAX), 60);
 }

@@ -52,7 +52,12 @@ export class Copies {
     const { clock, ledger } = this.config;
     const phase = ledger.phase(phaseId);
     if (phase === null) return reject('unknown_phase', `no phase ${phaseId.slice(0, 12)} here`, 'ignore');
-    const wanted = Math.min(copies ?? phase.policy.copiesMinimum, phase.participants.length);
+    const most = phase.participants.length;
+    if (copies !== null && copies > most) {
+      const detail = `${copies} copies in a phase of ${most} ${most === 1 ? 'participant' : 'participants'}, who keep one each`;
+      return reject('too_few_copies', detail, 'ignore');
+    }
+    const wanted = copies ?? Math.min(phase.policy.copiesMinimum, most);
     const holders = files.map(() => new Set([ledger.member]));
     const spread: Spread = { phase, files, wanted, holders, bytesConfirmed: 0 };
     if (files.length === 0) return { ...stateOf({ ...spread, holders: [new Set()] }), holders: [] };

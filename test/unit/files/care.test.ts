@@ -144,6 +144,14 @@ describe('copies before the record', () => {
     expect(await waiting).toMatchObject({ copies: 1, wanted: 2 });
   });
 
+  it('are not waited for when the phase has fewer participants', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const file = await put(ann, 0.1);
+    const refused = await ann.service.replicate(phase, [file], { copies: 3, waitMs: 1e9 });
+    expect(refused).toMatchObject({ reject: 'too_few_copies', detail: expect.stringContaining('2 part') });
+  });
+
   it('are dropped when no record comes', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const limits = { unreferencedMs: 1e6, offerMs: 1e6 };
