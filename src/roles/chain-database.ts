@@ -8,9 +8,11 @@ import { OperatingError } from '../ports/lifecycle.ts';
 import type { HistoryView } from '../rpc/api.ts';
 import { Pruner } from '../services/sync/pruner.ts';
 import { lockDirectory } from '../store/directory-lock.ts';
+import { keys } from '../store/keyspaces.ts';
 import { KvChainStore } from '../store/kv-chain-store.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { LevelStore } from '../store/level-store.ts';
+import { KvStateRebuild } from '../store/state-rebuild.ts';
 
 export interface OpenChain {
   readonly config: NodeConfig;
@@ -19,12 +21,7 @@ export interface OpenChain {
   readonly store: KvChainStore;
 }
 
-/**
- * The chain of a stopped consensus node.
- * @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading
- */
-export async function withChain<T>(dir: string, use: (chain: OpenChain) => Promise<T>): Promise<T> {
-  const paths = dataPaths(dir);
+async function configOf(dir: string): Promise<NodeConfig> {
   const config = await readNodeConfig(dir);
   if (config.role !== 'consensus') {
     throw new OperatingError(
@@ -33,6 +30,16 @@ export async function withChain<T>(dir: string, use: (chain: OpenChain) => Promi
       'Give the data directory of a consensus node.',
     );
   }
+  return config;
+}
+
+/**
+ * The chain of a stopped consensus node.
+ * @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading
+ */
+export async function withChain<T>(dir: string, use: (chain: OpenChain) => Promise<T>): Promise<T> {
+  const paths = dataPaths(dir);
+  const config = await configOf(dir);
   const genesis = await readGenesis(paths.genesis);
   const lock = await lockDirectory(dir);
   const kv = new LevelStore(paths.state);
@@ -104,4 +111,41 @@ export function pruneDatabase(dir: string): Promise<HistoryView> {
     const { baseHeight, blocksFrom, bodiesFrom } = store.history;
     return { mode: 'pruned', baseHeight, blocksFrom, bodiesFrom };
   });
+}
+
+/** Null where there are none, or where they cannot be read. */
+async function signingRecords(statePath: string): Promise<Uint8Array | null> {
+  const kv = new LevelStore(statePath);
+  try {
+    await kv.open();
+    return kv.get(keys.signing);
+  } catch (error) {
+    if (error instanceof OperatingError) return null;
+    throw error;
+  } finally {
+    await kv.close();
+  }
+}
+
+/**
+ * Makes a damaged database readable, and has the next start of the node build its state anew.
+ * @throws OperatingError `directory_in_use` while the node runs, `no_chain`, `repair_failed`
+ */
+export async function repairDatabase(dir: string): Promise<void> {
+  const paths = dataPaths(dir);
+  await configOf(dir);
+  const lock = await lockDirectory(dir);
+  const kv = new LevelStore(paths.state);
+  try {
+    const value = await signingRecords(paths.state);
+    await LevelStore.repair(paths.state);
+    await kv.open();
+    // an older value could give back a right to vote that was lost: without the newest the node observes
+    const key = keys.signing;
+    await kv.batch([value === null ? { type: 'delete', key } : { type: 'put', key, value }], { sync: true });
+    await new KvStateRebuild(kv).demand();
+  } finally {
+    await kv.close();
+    await lock.release();
+  }
 }

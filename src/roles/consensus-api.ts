@@ -92,7 +92,7 @@ function nodeStatus(node: ConsensusNode, version: string, startedMs: number): No
   };
 }
 
-function notReadyReasons({ chain, consensus, sync }: ConsensusNode): string[] {
+function notReadyReasons({ chain, consensus, sync, rebuild }: ConsensusNode): string[] {
   const reasons: string[] = [];
   const { active, observes } = consensus.status();
   if (observes !== null) reasons.push(`this node observes and does not vote: ${observes}. ${OBSERVER_HINT}`);
@@ -104,7 +104,11 @@ function notReadyReasons({ chain, consensus, sync }: ConsensusNode): string[] {
     const by = sync.snapshotHeight === null ? '' : `, by the snapshot of height ${sync.snapshotHeight}`;
     reasons.push(`catching up: height ${chain.headHeight()} of ${target}${by}`);
   }
-  if (!active) reasons.push('a view change is under way');
+  if (rebuild.target !== null) {
+    reasons.push(
+      `its state was damaged and is built anew, up to height ${rebuild.target}; it does not vote before`,
+    );
+  } else if (!active) reasons.push('a view change is under way');
   return reasons;
 }
 

@@ -2,7 +2,6 @@ import type { Suite } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
 import { logIdOf } from '../core/codec/transaction.ts';
-import { unknownVersionAt } from '../core/ledger/execute.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
 import { memberOfPeer, readSystem } from '../core/ledger/read.ts';
 import type { Genesis } from '../core/types/state.ts';
@@ -38,10 +37,9 @@ import { KvViewArchive } from '../store/kv-view-archive.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { MendingChainStore } from '../store/mending-chain-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
+import { keepBlocksFault, versionFault } from './chain-checks.ts';
 import { sequence } from './node-role.ts';
-
-/** Blocks beyond the replay window that a pruning node keeps whole at least. */
-const KEEP_MARGIN_BLOCKS = 1024;
+import { isDamage, StateRebuild } from './state-rebuild.ts';
 
 export interface ValidatorAddresses {
   readonly peerId: PeerId;
@@ -111,6 +109,7 @@ export class ConsensusNode implements Service {
   private readonly pruner: Pruner;
   readonly repairer: Repairer;
   readonly signing: SigningLog;
+  readonly rebuild: StateRebuild;
   private running: Service | null = null;
   private registered = false;
   /** Validators that this node keeps a link to. */
@@ -120,7 +119,8 @@ export class ConsensusNode implements Service {
     readonly options: ConsensusNodeOptions,
     private readonly parts: ConsensusParts,
   ) {
-    const { clock, logger, limits, keys, onFatal } = options;
+    const { clock, logger, limits, keys } = options;
+    const onFatal = (error: unknown) => this.fatal(error);
     const metrics = pick('metrics', options.metrics);
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
@@ -161,6 +161,16 @@ export class ConsensusNode implements Service {
       ...metrics,
       ...pick('limits', limits?.consensus),
     });
+    this.rebuild = new StateRebuild({
+      kv,
+      logger,
+      generation: () => store.generation,
+      hasPeers: () =>
+        options.validators.some(({ peerId }) => peerId !== transport.peerId) ||
+        chain.validatorPeers().length > 0,
+      done: () => this.consensus.start(),
+      fail: error => this.consensus.transfer.fail(error),
+    });
     const { keepBlocks = Number.POSITIVE_INFINITY } = options;
     const served = new KvServedSnapshots(kv, store, suite.sha256, onFatal);
     this.served = served;
@@ -173,6 +183,7 @@ export class ConsensusNode implements Service {
       clock,
       logger,
       snapshotBehindBlocks: keepBlocks,
+      ownBlock: height => this.rebuild.ownBlock(height),
       ...pick('limits', limits?.sync),
     });
     this.repairer = new Repairer({
@@ -196,7 +207,7 @@ export class ConsensusNode implements Service {
       submit: signed => pool.submit(signed),
       isPending: id => pool.get(id) !== null,
       vouch: bytes => {
-        const seat = signing.seatIn(chain.validatorSet());
+        const seat = this.rebuild.target === null ? signing.seatIn(chain.validatorSet()) : null;
         return seat === null ? null : { signer: seat.index, signature: seat.sign(bytes) };
       },
     });
@@ -205,30 +216,55 @@ export class ConsensusNode implements Service {
   async start(): Promise<void> {
     this.register();
     const { kv } = this.parts;
-    const { transport, consensus, pool, sync, light, signing, chain, served, pruner } = this;
+    const { transport, consensus, pool, sync, light, signing, chain, served, pruner, rebuild } = this;
+    const steps: Service[] = [
+      starting(() => rebuild.begin()),
+      starting(() => this.applyGenesis()),
+      { start: () => served.open(), stop: () => served.idle() },
+      ending(() => pruner.stop()),
+      ending(() => this.repairer.idle()),
+      // votes up to the height that the state had need no log, as if it were whole
+      {
+        start: () => signing.open(Math.max(chain.headHeight(), rebuild.target ?? 0)),
+        stop: () => signing.close(),
+      },
+      starting(() => this.checkChain()),
+      { start: () => transport.start(), stop: () => transport.stop() },
+      ending(async () => pool.stop()),
+      { start: () => this.startConsensus(), stop: () => consensus.stop() },
+      ending(() => rebuild.idle()),
+      ending(async () => light.stop()),
+      { start: async () => this.connect(), stop: () => sync.stop() },
+    ];
     const running = sequence([
       { start: () => kv.open(), stop: () => kv.close() },
-      { start: () => this.applyGenesis(), stop: async () => {} },
-      { start: () => served.open(), stop: () => served.idle() },
-      { start: async () => {}, stop: () => pruner.stop() },
-      { start: async () => {}, stop: () => this.repairer.idle() },
-      { start: () => signing.open(chain.headHeight()), stop: () => signing.close() },
-      {
-        start: async () => {
-          const fault = this.checkVersion() ?? this.checkKeepBlocks();
-          if (fault !== null) throw fault;
-          await this.settleKeys();
-        },
-        stop: async () => {},
-      },
-      { start: () => transport.start(), stop: () => transport.stop() },
-      { start: async () => {}, stop: async () => pool.stop() },
-      { start: () => consensus.start(), stop: () => consensus.stop() },
-      { start: async () => {}, stop: async () => light.stop() },
-      { start: async () => this.connect(), stop: () => sync.stop() },
+      ...steps.map(step => ({ start: () => this.noting(step), stop: () => step.stop() })),
     ]);
     await running.start();
     this.running = running;
+  }
+
+  /** A start that meets damage leaves a mark for the next one. */
+  private async noting(step: Service): Promise<void> {
+    try {
+      await step.start();
+    } catch (error) {
+      throw await this.rebuild.noted(error);
+    }
+  }
+
+  private fatal(error: unknown): void {
+    const { onFatal } = this.options;
+    if (isDamage(error)) void this.rebuild.noted(error).then(onFatal);
+    else onFatal(error);
+  }
+
+  /** A node whose state is not whole takes no part: the engine starts when the state has its height again [68]. */
+  private async startConsensus(): Promise<void> {
+    const { target } = this.rebuild;
+    if (target === null) return this.consensus.start();
+    this.rebuild.onCommitted(this.chain.headHeight());
+    this.sync.catchUp(target);
   }
 
   async stop(): Promise<void> {
@@ -251,8 +287,9 @@ export class ConsensusNode implements Service {
       this.pruner.onCommitted(height);
       this.light.onCommitted();
       this.followMembership(committed);
-      const fault = this.checkVersion();
-      if (fault !== null) this.options.onFatal(fault);
+      this.rebuild.onCommitted(height);
+      const fault = versionFault(this.chain);
+      if (fault !== null) this.fatal(fault);
     });
     this.transport.setGate(peer => this.admits(peer));
   }
@@ -270,41 +307,24 @@ export class ConsensusNode implements Service {
     void this.settleKeys();
   }
 
-  /** A program that does not know the next block's version cannot execute it: it ends, and says what it lacks. */
-  private checkVersion(): OperatingError | null {
-    const height = this.chain.headHeight() + 1;
-    const version = unknownVersionAt(this.chain.system(), height);
-    if (version === null) return null;
-    return new OperatingError(
-      'unknown_protocol_version',
-      `the consortium uses protocol version ${version} from height ${height} on, which this program does not know`,
-      'Install a version of Phaseline that does, and start the node again with the same data.',
-    );
-  }
-
-  /** Whoever starts from a snapshot needs the blocks after it, so that some more than the replay window must stay. */
-  private checkKeepBlocks(): OperatingError | null {
-    const { keepBlocks } = this.options;
-    const { replayWindowBlocks } = this.chain.parameters();
-    const least = replayWindowBlocks + (this.options.limits?.keepMarginBlocks ?? KEEP_MARGIN_BLOCKS);
-    if (keepBlocks === undefined || keepBlocks >= least) return null;
-    return new OperatingError(
-      'bad_config',
-      `keepBlocks is ${keepBlocks}; with a replay window of ${replayWindowBlocks} blocks it is at least ${least}`,
-      'Set a larger keepBlocks in config.toml, or history = "archive", and start again.',
-    );
+  private async checkChain(): Promise<void> {
+    const { keepBlocks, limits } = this.options;
+    const fault =
+      versionFault(this.chain) ?? keepBlocksFault(this.chain, keepBlocks, limits?.keepMarginBlocks);
+    if (fault !== null) throw fault;
+    await this.settleKeys();
   }
 
   /** The key before is erased once the reign that it served is over; a crash before that does it at the next start [58]. */
   private async settleKeys(): Promise<void> {
     const { chain, signing } = this;
-    const { logger, onFatal } = this.options;
+    const { logger } = this.options;
     try {
       const { id } = chain.validatorSet();
       const isNew = await signing.settle(chain.validatorSet());
       if (isNew) logger.info({ validatorSetId: id }, 'votes with the new consensus key; erased the old one');
     } catch (error) {
-      onFatal(error);
+      this.fatal(error);
     }
   }
 
@@ -346,6 +366,9 @@ export class ConsensusNode implements Service {
     }
   }
 }
+
+const starting = (start: () => Promise<void>): Service => ({ start, stop: async () => {} });
+const ending = (stop: () => Promise<void>): Service => ({ start: async () => {}, stop });
 
 /** An optional field is either there or left out. */
 function pick<Name extends string, T>(name: Name, value: T | undefined): { [Key in Name]?: T } {

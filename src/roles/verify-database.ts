@@ -8,6 +8,7 @@ import type { Diff, Genesis, StateView } from '../core/types/state.ts';
 import { nodeSuite } from '../crypto/suite.ts';
 import type { ChainStore, StoredBlock } from '../ports/chain-store.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
+import { KvStateRebuild } from '../store/state-rebuild.ts';
 import { withChain } from './chain-database.ts';
 import { HeldVerifier } from './verify-held.ts';
 
@@ -109,10 +110,23 @@ async function verifyChain(genesis: Genesis, store: ChainStore): Promise<Databas
   return report(height + 1, height < 0 ? 'there is no block, not even genesis' : state.difference(store));
 }
 
+const REPAIR = 'run "phaseline db repair" and start the node';
+
+function unreadable(fault: string): DatabaseReport {
+  return { blocks: 0, transactions: 0, head: null, fault, left: null };
+}
+
+function damagedReport(key: string, others: number): DatabaseReport {
+  const more = others === 0 ? '' : `, and so are those of ${others} other keys`;
+  return unreadable(`the stored value of "${key}" is damaged${more}; ${REPAIR}`);
+}
+
 /** @throws OperatingError `directory_in_use` while the node runs, `no_chain`, and those of reading */
 export async function verifyDatabase(dir: string): Promise<DatabaseReport> {
   try {
     return await withChain(dir, async ({ genesis, kv, store }) => {
+      const [damaged, ...more] = await new KvStateRebuild(kv).damaged();
+      if (damaged !== undefined) return damagedReport(damaged, more.length);
       const { baseHeight, bodiesFrom } = store.history;
       if (bodiesFrom === 1) return verifyChain(genesis, store);
       const held = await new HeldVerifier(genesis, kv, store).verify();
@@ -123,7 +137,7 @@ export async function verifyDatabase(dir: string): Promise<DatabaseReport> {
     });
   } catch (error) {
     if (error instanceof OperatingError && error.code === 'corrupt') {
-      return { blocks: 0, transactions: 0, head: null, fault: error.message, left: null };
+      return unreadable(`${error.message}; ${REPAIR}`);
     }
     throw error;
   }

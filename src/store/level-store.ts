@@ -26,6 +26,23 @@ export class LevelStore implements KeyValueStore {
     this.level.on('error', () => {});
   }
 
+  /**
+   * Makes a closed database readable again that has lost parts of its files; what stood there is gone, or has an older value.
+   * @throws OperatingError `repair_failed`
+   */
+  static async repair(directory: string): Promise<void> {
+    try {
+      await ClassicLevel.repair(directory);
+    } catch (error) {
+      throw new OperatingError(
+        'repair_failed',
+        `cannot repair the database in ${directory}`,
+        'Restore the data directory from a backup.',
+        error,
+      );
+    }
+  }
+
   async open(): Promise<void> {
     try {
       await mkdir(this.directory, { recursive: true });
@@ -106,7 +123,8 @@ export class LevelStore implements KeyValueStore {
 
   private readFailure(key: string, error: unknown): OperatingError {
     const code = codeOf(error);
-    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_DECODE_ERROR') return corrupt(key, error);
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_DECODE_ERROR')
+      return corrupt(key === '' ? this.directory : key, error);
     return new OperatingError('read_failed', `cannot read the database in ${this.directory}`, null, error);
   }
 

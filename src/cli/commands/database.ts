@@ -78,6 +78,12 @@ export function addDatabaseCommands(program: Command, io: Io): void {
   dirOption(db.command('prune'))
     .description('delete the transactions of old blocks now, and give the room back to the disk')
     .action((options: DirOption, command: Command) => prune(options, io, command));
+  dirOption(db.command('repair'))
+    .description('make a damaged database readable; the node then builds its state anew when it starts')
+    .action(async ({ dir }: DirOption) => {
+      await (await load()).repairDatabase(resolve(io.directory, dir));
+      io.err('the database can be read; the node builds its state anew when it starts, and votes after that');
+    });
 
   dirOption(program.command('backup'))
     .description('copy a stopped consensus node: configuration, keys and chain, without the right to vote')

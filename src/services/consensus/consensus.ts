@@ -191,6 +191,7 @@ export class Consensus {
       logger.warn({ reason: observes, hint: OBSERVER_HINT }, 'this node observes and does not vote');
     }
     this.give({ type: 'start' });
+    for (const peerId of chain.connectedValidators()) this.give({ type: 'connected', peerId });
     if (this.config.pool.size > 0) this.pending();
     this.supervisor.start();
     this.lostPeers.start();
