@@ -187,7 +187,7 @@ describe('a state that rots', () => {
     const rotten = await disk.rot(pattern);
     const rebuild = new KvStateRebuild(disk);
     expect(await rebuild.damaged()).toEqual(rotten);
-    await rebuild.suspect();
+    await rebuild.demand();
     expect(await comesBack(net)).toBe(0);
     expect(said).toContain(WHOLE);
     await isWholeAndVotes(net);
@@ -207,6 +207,23 @@ describe('a state that rots', () => {
     expect(await comesBack(net)).toBe(0);
     expect(said).not.toContain(WHOLE);
     expect(disk.get(keys.rebuild)).toBeNull();
+    await isWholeAndVotes(net);
+  });
+
+  it('[68] after db repair the state is built anew though every value that is left is whole', async () => {
+    const { net, disk, said } = newCluster();
+    await net.start();
+    await commitBlocks(net, 4);
+    await net.sameHead();
+    await net.stop(3);
+    const lost = await disk.keys(/^(node|size)\//);
+    await disk.batch(
+      lost.map(key => ({ type: 'delete', key })),
+      { sync: true },
+    );
+    await new KvStateRebuild(disk).demand();
+    expect(await comesBack(net)).toBe(0);
+    expect(said).toContain(WHOLE);
     await isWholeAndVotes(net);
   });
 
