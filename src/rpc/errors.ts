@@ -154,10 +154,12 @@ function hintOfOutcome(name: string): string | null {
 export function failureOfThrown(thrown: unknown, trusted: boolean): RpcFailure | null {
   if (thrown instanceof RpcFailure) return thrown;
   if (!(thrown instanceof OperatingError)) return null;
+  const { code, message, hint } = thrown;
+  const [error, knownHint] = Object.hasOwn(REASONS, code) ? REASONS[code]! : (['unavailable', null] as const);
   return failure(
-    'unavailable',
-    thrown.code,
-    trusted ? thrown.message : ERRORS.unavailable.message,
-    trusted ? thrown.hint : null,
+    error,
+    code,
+    trusted ? message : ERRORS[error].message,
+    trusted ? (hint ?? knownHint) : null,
   );
 }

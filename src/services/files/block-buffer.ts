@@ -1,7 +1,7 @@
 import type { Blob, BlobStore } from '../../ports/blob-store.ts';
 
 /** Bytes and blocks that are gathered for one durable write; as many again may be under way. */
-const BYTES_PER_WRITE = 8 * 1024 * 1024;
+const BYTES_PER_WRITE = 4 * 1024 * 1024;
 const BLOCKS_PER_WRITE = 256;
 
 /** Gathers blocks so that many share what makes them durable; the next are taken while the last are written. */

@@ -92,7 +92,7 @@ export const FILES_LIMITS: FilesLimits = {
   scrubPauseMs: 60 * 60_000,
   challengeMs: 10_000,
   blocksPerChallenge: 4,
-  servedCacheBytes: 32 * 1024 * 1024,
+  servedCacheBytes: 16 * 1024 * 1024,
   offersPerMember: 16_384,
   offerMs: 60 * 60_000,
   offerPollMs: 20,
