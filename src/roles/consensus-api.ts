@@ -92,13 +92,25 @@ function nodeStatus(node: ConsensusNode, version: string, startedMs: number): No
   };
 }
 
-function notReadyReasons({ chain, consensus, sync, rebuild }: ConsensusNode): string[] {
+/** Validators link up with each other and with members' nodes only: one that is removed, or not added yet, sees nobody. */
+function quorumReason({ chain, consensus, options }: ConsensusNode): string | null {
+  const { validators } = chain.validatorSet();
+  const needed = quorumSize(validators.length);
+  const connected = chain.connectedValidators().length;
+  if (!validators.some(({ name }) => name === options.name) && connected < needed) {
+    return `not in the validator set as this node knows it: stop it, or phaseline validator propose-add ${options.name}`;
+  }
+  const present = connected + (consensus.status().observes === null ? 1 : 0);
+  return present < needed ? `${present} of ${needed} validators needed for a quorum are connected` : null;
+}
+
+function notReadyReasons(node: ConsensusNode): string[] {
+  const { chain, consensus, sync, rebuild } = node;
   const reasons: string[] = [];
   const { active, observes } = consensus.status();
   if (observes !== null) reasons.push(`this node observes and does not vote: ${observes}. ${OBSERVER_HINT}`);
-  const needed = quorumSize(chain.validatorSet().validators.length);
-  const present = chain.connectedValidators().length + (observes === null ? 1 : 0);
-  if (present < needed) reasons.push(`${present} of ${needed} validators needed for a quorum are connected`);
+  const quorum = quorumReason(node);
+  if (quorum !== null) reasons.push(quorum);
   const target = sync.targetHeight;
   if (target !== null && target > chain.headHeight()) {
     const by = sync.snapshotHeight === null ? '' : `, by the snapshot of height ${sync.snapshotHeight}`;
