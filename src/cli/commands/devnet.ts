@@ -95,11 +95,13 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
   );
   const stop = stopSignal();
   let takeBack: (() => Promise<void>) | null = null;
+  let started = false;
   try {
     io.err(
       `starting ${options.consensus} consensus nodes, ${options.participants} participants and the manager`,
     );
     const { continued } = await network.start(stop.signal);
+    started = true;
     takeBack = await pointHere(io, dir);
     const members = network.nodes
       .map(node => node.name)
@@ -118,11 +120,13 @@ async function devnet(io: Io, options: DevnetOptions): Promise<void> {
     if (!stop.signal.aborted) throw error;
     endOfStopped(options);
   } finally {
-    io.err('stopping');
+    const said = started || stop.signal.aborted; // else the error says it all, and what is there may be another's
+    if (said) io.err('stopping');
     await network.stop();
     await takeBack?.();
     if (!kept) await rm(dir, { recursive: true, force: true });
-    else io.err(`kept ${dir}; go on with: npm start -- --dir ${relative(io.directory, dir) || '.'}`);
+    else if (started)
+      io.err(`kept ${dir}; go on with: npm start -- --dir ${relative(io.directory, dir) || '.'}`);
     stop.release();
   }
 }
