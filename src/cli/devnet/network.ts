@@ -75,7 +75,8 @@ export class DevNetwork {
 
   /**
    * Makes what is missing and starts every process; resolves when the consensus nodes and the manager are ready, and the
-   * participants answer: until their members are registered they cannot be more.
+   * participants answer: until their members are registered they cannot be more. Nor can a validator that was removed since:
+   * where a chain goes on, the manager tells whether there is a quorum.
    */
   async start(signal?: AbortSignal): Promise<{ continued: boolean }> {
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
@@ -87,7 +88,7 @@ export class DevNetwork {
       const from = tries === 1 ? FIRST_PORT : FIRST_PORT + (process.pid % 256) * 32;
       await this.writeConfigs(nodes, plan !== null || tries > 1, from);
       try {
-        await this.startNodes(nodes, signal);
+        await this.startNodes(nodes, plan !== null, signal);
         this.watchPlan();
         return { continued: plan !== null };
       } catch (error) {
@@ -100,18 +101,22 @@ export class DevNetwork {
     }
   }
 
-  private async startNodes(plan: readonly PlannedNode[], signal?: AbortSignal): Promise<void> {
+  private async startNodes(
+    plan: readonly PlannedNode[],
+    continued: boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
     for (const { name } of plan) {
       this.nodes.push(new NodeProcess(name, join(this.dir, name), (node, how) => this.crashed(node, how)));
     }
     for (const node of this.nodes) await node.start();
     await this.writePids();
     await Promise.all(
-      this.nodes.map((node, index) =>
-        plan[index]!.role === 'participant' || plan[index]!.added === true
-          ? node.answers(READY_TIMEOUT_MS, signal)
-          : node.ready(READY_TIMEOUT_MS, signal),
-      ),
+      this.nodes.map((node, index) => {
+        const { role } = plan[index]!;
+        const awaited = role === 'manager' || (role === 'consensus' && !continued);
+        return awaited ? node.ready(READY_TIMEOUT_MS, signal) : node.answers(READY_TIMEOUT_MS, signal);
+      }),
     );
   }
 
