@@ -7,8 +7,10 @@ import { signedBytes } from '../../src/core/pbft/signing.ts';
 import type { Block } from '../../src/core/types/chain.ts';
 import type { Executor } from '../../src/services/consensus/executor.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
+import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
 import { consensusMessageCodec } from '../../src/wire/consensus.ts';
 import type { Identity } from './consortium.ts';
+import { LightLies } from './light-lies.ts';
 import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
 import { simulatedSuite as suite } from './suite.ts';
@@ -26,26 +28,35 @@ export const BEHAVIOURS = [
   'colluder',
   'twin',
 ] as const;
-export type BehaviourKind = (typeof BEHAVIOURS)[number];
+/** `conspirator`: one of more than f, who show one block to some and another to the others they chose (SCENARIOS 36). */
+export type BehaviourKind = (typeof BEHAVIOURS)[number] | 'conspirator';
 
 /** Turns one message that the honest inside would send to one receiver into what is sent. */
 type Trick = (message: SignedMessage, content: MessageContent, to: number) => readonly SignedMessage[];
 
-/** What colluders know together: the other block for each block of theirs. */
-export type Conspiracy = Map<string, Block>;
+/** What colluders know together. */
+export interface Conspiracy {
+  /** The other block for each block of theirs, by hash. */
+  readonly twins: Map<string, Block>;
+  /** Indices of the nodes that conspirators show the other block. */
+  readonly misled: Set<number>;
+}
 
 /** A faulty node's outside; its inside is the honest program. */
 export class ByzantineDisguise implements Disguise {
   /** Set when the node is made. */
   node: SimulatedNode | null = null;
   private readonly old: SignedMessage[] = [];
+  private readonly lies: LightLies;
 
   constructor(
     private readonly kind: BehaviourKind,
     private readonly identity: Identity,
     private readonly world: World,
-    private readonly conspiracy: Conspiracy,
-  ) {}
+    readonly conspiracy: Conspiracy,
+  ) {
+    this.lies = new LightLies(world);
+  }
 
   message(protocol: string, frame: Uint8Array, peer: string): readonly Uint8Array[] {
     if (protocol !== CONSENSUS_PROTOCOL || this.kind === 'twin') return [frame];
@@ -60,8 +71,10 @@ export class ByzantineDisguise implements Disguise {
     return sent.map(each => (each === signed ? frame : consensusMessageCodec.encode(each)));
   }
 
-  answer(_protocol: string, frame: Uint8Array): Uint8Array | null {
+  answer(protocol: string, frame: Uint8Array): Uint8Array | null {
     const { random, coverage } = this.world;
+    if (protocol === LIGHT_PROTOCOL.id && this.kind !== 'twin' && random.chance(0.4))
+      return this.lies.tell(frame);
     if (this.kind !== 'liar' || random.chance(0.4)) return frame;
     coverage.hit('byzantine: liar');
     if (random.chance(0.2)) return null;
@@ -98,7 +111,7 @@ export class ByzantineDisguise implements Disguise {
   /** Another block with the same transactions at another time, executed as it should be. */
   twinOf(block: Block): Block | null {
     const hash = headerHash(suite.sha256, block.header);
-    const known = this.conspiracy.get(hash);
+    const known = this.conspiracy.twins.get(hash);
     if (known !== undefined) return known;
     // The faulty node looks into its own program.
     const executor = (this.node?.program?.consensus as unknown as { executor: Executor } | undefined)
@@ -110,20 +123,20 @@ export class ByzantineDisguise implements Disguise {
     const timeMs = block.header.timeMs + 1;
     const made = executeBlock(suite, base.view, base, { timeMs, transactions });
     if (isReject(made)) return null;
-    this.conspiracy.set(hash, made.block);
+    this.conspiracy.twins.set(hash, made.block);
     return made.block;
   }
 
   twinHash(hash: string): string | null {
-    const twin = this.conspiracy.get(hash);
+    const twin = this.conspiracy.twins.get(hash);
     return twin === undefined ? null : headerHash(suite.sha256, twin.header);
   }
 }
 
 /** Proposes another block to half of the others and votes for each half's block (SCENARIOS 19, 29). */
-function equivocate(self: ByzantineDisguise, both: boolean): Trick {
+function equivocate(self: ByzantineDisguise, both: boolean, isMisled = (to: number) => to % 2 === 1): Trick {
   return (message, content, to) => {
-    if (to % 2 === 0) return [message];
+    if (!isMisled(to)) return [message];
     if (content.kind === 'prePrepare') {
       const block = self.twinOf(content.block);
       return block === null ? [message] : [self.forge(message, { ...content, block })];
@@ -204,6 +217,7 @@ function forgeAnything(self: ByzantineDisguise): Trick {
 const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) => Trick> = {
   equivocator: self => equivocate(self, true),
   colluder: self => equivocate(self, false),
+  conspirator: self => equivocate(self, false, to => self.conspiracy.misled.has(to)),
   withholder: () => withhold(),
   amnesiac: forget,
   capricious: beCapricious,

@@ -1,8 +1,8 @@
-import { isReject } from '../../src/core/base/reject.ts';
+import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { headerHash } from '../../src/core/codec/chain.ts';
 import { encodeContent } from '../../src/core/pbft/message-codec.ts';
 import type { MessageContent } from '../../src/core/pbft/messages.ts';
-import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
+import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
 import { simulatedSuite as suite } from './suite.ts';
 
 const HEAD_BYTES = 28;
@@ -48,8 +48,7 @@ export function signedValue(content: MessageContent): string {
 }
 
 /** What a durable record promises, as `slot=value`; null where it promises nothing, a string that starts with `!` when unreadable. */
-export function promiseOf(bytes: Uint8Array): string | null {
-  const record = decodeWalRecord(bytes);
+export function promiseOf(record: WalRecord | Reject): string | null {
   if (isReject(record)) return `!${record.detail}`;
   if (record.type === 'message') {
     const { signed, content } = record.message;
@@ -58,4 +57,18 @@ export function promiseOf(bytes: Uint8Array): string | null {
   if (record.type !== 'prepared') return null;
   const { validatorSetId, view, height, blockHash } = record.proof.certificate;
   return `prepared:${validatorSetId}:${view}:${height}=${blockHash}`;
+}
+
+/** Sets and maps keep the order in which they grew: of more than `max` entries the older half goes. */
+export function trimOldest(
+  entries: { readonly size: number; keys(): Iterable<string>; delete(key: string): boolean },
+  max: number,
+): void {
+  if (entries.size <= max) return;
+  let surplus = entries.size - max / 2;
+  for (const key of entries.keys()) {
+    if (surplus <= 0) return;
+    surplus -= 1;
+    entries.delete(key);
+  }
 }

@@ -1,10 +1,9 @@
 import type { BlockHash, Hash } from '../../src/core/base/ids.ts';
-import { isReject } from '../../src/core/base/reject.ts';
 import { headerHash } from '../../src/core/codec/chain.ts';
 import type { Reign } from '../../src/core/pbft/config.ts';
 import type { ConsensusMessage, SignedMessage } from '../../src/core/pbft/messages.ts';
 import { verifyConsensusMessage } from '../../src/core/pbft/verify.ts';
-import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
+import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
 import type { ValidatorSet } from '../../src/core/types/chain.ts';
 import { simulatedSuite as suite } from './suite.ts';
 
@@ -44,6 +43,14 @@ export class MessageRules {
     this.logs.delete(name);
   }
 
+  /** Drops what no later message can be judged by. */
+  forgetBelow(least: number): void {
+    for (const { proofs, prepared } of this.logs.values()) {
+      for (const height of proofs.keys()) if (height < least) proofs.delete(height);
+      for (const slot of prepared) if (Number(slot.split(':')[1]) < least) prepared.delete(slot);
+    }
+  }
+
   private logged(name: string, set: number): Logged {
     let logged = this.logs.get(name);
     if (logged === undefined || logged.set < set) {
@@ -54,9 +61,7 @@ export class MessageRules {
   }
 
   /** A record of the node's log became durable. */
-  durable(name: string, bytes: Uint8Array): void {
-    const record = decodeWalRecord(bytes);
-    if (isReject(record)) return;
+  durable(name: string, record: WalRecord): void {
     if (record.type === 'message' && record.message.content.kind === 'newView') {
       const { signed, content } = record.message;
       const logged = this.logged(name, signed.validatorSetId);

@@ -7,19 +7,18 @@ import { ENGINE_LIMITS } from '../../src/core/pbft/config.ts';
 import type { Engine } from '../../src/core/pbft/engine.ts';
 import { decodeMessage } from '../../src/core/pbft/message-codec.ts';
 import type { MessageContent, NewView, SignedMessage } from '../../src/core/pbft/messages.ts';
-import type { Header, ValidatorSet } from '../../src/core/types/chain.ts';
+import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
+import type { Certificate, Header, Validator, ValidatorSet } from '../../src/core/types/chain.ts';
 import { KINDS } from '../../src/core/types/operation.ts';
 import type { KvOperation } from '../../src/ports/kv.ts';
 import { decodeStoredBlock } from '../../src/store/chain-records.ts';
 import { faultOf } from './checker-certificate.ts';
-import { promiseOf, signedValue, slotOf, splitLog } from './checker-log.ts';
+import type { Executed } from './checker-light.ts';
+import { promiseOf, signedValue, slotOf, splitLog, trimOldest } from './checker-log.ts';
 import { MessageRules } from './checker-messages.ts';
 import type { Coverage } from './coverage.ts';
+import { InvariantBroken } from './invariant.ts';
 import { simulatedSuite as suite } from './suite.ts';
-
-export class InvariantBroken extends Error {
-  override readonly name = 'InvariantBroken';
-}
 
 /** A block of the chain of the simulation, as the first honest node made it durable. */
 interface Agreed {
@@ -47,8 +46,9 @@ interface Memory {
   height: number;
   hash: string;
   headOfLife: number;
-  viewOfLife: string;
-  stableOfLife: string;
+  setOfLife: number;
+  viewOfLife: number;
+  stableOfLife: number;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -64,8 +64,10 @@ export class Checker {
   readonly convicted = new Set<string>();
   height = 0;
   transactions = 0;
+  /** Everything that was executed, in order, where light nodes are to be checked against it. */
+  history: Executed[] | null = null;
   /** Of two blocks at one height, where more than f collude on purpose; otherwise that is a broken property. */
-  onFork: ((height: number) => void) | null = null;
+  onFork: ((certificate: Certificate) => void) | null = null;
   private readonly rules = new MessageRules(what => this.fail(what));
   private readonly executedAt = new Map<TransactionId, number>();
   /** Signer and slot → value, for everything honest that was on the wire. */
@@ -73,7 +75,11 @@ export class Checker {
   private readonly prepared = new Map<string, string>();
   private readonly highestAsked = new Map<string, number>();
   private readonly memories = new Map<string, Memory>();
+  /** By node, the consensus keys that it has signed with. */
+  private readonly keysOf = new Map<string, Set<string>>();
+  private readonly barred = new Set<string>();
   private readonly contents = new WeakMap<SignedMessage, MessageContent>();
+  private lastSent: SignedMessage | null = null;
 
   constructor(
     private readonly coverage: Coverage,
@@ -91,17 +97,35 @@ export class Checker {
   private memory(name: string): Memory {
     let memory = this.memories.get(name);
     if (memory === undefined) {
-      const life = { headOfLife: 0, viewOfLife: '', stableOfLife: '' };
+      const life = { headOfLife: 0, setOfLife: 0, viewOfLife: 0, stableOfLife: 0 };
       memory = { promises: new Set(), records: [], next: null, height: 0, hash: '', ...life };
       this.memories.set(name, memory);
     }
     return memory;
   }
 
-  /** Its disk was emptied or replaced: from here on it has promised nothing that it could know of. */
+  /** Its disk was emptied or replaced by an old one: it has promised what it cannot know of, and must not vote with that key (SCENARIOS 16). */
   wiped(node: Watched): void {
     this.rules.forget(node.name);
     this.memories.delete(node.name);
+    for (const key of this.keysOf.get(node.name) ?? []) this.barred.add(key);
+  }
+
+  private checkKey(name: string, { signer, validatorSetId }: SignedMessage): void {
+    const validator = this.sets.get(validatorSetId)?.validators[signer];
+    if (validator === undefined) return;
+    const key = keyOf(validator);
+    if (this.barred.has(key)) this.fail(`${name} signs with a key whose votes it has lost`);
+    const keys = this.keysOf.get(name) ?? new Set();
+    if (keys.has(key)) return;
+    if ([...keys].some(known => this.barred.has(known)))
+      this.coverage.hit('transition: votes with a new key after its disk was lost');
+    this.keysOf.set(name, keys.add(key));
+  }
+
+  /** Validators that cannot vote any more because their disk was lost. */
+  isBarred(validator: Validator): boolean {
+    return this.barred.has(keyOf(validator));
   }
 
   // Disks.
@@ -157,7 +181,7 @@ export class Checker {
     if (fault !== null) this.fail(`${name} commits ${height}: ${fault}`);
     const known = this.agreed.get(height);
     if (known !== undefined) {
-      if (known.hash !== hash && this.onFork !== null) this.onFork(height);
+      if (known.hash !== hash && this.onFork !== null) this.onFork(certificate);
       else if (known.hash !== hash) this.fail(`two blocks at height ${height}: ${name} commits another`);
       return;
     }
@@ -189,7 +213,7 @@ export class Checker {
     block: ReturnType<typeof decodeStoredBlock>['block'],
     height: number,
   ): void {
-    for (const { id, wrapperHash } of block.entries) {
+    for (const { id, wrapperHash, outcome } of block.entries) {
       const before = this.executedAt.get(id);
       if (before !== undefined && before !== height)
         this.fail(`a transaction of height ${before} is executed again at ${height}`);
@@ -198,6 +222,8 @@ export class Checker {
         this.fail(`${height} holds a transaction that nobody submitted`);
       this.executedAt.set(id, height);
       this.transactions += 1;
+      const bytes = node.stored(`tx/${wrapperHash}`);
+      if (this.history !== null && bytes !== null) this.history.push({ height, id, outcome, bytes });
     }
   }
 
@@ -220,8 +246,9 @@ export class Checker {
     const { isNew, records } = splitLog(bytes);
     if (isNew) memory.next = records;
     else (memory.next ?? memory.records).push(...records);
-    for (const record of records) {
-      this.rules.durable(name, record);
+    for (const bytes of records) {
+      const record = decodeWalRecord(bytes);
+      if (!isReject(record)) this.rules.durable(name, record);
       const promise = promiseOf(record);
       if (promise === null) continue;
       if (promise.startsWith('!')) this.fail(`${name} writes a record that cannot be read: ${promise}`);
@@ -233,8 +260,8 @@ export class Checker {
         this.fail(`two prepared digests at ${slot}`);
       this.prepared.set(slot, digest);
     }
-    trimOldest(memory.promises);
-    trimOldest(this.prepared);
+    trimOldest(memory.promises, RECORDED_MAX);
+    trimOldest(this.prepared, RECORDED_MAX);
   }
 
   /** The file that took the log's place has its name for good. */
@@ -252,11 +279,13 @@ export class Checker {
   ): void {
     if (!node.isHonest) return;
     const memory = this.memory(node.name);
-    memory.headOfLife = head.height;
-    memory.viewOfLife = '';
-    memory.stableOfLife = '';
+    Object.assign(memory, { headOfLife: head.height, setOfLife: 0, viewOfLife: 0, stableOfLife: 0 });
     if (memory.hash !== '' && (memory.height !== head.height || memory.hash !== head.hash))
       this.fail(`${node.name} had ${memory.height} on disk and starts at ${head.height}`);
+    if (memory.hash === '') {
+      memory.height = head.height;
+      memory.hash = head.hash;
+    }
     if (records === null) return;
     const holds = (flushed: readonly Uint8Array[]) =>
       flushed.every((record, index) => Buffer.compare(records[index] ?? NOTHING, record) === 0);
@@ -267,7 +296,7 @@ export class Checker {
     memory.records = [...records];
     memory.next = null;
     // What survived unflushed is durable from now on.
-    for (const record of records) memory.promises.add(promiseOf(record) ?? '');
+    for (const record of records) memory.promises.add(promiseOf(decodeWalRecord(record)) ?? '');
   }
 
   // Wires.
@@ -283,17 +312,20 @@ export class Checker {
 
   /** An honest node puts a message on the wire. */
   sent({ name, isHonest }: Watched, signed: SignedMessage): void {
-    if (!isHonest) return;
+    // To all at once: one look is enough.
+    if (!isHonest || signed === this.lastSent) return;
+    this.lastSent = signed;
     const content = this.contentOf(signed);
     const set = signed.validatorSetId;
     const slot = slotOf(set, content);
     if (slot === '' || this.sets.get(set)?.validators[signed.signer]?.name !== name) return;
+    this.checkKey(name, signed);
     const value = signedValue(content);
     const key = `${name}:${slot}`;
     const before = this.signed.get(key);
     if (before !== undefined && before !== value) this.fail(`${key} is signed for two values`);
     this.signed.set(key, value);
-    trimOldest(this.signed);
+    trimOldest(this.signed, RECORDED_MAX);
     this.checkDurable(name, set, content, `${slot}=${value}`);
     if (this.onFork === null) this.rules.sent(name, signed, content, this.memory(name).height);
     if (content.kind === 'newView') this.checkNewView(name, set, content);
@@ -381,12 +413,14 @@ export class Checker {
   }
 
   private checkMonotone(memory: Memory, name: string, engine: Engine): void {
-    const set = engine.reign.set.id.toString().padStart(8, '0');
-    const view = `${set}:${engine.view.toString().padStart(12, '0')}`;
-    if (view < memory.viewOfLife) this.fail(`the view of ${name} goes back to ${engine.view}`);
+    const { view, stableHeight: stable } = engine;
+    const { id: set } = engine.reign.set;
+    if (set < memory.setOfLife) this.fail(`${name} goes back to set ${set}`);
+    const isSame = set === memory.setOfLife;
+    if (isSame && view < memory.viewOfLife) this.fail(`the view of ${name} goes back to ${view}`);
+    if (isSame && stable < memory.stableOfLife) this.fail(`the low watermark of ${name} goes back`);
+    memory.setOfLife = set;
     memory.viewOfLife = view;
-    const stable = `${set}:${engine.stableHeight.toString().padStart(12, '0')}`;
-    if (stable < memory.stableOfLife) this.fail(`the low watermark of ${name} goes back`);
     memory.stableOfLife = stable;
   }
 
@@ -400,20 +434,13 @@ export class Checker {
       if (at >= height) break;
       this.executedAt.delete(id);
     }
+    this.rules.forgetBelow(height);
+    const { signed, prepared, memories } = this;
+    for (const record of [signed, prepared, ...[...memories.values()].map(({ promises }) => promises)])
+      trimOldest(record, RECORDED_MAX / 10);
   }
 }
 
-/** Sets and maps keep the order in which they grew: the oldest entries are of heights long gone. */
-function trimOldest(entries: {
-  readonly size: number;
-  keys(): Iterable<string>;
-  delete(key: string): boolean;
-}): void {
-  if (entries.size <= RECORDED_MAX) return;
-  let surplus = entries.size - RECORDED_MAX / 2;
-  for (const key of entries.keys()) {
-    if (surplus <= 0) return;
-    surplus -= 1;
-    entries.delete(key);
-  }
+function keyOf({ name, publicKey }: Validator): string {
+  return `${name}:${Buffer.from(publicKey).toString('hex')}`;
 }

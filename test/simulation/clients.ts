@@ -33,6 +33,9 @@ export class Clients {
   private readonly phases: { id: PhaseId; project: ProjectId; owner: MemberId }[] = [];
   private readonly people: MemberId[];
   private made = 0;
+  private executed = 0;
+  /** Where too much was waiting when that was last counted. */
+  private fullAt = '';
 
   constructor(
     private readonly world: World,
@@ -65,11 +68,22 @@ export class Clients {
 
   /** Somebody does something unless much is waiting already. */
   actBelow(openMax: number): void {
-    for (const id of this.open.keys()) if (this.checker().isExecuted(id)) this.open.delete(id);
+    const { transactions } = this.checker();
+    if (transactions !== this.executed)
+      for (const id of this.open.keys()) if (this.checker().isExecuted(id)) this.open.delete(id);
+    this.executed = transactions;
+    if (this.open.size < openMax) {
+      this.act();
+      return;
+    }
+    // Some of these may never be committed; to find out costs more, so it is done once for each change.
     const [node] = this.ready;
     if (node === undefined) return;
+    const seen = `${node.name}/${node.height}/${this.made}/${this.open.size}`;
+    if (seen === this.fullAt) return;
     const waiting = this.look(node, () => this.unfinished(node).length);
     if (waiting !== null && waiting < openMax) this.act();
+    else this.fullAt = seen;
   }
 
   /** What a node answers; null when its disk fails over it. */

@@ -1,19 +1,23 @@
 import type { Reject } from '../../src/core/base/reject.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import type { SignedMessage } from '../../src/core/pbft/messages.ts';
+import type { Validator } from '../../src/core/types/chain.ts';
 import type { Parameters } from '../../src/core/types/state.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
 import { consensusMessageCodec } from '../../src/wire/consensus.ts';
 import { type BehaviourKind, ByzantineDisguise, type Conspiracy } from './byzantine.ts';
 import { Checker } from './checker.ts';
+import { faultsOf } from './checker-certificate.ts';
 import { Clients } from './clients.ts';
 import { type Consortium, EPOCH_MS, foundConsortium, type Identity, identityOf } from './consortium.ts';
 import { Coverage } from './coverage.ts';
 import { Governors } from './governors.ts';
+import { SimulatedLightNode } from './light-node.ts';
 import type { World } from './machine.ts';
 import { CLEAN_LINK, SimulatedNetwork, type Wiretap } from './network.ts';
 import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
+import { hasOwnedError } from './rejections.ts';
 import { Schedule } from './schedule.ts';
 import { Trace } from './trace.ts';
 import type { SimulatedTransport } from './transport.ts';
@@ -37,6 +41,8 @@ export interface ClusterOptions {
   readonly governanceMs: number;
   /** Nodes that keep the transactions of the newest blocks only, and transfer states by snapshots. */
   readonly pruned: boolean;
+  /** Members' nodes that follow their logs. */
+  readonly lights: number;
   readonly detailed: boolean;
   readonly linesMax: number;
 }
@@ -51,7 +57,9 @@ export class Cluster implements World, Wiretap {
   readonly network: SimulatedNetwork;
   readonly identities: readonly Identity[];
   readonly nodes: SimulatedNode[] = [];
+  readonly lights: SimulatedLightNode[] = [];
   readonly faulty = new Set<string>();
+  readonly conspiracy: Conspiracy = { twins: new Map(), misled: new Set() };
   readonly checker: Checker;
   readonly clients: Clients;
   readonly governors: Governors;
@@ -98,25 +106,39 @@ export class Cluster implements World, Wiretap {
 
   private makeNodes(): void {
     const { validators, byzantine } = this.options;
-    const conspiracy: Conspiracy = new Map();
     const seats = this.random.shuffled(Array.from({ length: validators }, (_, index) => index));
     const kinds = new Map(byzantine.map((kind, index) => [seats[index], kind]));
     for (const index of kinds.keys()) this.faulty.add(`n${index}`);
     for (const identity of this.identities) {
       const kind = kinds.get(identity.index) ?? null;
-      this.makeNode(identity, identity.name, kind, conspiracy);
-      if (kind === 'twin') this.makeNode(identity, `${identity.name}-twin`, kind, conspiracy);
+      this.makeNode(identity, identity.name, kind);
+      if (kind === 'twin') this.makeNode(identity, `${identity.name}-twin`, kind);
+    }
+    this.makeLights();
+  }
+
+  private makeLights(): void {
+    const { consortium, network, identities, options } = this;
+    if (options.lights > 0) this.checker.history = [];
+    const isHonest = (peer: string) =>
+      identities.some(({ name, peerId }) => peerId === peer && !this.faulty.has(name));
+    const people = this.random.shuffled([...consortium.members, ...consortium.administrators]);
+    for (const actor of people.slice(0, options.lights)) {
+      const place = this.nodes.length + this.lights.length;
+      this.lights.push(new SimulatedLightNode(actor, place, this, consortium, network, identities, isHonest));
     }
   }
 
-  private makeNode(
-    identity: Identity,
-    label: string,
-    kind: BehaviourKind | null,
-    conspiracy: Conspiracy,
-  ): void {
+  /** One honest node keeps everything where light nodes read: what all have pruned nobody can give them. */
+  private keepBlocks(isHonest: boolean): number | null {
+    const { pruned, lights, parameters } = this.options;
+    const isArchive = lights > 0 && isHonest && !this.nodes.some(node => node.isHonest && node.isArchive);
+    return pruned && this.random.chance(0.7) && !isArchive ? parameters.replayWindowBlocks + 20 : null;
+  }
+
+  private makeNode(identity: Identity, label: string, kind: BehaviourKind | null): void {
     const { eventMs, flushMs } = this.options;
-    const disguise = kind === null ? null : new ByzantineDisguise(kind, identity, this, conspiracy);
+    const disguise = kind === null ? null : new ByzantineDisguise(kind, identity, this, this.conspiracy);
     const options = {
       identity,
       label,
@@ -124,10 +146,7 @@ export class Cluster implements World, Wiretap {
       disguise,
       isHonest: kind === null,
       eventMs: eventMs * this.random.pick([1, 1, 1, 3]),
-      keepBlocks:
-        this.options.pruned && this.random.chance(0.7)
-          ? this.options.parameters.replayWindowBlocks + 20
-          : null,
+      keepBlocks: this.keepBlocks(kind === null),
       flushMs,
     };
     const isHonest = (name: string) => !this.faulty.has(name);
@@ -139,6 +158,25 @@ export class Cluster implements World, Wiretap {
 
   get honest(): SimulatedNode[] {
     return this.nodes.filter(({ isHonest }) => isHonest);
+  }
+
+  /** Whether so many validators can vote without this one that the others are never stuck, whatever is proposed now. */
+  maySpare(node: SimulatedNode): boolean {
+    const { governanceMs, pruned, lights } = this.options;
+    const validators = [...this.checker.sets.values()].at(-1)?.validators ?? [];
+    const isMember = validators.some(({ name }) => name === node.name);
+    if (!node.isHonest || !isMember || node.keys.signers().length > 1) return false;
+    if (node.isArchive && pruned && lights > 0) return false;
+    // A proposal under way may take two away.
+    const least = validators.length - (governanceMs > 0 ? 2 : 0);
+    return this.unable(validators).length < faultsOf(least);
+  }
+
+  /** Faulty, or without the votes of its key. */
+  unable(validators: readonly Validator[]): readonly Validator[] {
+    return validators.filter(
+      validator => this.faulty.has(validator.name) || this.checker.isBarred(validator),
+    );
   }
 
   broken(error: unknown): void {
@@ -174,9 +212,9 @@ export class Cluster implements World, Wiretap {
 
   refused(by: SimulatedTransport, from: SimulatedTransport, { reject: code, peer, detail }: Reject): void {
     this.coverage.hit(`refused: ${code}`);
-    const [judge, blamed] = [this.nodes[by.place], this.nodes[from.place]];
-    if (peer === 'penalise' && judge?.isHonest && blamed?.isHonest)
-      this.broken(new Error(`honest ${judge.name} penalises honest ${blamed.name}: ${code} (${detail})`));
+    const isHonest = ({ place }: SimulatedTransport) => this.nodes[place]?.isHonest ?? true;
+    if (peer === 'penalise' && isHonest(by) && isHonest(from))
+      this.broken(new Error(`honest ${by.peerId} penalises honest ${from.peerId}: ${code} (${detail})`));
   }
 
   // Time.
@@ -185,7 +223,8 @@ export class Cluster implements World, Wiretap {
   async runUntil(untilMs: number, stepsMax = 20_000_000): Promise<void> {
     while (this.schedule.runNext(untilMs)) {
       this.steps += 1;
-      await settle();
+      if (hasOwnedError() || this.steps % REJECTION_STEPS === 0) await rejectionsTold();
+      else await promisesSettled();
       if (this.failure !== null) throw this.failure;
       if (this.steps > stepsMax) this.checker.fail('the simulation does not come to rest');
     }
@@ -193,11 +232,12 @@ export class Cluster implements World, Wiretap {
   }
 
   start(): void {
-    for (const node of this.nodes) this.schedule.after(this.random.between(0, 200), () => node.start());
+    for (const node of [...this.nodes, ...this.lights])
+      this.schedule.after(this.random.between(0, 200), () => node.start());
   }
 
-  /** Perfect links, every node up but those that stay down for good. */
-  heal(down: ReadonlySet<SimulatedNode>): void {
+  /** Perfect links, every node up. */
+  heal(): void {
     this.network.quality = CLEAN_LINK;
     this.network.healAll();
     for (const node of this.nodes) {
@@ -208,13 +248,21 @@ export class Cluster implements World, Wiretap {
       node.machine.disk.losesPowerNext = false;
       node.machine.disk.wrongReadIn = null;
       node.machine.disk.flipsLog = false;
-      if (down.has(node)) node.crash(true);
-      else node.start();
+      node.start();
     }
+    for (const light of this.lights) light.start();
   }
 }
 
-/** All promises that can settle have settled when this one has: a turn of the event loop comes after them. */
-function settle(): Promise<void> {
+/** Steps between two looks for rejections that nobody handled; those of a faulty disk are looked for at once. */
+const REJECTION_STEPS = 32;
+
+/** All promises that can settle have settled when this one has: ticks are run when no promise is left to settle. */
+function promisesSettled(): Promise<void> {
+  return new Promise(resolve => process.nextTick(resolve));
+}
+
+/** Besides, rejections that nobody handled have been told: Node tells of them at the end of a turn of the event loop. */
+function rejectionsTold(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }

@@ -88,6 +88,12 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     return this.durableNames.get(LOG)?.durable ?? 0;
   }
 
+  /** Written to the log and not flushed. */
+  get unsyncedLogBytes(): number {
+    const inode = this.names.get(LOG);
+    return inode === undefined ? 0 : inode.length - inode.durable;
+  }
+
   /** Everything is gone: another disk was put in, or an operator deleted the directory. */
   wipe(image: ReadonlyMap<string, Uint8Array>): void {
     this.values.clear();
@@ -96,6 +102,22 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     this.names.clear();
     this.durableNames.clear();
     this.changes = [];
+  }
+
+  /** A copy of what is there now. @returns what puts it back, with the log or without it */
+  backup(): (withLog: boolean) => void {
+    const values = new Map(this.values);
+    const files = [...this.durableNames].map(
+      ([path, { bytes, durable }]) => [path, bytes.slice(0, durable)] as const,
+    );
+    return withLog => {
+      this.wipe(values);
+      for (const [path, bytes] of withLog ? files : []) {
+        const { length } = bytes;
+        this.durableNames.set(path, { bytes: bytes.slice(), length, durable: length });
+      }
+      this.names = new Map(this.durableNames);
+    };
   }
 
   /** The machine lost its power: what was not flushed is lost, or part of it is there. */

@@ -10,11 +10,12 @@ interface Fault {
 }
 
 function cutOff(cluster: Cluster, isOneWay: boolean): void {
-  const { random, nodes, network } = cluster;
-  const inside = new Set(random.shuffled(nodes).slice(0, random.between(1, nodes.length)));
+  const { random, nodes, lights, network } = cluster;
+  const machines = [...nodes, ...lights].map(({ machine }) => machine);
+  const inside = new Set(random.shuffled(machines).slice(0, random.between(1, nodes.length)));
   const inbound = random.chance(0.5);
   for (const a of inside)
-    for (const b of nodes) {
+    for (const b of machines) {
       if (inside.has(b)) continue;
       const [from, to] = [a.options.place, b.options.place];
       if (!isOneWay || !inbound) network.cut(from, to);
@@ -148,6 +149,28 @@ const FAULTS: readonly Fault[] = [
       node.machine.disk.flipsLog = true;
       node.start();
       schedule.after(500, () => node.start());
+    },
+  },
+  { name: 'backup taken', weight: 1, happen: (_, node) => node.backUp() },
+  {
+    name: 'disk lost',
+    weight: 2,
+    happen: (cluster, node) => {
+      if (!cluster.maySpare(node)) return;
+      cluster.coverage.hit(
+        node.hasBackup ? 'disk: lost, an old one put in' : 'disk: lost, an empty one put in',
+      );
+      node.loseDisk();
+    },
+  },
+  {
+    name: 'light node loses power',
+    weight: 3,
+    happen: ({ lights, random, schedule }) => {
+      for (const light of lights) {
+        light.crash();
+        schedule.after(random.between(1, 3000), () => light.start());
+      }
     },
   },
   {

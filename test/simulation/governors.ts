@@ -5,6 +5,7 @@ import {
   validatorKeyBytes,
 } from '../../src/core/codec/governance.ts';
 import { readSystem } from '../../src/core/ledger/read.ts';
+import type { Validator } from '../../src/core/types/chain.ts';
 import type { Action } from '../../src/core/types/governance.ts';
 import type { SystemState } from '../../src/core/types/state.ts';
 import { faultsOf } from './checker-certificate.ts';
@@ -16,7 +17,8 @@ import type { SimulatedNode } from './node.ts';
 /** What the administrators act on. */
 export interface Governed {
   readonly nodes: readonly SimulatedNode[];
-  readonly faulty: ReadonlySet<string>;
+  /** Those of a set that are faulty, or have lost the votes of their key. */
+  unable(validators: readonly Validator[]): readonly Validator[];
   readonly clients: {
     readonly drafts: Drafts;
     submit(kind: string, draft: ReturnType<Drafts['sign']>): void;
@@ -114,7 +116,8 @@ export class Governors {
   private async newValidators(system: SystemState): Promise<Action[] | null> {
     const { random } = this.world;
     const { validators } = system.validatorSet;
-    const { nodes, faulty } = this.governed;
+    const { nodes } = this.governed;
+    const unable = new Set(this.governed.unable(validators).map(({ name }) => name));
     const leaving = new Set(
       random
         .shuffled(validators)
@@ -129,7 +132,7 @@ export class Governors {
       ...validators.map(({ name }) => name).filter(name => !leaving.has(name)),
       ...coming.map(({ name }) => name),
     ];
-    const bad = next.filter(name => faulty.has(name)).length;
+    const bad = next.filter(name => unable.has(name)).length;
     const [before, after] = [faultsOf(validators.length), faultsOf(next.length)];
     if (next.length === 0 || bad > after || (before > 0 && after === 0)) return null;
     const actions: Action[] = [...leaving].map(name => ({ type: 'validatorRemove', name }));
@@ -137,7 +140,9 @@ export class Governors {
     const staying = nodes.filter(
       node => node.isHonest && node.isReady && next.includes(node.name) && !coming.includes(node),
     );
-    if (random.chance(0.4) && staying.length > 0) actions.push(await this.rekey(random.pick(staying)));
+    const silent = staying.filter(({ name }) => unable.has(name));
+    const rekeyed = silent.length > 0 ? silent : staying;
+    if (random.chance(0.4) && rekeyed.length > 0) actions.push(await this.rekey(random.pick(rekeyed)));
     return actions.length === 0 ? null : actions;
   }
 

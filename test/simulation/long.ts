@@ -1,9 +1,13 @@
+import { trimOldest } from './checker-log.ts';
 import { Cluster } from './cluster.ts';
 import { drawOptions, type RunOptions } from './run.ts';
 
 const HOUR_MS = 3_600_000;
 /** Blocks, bodies and leaves that the simulated disks keep; older ones would be on a real disk, not in memory. */
 const COLD_KEYS_MAX = 40_000;
+/** Transactions that are remembered as submitted: far more than can still be committed. */
+const SUBMITTED_MAX = 20_000;
+const OPEN_MAX = 60;
 
 function calm(): RunOptions {
   const drawn = drawOptions(1);
@@ -57,12 +61,13 @@ export async function blocksFor(blocks: number, print: (line: string) => void): 
   let next = step;
   let logBytesMax = 0;
   while (cluster.checker.height < blocks) {
-    for (let count = 0; count < 4; count += 1) cluster.clients.act();
+    for (let count = 0; count < 4; count += 1) cluster.clients.actBelow(OPEN_MAX);
     await cluster.runUntil(cluster.schedule.nowMs + 20, Number.POSITIVE_INFINITY);
     logBytesMax = Math.max(logBytesMax, ...cluster.nodes.map(({ machine }) => machine.disk.logBytes));
     if (cluster.checker.height < next) continue;
     next += step;
     cluster.checker.forgetBelow(cluster.checker.height - 2000);
+    trimOldest(cluster.clients.ids, SUBMITTED_MAX);
     cluster.clients.retry();
     print(`${figures(cluster)}, log at most ${logBytesMax} bytes`);
   }

@@ -61,7 +61,10 @@ async function runMany(first: number, runs: number, seconds: number, workers: nu
 
 function inThread(share: Share, hear: (message: Message) => void): Promise<void> {
   return new Promise((resolve, fail) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: share,
+      resourceLimits: { maxYoungGenerationSizeMb: 192 },
+    });
     worker.on('message', (message: Message) => {
       hear(message);
       if (message.type === 'end') void worker.terminate().then(() => resolve());

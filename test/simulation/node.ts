@@ -52,6 +52,7 @@ export class SimulatedNode implements Watched {
   /** Stays down: its operator gave it up. */
   isRetired = false;
   private transport: SimulatedTransport | null = null;
+  private backup: ReturnType<Machine['disk']['backup']> | null = null;
   private evidenceSeen = 0;
   private lastView = '';
 
@@ -88,6 +89,10 @@ export class SimulatedNode implements Watched {
 
   get isHonest(): boolean {
     return this.options.isHonest;
+  }
+
+  get isArchive(): boolean {
+    return this.options.keepBlocks === null;
   }
 
   get isUp(): boolean {
@@ -184,6 +189,25 @@ export class SimulatedNode implements Watched {
     this.world.trace.line(`${this.name} ${losesPower ? 'loses power' : 'is killed'} at ${this.height}`);
     this.end();
     this.machine.halt(losesPower);
+  }
+
+  get hasBackup(): boolean {
+    return this.backup !== null;
+  }
+
+  /** A copy of the database, as `phaseline backup` makes one. */
+  backUp(): void {
+    this.backup = this.machine.disk.backup();
+  }
+
+  /** Another disk is put in: with what a backup had, or empty. */
+  loseDisk(): void {
+    this.crash(true);
+    const { disk } = this.machine;
+    if (this.backup !== null) this.backup(false);
+    else disk.wipe(this.consortium.image);
+    this.checker.wiped(this);
+    this.start();
   }
 
   private end(): void {

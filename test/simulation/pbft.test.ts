@@ -8,6 +8,9 @@ const first = Number(process.env.PHASELINE_FIRST_SEED ?? 1);
 /** A run that is over in a second or two. */
 const short = (seed: number) => ({ ...drawOptions(seed, 2500), blocks: 40 });
 
+/** Seeds whose colluders fork the chain in one view and across views. */
+const COLLUSIONS = [10, 12, 14, 18];
+
 describe('the simulated consortium', () => {
   it('[1][9][10][14][19][23][29][35][38][44][46][61][63] keeps its promises under random faults', {
     timeout: 24 * 3_600_000,
@@ -16,6 +19,26 @@ describe('the simulated consortium', () => {
       const report = await runWith(short(seed));
       expect(report.height).toBeGreaterThanOrEqual(40);
     }
+  });
+
+  it('[36] convicts more than f who collude of the fork that they make, and nobody else', async () => {
+    const colluders = {
+      validators: 4,
+      byzantine: ['conspirator', 'conspirator'],
+      observers: 0,
+      lights: 0,
+      governanceMs: 0,
+      pruned: false,
+    } as const;
+    const seen = new Set<string>();
+    for (const seed of COLLUSIONS) {
+      const drawn = short(seed);
+      const parameters = { ...drawn.parameters, rotationBlocks: 4 };
+      const { coverage } = await runWith({ ...drawn, ...colluders, parameters });
+      for (const [name] of coverage) seen.add(name);
+    }
+    expect(seen).toContain('collusion: convicted of a fork in one view');
+    expect(seen).toContain('collusion: convicted of a fork across views');
   });
 
   it('gives the same trace for the same seed, and another for another', async () => {

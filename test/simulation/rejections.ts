@@ -1,8 +1,17 @@
 const owners = new WeakMap<object, (error: unknown) => void>();
+let isOwned = false;
+
+/** True once after an error got an owner: it may be about to reject a promise. */
+export function hasOwnedError(): boolean {
+  const was = isOwned;
+  isOwned = false;
+  return was;
+}
 
 /** Says whose process dies of this error when nobody handles it. */
 export function ownError<T extends object>(error: T, owner: (error: unknown) => void): T {
   owners.set(error, owner);
+  isOwned = true;
   return error;
 }
 

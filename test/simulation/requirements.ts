@@ -1,5 +1,7 @@
 import { BEHAVIOURS } from './byzantine.ts';
 import { FAULT_NAMES } from './faults.ts';
+import { LIE_NAMES } from './light-lies.ts';
+import { FATE_NAMES } from './minority.ts';
 
 /** What a run over many seeds must show at least once; one that it never shows is named and fails the run. */
 export const REQUIRED: readonly string[] = [
@@ -7,7 +9,17 @@ export const REQUIRED: readonly string[] = [
     kind => `sent: ${kind}`,
   ),
   ...FAULT_NAMES,
+  ...LIE_NAMES,
+  ...FATE_NAMES,
+  'light: caught up',
+  'light: noticed a lie',
+  'light: of a revoked member',
+  'light: followed changes of the set',
+  'light: was removed from a phase',
+  'light: holds a phase with a gap',
   ...BEHAVIOURS.map(kind => `byzantine: ${kind}`),
+  'collusion: convicted of a fork in one view',
+  'collusion: convicted of a fork across views',
   'network: lost',
   'network: duplicated',
   'network: delayed and reordered',
@@ -22,6 +34,9 @@ export const REQUIRED: readonly string[] = [
   'disk: slow flush',
   'disk: flush failed',
   'disk: full',
+  'disk: lost, an empty one put in',
+  'disk: lost, an old one put in',
+  'transition: votes with a new key after its disk was lost',
   'disk: corrupt read',
   'disk: misdirected read',
   'disk: corrupt read of the log',

@@ -1,9 +1,14 @@
 import { BEHAVIOURS } from './byzantine.ts';
 import { faultsOf } from './checker-certificate.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
+import { collude, isConspiracy } from './collusion.ts';
 import { disturb } from './faults.ts';
+import { Minority } from './minority.ts';
+import type { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { adoptRejections } from './rejections.ts';
+import { remembering } from './remembering.ts';
+import { settleLights } from './settle-light.ts';
 
 export interface RunReport {
   readonly seed: number;
@@ -32,24 +37,28 @@ export interface RunOptions extends ClusterOptions {
   readonly blocks: number;
 }
 
-const SIZES = [4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 1, 2, 3];
-/** Rare: a message costs as much, and there are ten times as many. */
+const SIZES = [
+  4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 3, 4, 2, 4, 1, 5, 3, 5, 2, 6, 1, 7, 3, 1, 1, 2, 2, 3, 3,
+];
+/** Rare, one run in two hundred: a message costs as much, and there are ten times as many. */
 const LARGE_SIZES = [8, 9, 10, 11, 12, 13, 14, 15, 16];
 /** After healing, everything must be over within this much simulated time. */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 30_000;
 const RUN_MS = 12_000;
 const BLOCKS = 200;
+/** In one of so many seeds nodes share no work (`shared-work.ts`). */
+const OWN_WORK_SEEDS = 8;
 /** Clients wait while so many of their transactions are not over. */
-const OPEN_MAX = 30;
+const OPEN_MAX = 12;
 
 export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
   const random = new Random(seed ^ 0x5eed);
-  const validators = random.pick(random.chance(0.03) ? LARGE_SIZES : SIZES);
+  const validators = random.pick(random.chance(0.005) ? LARGE_SIZES : SIZES);
   const faulty = random.between(0, faultsOf(validators));
   const checkpointIntervalBlocks = random.pick([1, 2, 4, 8]);
   const administrators = random.between(1, 3);
-  return {
+  const drawn: RunOptions = {
     seed,
     validators,
     observers: random.chance(0.3) ? random.between(1, 3) : 0,
@@ -79,6 +88,7 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
     ] as const),
     governanceMs: random.chance(0.4) ? random.between(200, 1500) : 0,
     pruned: random.chance(0.4),
+    lights: 0,
     detailed: false,
     linesMax: 80,
     faultsMs,
@@ -86,6 +96,21 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
     loadMs: random.pick([20, 50, 100]),
     blocks: BLOCKS,
   };
+  if (random.chance(0.02)) return drawConspiracy(random, drawn);
+  return { ...drawn, lights: random.chance(0.2) ? random.between(1, 2) : 0 };
+}
+
+/** More than f faulty validators, enough of them to commit with either half of the others. */
+function drawConspiracy(random: Random, drawn: RunOptions): RunOptions {
+  const [validators, conspirators] = random.pick([
+    [4, 2],
+    [7, 3],
+    [7, 4],
+  ] as const);
+  const byzantine = Array.from({ length: conspirators }, () => 'conspirator' as const);
+  // In turns: sooner or later one of them proposes.
+  const parameters = { ...drawn.parameters, rotationBlocks: random.between(2, 8) };
+  return { ...drawn, validators, byzantine, parameters, observers: 0, governanceMs: 0, pruned: false };
 }
 
 /** Calls `work` again and again at random times until `untilMs`. */
@@ -111,25 +136,34 @@ async function faults(cluster: Cluster, options: RunOptions): Promise<void> {
 }
 
 /** Everything submitted is over on every honest node that is up, and they are at one height. */
-function isSettled(cluster: Cluster): boolean {
+function isSettled(cluster: Cluster, out: Minority): boolean {
   const set = [...cluster.checker.sets.values()].at(-1);
   const names = new Set(set?.validators.map(({ name }) => name));
-  const up = cluster.honest.filter(({ isUp, name }) => isUp && names.has(name));
+  const up = cluster.honest.filter(node => node.isUp && names.has(node.name) && !out.has(node));
   const height = Math.max(...up.map(node => node.height));
   return up.every(
     node => node.isReady && node.height === height && cluster.clients.unfinished(node).length === 0,
   );
 }
 
-/** A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay down for good. */
-async function settle(cluster: Cluster, options: RunOptions): Promise<void> {
+/**
+ * A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay out for good.
+ *
+ * @returns the ones that stay out
+ */
+async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> {
   const { blocks, validators } = options;
-  const { schedule, checker, honest, faulty, random } = cluster;
-  const spare = Math.max(0, faultsOf(validators) - faulty.size);
-  const mayStayDown = honest.filter(({ options }) => options.identity.index < validators);
+  const { schedule, checker, honest, random } = cluster;
+  const set = [...checker.sets.values()].at(-1)?.validators ?? [];
+  const spare = Math.max(0, faultsOf(validators) - cluster.unable(set).length);
+  const isAble = ({ name }: SimulatedNode) => !cluster.unable(set).some(entry => entry.name === name);
+  const isNeeded = (node: SimulatedNode) => (node.isArchive && cluster.lights.length > 0) || !isAble(node);
+  const mayStayDown = honest.filter(node => node.options.identity.index < validators && !isNeeded(node));
   const down =
     options.governanceMs > 0 ? [] : random.shuffled(mayStayDown).slice(0, random.between(0, spare));
-  cluster.heal(new Set(down));
+  cluster.heal();
+  const out = new Minority(cluster);
+  out.leave(down);
   let isLoaded = true;
   repeat(
     cluster,
@@ -139,7 +173,7 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<void> {
   );
   let lastMs = schedule.nowMs;
   let height = checker.height;
-  while (isLoaded || !isSettled(cluster)) {
+  while (isLoaded || !isSettled(cluster, out)) {
     if (isLoaded && checker.height >= blocks) isLoaded = false;
     if (checker.height > height) {
       height = checker.height;
@@ -154,11 +188,12 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<void> {
     if (random.chance(0.2)) cluster.clients.retry();
     await cluster.runUntil(schedule.nowMs + 200);
   }
+  return out;
 }
 
-/** An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes can be held to that. */
-async function idle(cluster: Cluster): Promise<void> {
-  if (cluster.faulty.size > 0) return;
+/** An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes that hear each other can be held to that. */
+async function idle(cluster: Cluster, out: Minority): Promise<void> {
+  if (cluster.faulty.size > 0 || !out.isSilent) return;
   const { schedule, network, checker } = cluster;
   await cluster.runUntil(schedule.nowMs + IDLE_MS);
   const { frames } = network;
@@ -168,16 +203,32 @@ async function idle(cluster: Cluster): Promise<void> {
   checker.fail(`idle, and ${network.frames - frames} frames were sent\n${nodes}`);
 }
 
+/** Agreement may break here, and the run ends with it. */
+async function underCollusion(cluster: Cluster, { loadMs }: RunOptions): Promise<void> {
+  repeat(
+    cluster,
+    loadMs,
+    () => false,
+    () => cluster.clients.actBelow(OPEN_MAX),
+  );
+  await collude(cluster);
+}
+
 /** One run with these options. Throws what was broken, with the options and the last events. */
 export async function runWith(options: RunOptions): Promise<RunReport> {
+  remembering.isOn = options.seed % OWN_WORK_SEEDS !== 0;
   const cluster = await Cluster.create(options);
   const { checker, network, schedule } = cluster;
   const release = adoptRejections(error => cluster.broken(error));
   try {
     cluster.start();
-    await faults(cluster, options);
-    await settle(cluster, options);
-    await idle(cluster);
+    if (isConspiracy(options)) await underCollusion(cluster, options);
+    else {
+      await faults(cluster, options);
+      const out = await settle(cluster, options);
+      await settleLights(cluster);
+      await idle(cluster, out);
+    }
   } catch (error) {
     const { message, stack } = error as Error;
     throw new Error(

@@ -11,6 +11,7 @@ type Reduction = (options: RunOptions) => RunOptions | null;
 
 const REDUCTIONS: readonly Reduction[] = [
   options => (options.byzantine.length > 0 ? { ...options, byzantine: options.byzantine.slice(1) } : null),
+  options => (options.lights > 0 ? { ...options, lights: 0 } : null),
   options => (options.observers > 0 ? { ...options, observers: 0 } : null),
   options =>
     options.validators > 4 ? { ...options, validators: 4, byzantine: options.byzantine.slice(0, 1) } : null,
