@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -87,4 +88,18 @@ export function vitest(resultsVariable, args) {
   const file = process.env[resultsVariable];
   const reporters = file ? ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`] : [];
   tool('vitest/vitest.mjs', [...args, ...reporters]);
+}
+
+/** Options of a script as `parseArgs` gives them; `--help` and a wrong option end this process with its usage. */
+export function optionsOf(usage, options) {
+  const end = (code, text) => {
+    console.error(text);
+    process.exit(code);
+  };
+  try {
+    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', default: false } } });
+    return values.help ? end(0, usage) : values;
+  } catch (error) {
+    return end(2, `${error.message}\n${usage}`);
+  }
 }

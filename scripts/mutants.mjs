@@ -5,23 +5,23 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { generateWire, install, root } from './lib.mjs';
+import { generateWire, install, optionsOf, root } from './lib.mjs';
 
 /** A guard of this program only: a hang counts as caught when the simulator's own bounds report it. */
 const TIME_LIMIT_MS = 600_000;
 /** Simulated time of faults in each seed. */
 const FAULTS_MS = 5000;
 
-const { values: options } = parseArgs({
-  options: {
+const options = optionsOf(
+  'npm run mutants -- [--quick] [--only NAME] [--by KIND] [--budget N] [--workers N]',
+  {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     budget: { type: 'string' },
     by: { type: 'string' },
     workers: { type: 'string', default: '1' },
   },
-});
+);
 
 install();
 await generateWire();

@@ -106,20 +106,17 @@ async function runOne(options: RunOptions): Promise<void> {
   }
 }
 
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  ...{ seed: text, options: text, first: text, runs: text, seconds: text, workers: text },
+  ...{ 'idle-hours': text, blocks: text, help: { type: 'boolean' as const } },
+};
+const USAGE =
+  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N';
+
 async function main(): Promise<void> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    options: {
-      seed: text,
-      options: text,
-      first: text,
-      runs: text,
-      seconds: text,
-      workers: text,
-      'idle-hours': text,
-      blocks: text,
-    },
-  });
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help === true) return print(USAGE);
   if (values['idle-hours'] !== undefined) return idleFor(Number(values['idle-hours']), print);
   if (values.blocks !== undefined) return blocksFor(Number(values.blocks), print);
   if (values.options !== undefined) return runOne(JSON.parse(values.options) as RunOptions);
@@ -142,5 +139,11 @@ async function main(): Promise<void> {
   if (missing.length > 0 && totals.runs >= 500) process.exitCode = 1;
 }
 
-if (isMainThread) await main();
+function endOfWrongOption(error: NodeJS.ErrnoException): void {
+  if (error.code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+  print(`${error.message}\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+if (isMainThread) await main().catch(endOfWrongOption);
 else await work(workerData as Share, message => parentPort?.postMessage(message));
