@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -163,6 +164,9 @@ async function importCar(
   const session = await openSession(io, command, null);
   const cid = await cidOf(session.client, what, options.phase);
   const body = createReadStream(resolve(io.directory, options.car));
+  await once(body, 'open').catch(({ code }: NodeJS.ErrnoException) => {
+    throw new CommandFailure(EXIT.error, `cannot read ${options.car} (${code})`, 'Give the path of a CAR.');
+  });
   const answer = await session.client.importCar({ phase: options.phase, cid, body });
   session.show(answer, {
     pairs: [

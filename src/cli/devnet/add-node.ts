@@ -72,7 +72,7 @@ export async function addNode(networkDir: string): Promise<string> {
   const genesis = formatGenesis(await readGenesis(dataPaths(model).genesis));
   await writeFile(dataPaths(dir).genesis, genesis, { mode: 0o600 });
   // Consensus nodes first: the network tells all others where they listen.
-  const added = plan.toSpliced(consensus.length, 0, { role: 'consensus', name, added: true });
+  const added = plan.toSpliced(consensus.length, 0, { role: 'consensus', name });
   await writePlan(networkDir, added);
   await started(dir, name);
   return name;

@@ -6,8 +6,6 @@ import type { NodeConfig } from '../../config/node-config.ts';
 export interface PlannedNode {
   readonly role: NodeConfig['role'];
   readonly name: string;
-  /** It came after genesis: only a proposal makes it a validator, until then it is not ready. */
-  readonly added?: boolean;
 }
 
 export function planPath(networkDir: string): string {
