@@ -9,6 +9,18 @@ await generateWire();
 const { build } = await import('esbuild');
 const directory = join(root, 'node_modules/.phaseline');
 mkdirSync(directory, { recursive: true });
+/** Receivers of one frame share what they work out from it; see the module that they are given. */
+const sharedWork = {
+  name: 'shared work',
+  setup(bundle) {
+    const shell = /src\/services\/(consensus\/network|pool\/pool)\.ts$/;
+    const pure =
+      /\/(core\/pbft\/(message-codec|verify)|core\/codec\/transaction|wire\/(consensus|pool))\.ts$/;
+    bundle.onResolve({ filter: pure }, ({ importer }) =>
+      shell.test(importer) ? { path: join(root, 'test/simulation/shared-work.ts') } : undefined,
+    );
+  },
+};
 const outfile = join(directory, `simulate-${process.pid}.mjs`);
 await build({
   entryPoints: [join(root, 'test/simulation/main.ts')],
@@ -18,9 +30,12 @@ await build({
   packages: 'external',
   logLevel: 'warning',
   sourcemap: 'inline',
+  plugins: [sharedWork],
   outfile,
 });
-const result = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...process.argv.slice(2)], {
+// Most of what a run makes is dropped at once: a large young generation drops it without looking at it.
+const flags = ['--enable-source-maps', '--max-semi-space-size=64'];
+const result = spawnSync(process.execPath, [...flags, outfile, ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
 });

@@ -4,6 +4,7 @@ import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readSystem } from '../../src/core/ledger/read.ts';
 import { LIFECYCLE } from '../../src/core/types/operation.ts';
 import type { PhaseState, StateView } from '../../src/core/types/state.ts';
+import type { ChainStore } from '../../src/ports/chain-store.ts';
 import type { Checker } from './checker.ts';
 import { type Actor, actorOf, bytesOf, type Consortium, hashOf } from './consortium.ts';
 import { type Draft, Drafts } from './drafts.ts';
@@ -14,6 +15,9 @@ import type { SimulatedNode } from './node.ts';
 export interface Submitted extends Draft {
   readonly kind: string;
 }
+
+/** Clients that may not write for so long of simulated time write again. */
+const PATIENCE_MS = 1000;
 
 /** What the clients write to. */
 export interface Writable {
@@ -36,6 +40,7 @@ export class Clients {
   private executed = 0;
   /** Where too much was waiting when that was last counted. */
   private fullAt = '';
+  private fullSinceMs = 0;
 
   constructor(
     private readonly world: World,
@@ -60,6 +65,12 @@ export class Clients {
     const { state } = node.program.store;
     const until =
       node.height + this.world.random.between(Math.min(30, this.validBlocksMax), this.validBlocksMax);
+    if (this.phases.length > 0 && this.world.random.chance(0.06)) {
+      const { store } = node.program;
+      for (const { kind, draft } of this.look(node, () => this.special(store, until)) ?? [])
+        this.submit(kind, draft);
+      return;
+    }
     const draft = this.look(node, () => this.draft(state, until));
     if (draft === null) return;
     if (this.world.random.chance(0.02)) this.submitForged(draft.draft);
@@ -77,13 +88,22 @@ export class Clients {
       return;
     }
     // Some of these may never be committed; to find out costs more, so it is done once for each change.
-    const [node] = this.ready;
+    // By the newest state: a node that left the set may never learn what became of them.
+    const [node] = this.ready.sort((a, b) => b.height - a.height);
     if (node === undefined) return;
     const seen = `${node.name}/${node.height}/${this.made}/${this.open.size}`;
-    if (seen === this.fullAt) return;
+    const { nowMs } = this.world.schedule;
+    if (seen === this.fullAt) {
+      // Nothing moves: what waits may have been drafted by nodes that were left behind, and be refused.
+      if (nowMs > this.fullSinceMs + PATIENCE_MS) this.act();
+      return;
+    }
     const waiting = this.look(node, () => this.unfinished(node).length);
     if (waiting !== null && waiting < openMax) this.act();
-    else this.fullAt = seen;
+    else {
+      this.fullAt = seen;
+      this.fullSinceMs = nowMs;
+    }
   }
 
   /** What a node answers; null when its disk fails over it. */
@@ -220,6 +240,38 @@ export class Clients {
       kind: 'recordPut',
       draft: this.drafts.put(state, this.actor(state, by), id, payload, files, until),
     };
+  }
+
+  /** What needs more than the state: records under one signature, or what is said of an earlier leaf. */
+  private special(
+    store: Pick<ChainStore, 'state' | 'leaves'>,
+    until: number,
+  ): { kind: string; draft: Draft }[] {
+    const { random } = this.world;
+    const { state } = store;
+    const { id } = random.pick(this.phases);
+    const inside = readPhase(state, id)?.participants.map(({ member }) => member) ?? [];
+    const by = this.actor(state, inside.length > 0 ? random.pick(inside) : this.someone());
+    if (random.chance(0.4)) {
+      const payloads = [1, 2, 3].map(() => {
+        this.made += 1;
+        return bytesOf(`payload ${this.made}`, 40);
+      });
+      const drafts = this.drafts.putTogether(state, by, id, payloads, until);
+      return drafts.map(draft => ({ kind: 'records under one signature', draft }));
+    }
+    const leaves = store.leaves(this.consortium.logId('phase', id), 0, 1000, 1000);
+    if (leaves.length === 0) return [];
+    const position = random.between(0, leaves.length - 1);
+    const { leaf, transactionId: record } = leaves[position] as (typeof leaves)[number];
+    const cid = `bafk${hashOf('file')}`;
+    const dice = random.between(0, 2);
+    const claim = { position, record, leaf };
+    if (dice === 0) return [{ kind: 'filePurge', draft: this.drafts.purge(by, id, cid, claim, until) }];
+    if (dice === 1)
+      return [{ kind: 'filePurgeAck', draft: this.drafts.purgeAcknowledged(by, id, cid, claim, until) }];
+    const receipt = this.drafts.receipt(by, id, { ...claim, cids: [cid] }, until);
+    return [{ kind: 'fileReceipt', draft: receipt }];
   }
 
   private changePeople(state: StateView, until: number) {

@@ -41,19 +41,37 @@ export class Drafts {
     scopes: readonly LogId[],
     parts: readonly Part[],
   ): Draft {
+    const [draft] = this.signTogether(actor, kind, lastValidHeight, scopes, [parts]);
+    if (draft === undefined) throw new Error('one transaction gives one draft');
+    return draft;
+  }
+
+  /** Several transactions of one kind under one signature. */
+  private signTogether(
+    actor: Actor,
+    kind: KindName,
+    lastValidHeight: number,
+    scopes: readonly LogId[],
+    contents: readonly (readonly Part[])[],
+  ): Draft[] {
     const { sha256 } = suite;
-    this.made += 1;
-    const salted = parts.map((part, index) => ({ ...part, salt: bytesOf(`salt ${this.made} ${index}`, 32) }));
     const { chainId } = this.consortium;
-    const draft = { chainId, sender: actor.id, keyId: actor.keyId, kind, lastValidHeight, scopes };
-    const built = buildTransaction(sha256, { ...draft, parts: salted });
-    const [signed] = signTransactions(sha256, actor.signer, [built]);
-    if (signed === undefined) throw new Error('one transaction gives one signature');
-    const bytes = encodeSignedTransaction(signed);
-    const transaction = decodeTransaction(sha256, bytes);
-    if (isReject(transaction))
-      throw new Error(`a drafted transaction does not decode: ${transaction.detail}`);
-    return { transaction, bytes };
+    const head = { chainId, sender: actor.id, keyId: actor.keyId, kind, lastValidHeight, scopes };
+    const built = contents.map(parts => {
+      this.made += 1;
+      const salted = parts.map((part, index) => ({
+        ...part,
+        salt: bytesOf(`salt ${this.made} ${index}`, 32),
+      }));
+      return buildTransaction(sha256, { ...head, parts: salted });
+    });
+    return signTransactions(sha256, actor.signer, built).map(signed => {
+      const bytes = encodeSignedTransaction(signed);
+      const transaction = decodeTransaction(sha256, bytes);
+      if (isReject(transaction))
+        throw new Error(`a drafted transaction does not decode: ${transaction.detail}`);
+      return { transaction, bytes };
+    });
   }
 
   private system(): LogId[] {
@@ -219,6 +237,28 @@ export class Drafts {
     files: readonly FileReference[],
     until: number,
   ): Draft {
+    const parts = this.recordParts(state, phase, payload, files);
+    return this.sign(by, 'recordPut', until, this.phaseLog(phase), parts);
+  }
+
+  /** Records of one member under one signature. */
+  putTogether(
+    state: StateView,
+    by: Actor,
+    phase: PhaseId,
+    payloads: readonly Uint8Array[],
+    until: number,
+  ): Draft[] {
+    const contents = payloads.map(payload => this.recordParts(state, phase, payload, []));
+    return this.signTogether(by, 'recordPut', until, this.phaseLog(phase), contents);
+  }
+
+  private recordParts(
+    state: StateView,
+    phase: PhaseId,
+    payload: Uint8Array,
+    files: readonly FileReference[],
+  ): Part[] {
     const epoch = readPhase(state, phase)?.epochs.at(-1)?.number ?? 0;
     const meta = codec.encodeRecordMeta({
       epoch,
@@ -227,11 +267,39 @@ export class Drafts {
       files,
       references: [],
     });
-    const parts = [
+    return [
       { scope: 0, content: meta },
       { scope: 0, content: payload },
     ];
-    return this.sign(by, 'recordPut', until, this.phaseLog(phase), parts);
+  }
+
+  /** The order to delete a file that a record names. */
+  purge(
+    by: Actor,
+    phase: PhaseId,
+    cid: string,
+    reference: { position: number; record: Hash; leaf: Uint8Array },
+    until: number,
+  ): Draft {
+    const content = codec.encodeFilePurge({
+      phase,
+      cid,
+      reason: 'asked for',
+      references: [reference],
+      elsewhere: [],
+    });
+    return this.sign(by, 'filePurge', until, this.phaseLog(phase), [{ scope: 0, content }]);
+  }
+
+  purgeAcknowledged(
+    by: Actor,
+    phase: PhaseId,
+    cid: string,
+    order: { position: number; record: Hash; leaf: Uint8Array },
+    until: number,
+  ): Draft {
+    const content = codec.encodeFilePurgeAck({ phase, acks: [{ ...order, cid, kept: false }] });
+    return this.sign(by, 'filePurgeAck', until, this.phaseLog(phase), [{ scope: 0, content }]);
   }
 
   receipt(

@@ -71,5 +71,9 @@ export const REQUIRED: readonly string[] = [
     'participantRole',
     'epochRotate',
     'recordPut',
+    'records under one signature',
+    'fileReceipt',
+    'filePurge',
+    'filePurgeAck',
   ].map(kind => `transaction: ${kind}`),
 ];
