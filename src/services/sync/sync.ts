@@ -214,7 +214,8 @@ export class Sync {
     for (let goal = this.goal(); goal !== null && !this.abort.signal.aborted; goal = this.goal()) {
       const peers = target.connectedValidators();
       this.sources.keepOnly(peers);
-      if (await this.applyOwn()) continue;
+      const own = this.config.ownBlock?.(target.headHeight() + 1) ?? null;
+      if (own !== null && (await this.applyOwn(own))) continue;
       const head = target.headHeight();
       const source = this.sources.next(peers, head, goal.askAll, tried);
       if (source !== null) {
@@ -243,11 +244,9 @@ export class Sync {
   }
 
   /** @returns true when the head has moved */
-  private async applyOwn(): Promise<boolean> {
+  private async applyOwn(own: SyncBlock): Promise<boolean> {
     const { target } = this.config;
     const head = target.headHeight();
-    const own = this.config.ownBlock?.(head + 1) ?? null;
-    if (own === null) return false;
     const refused = await target.applyCertified(own);
     if (refused !== null) {
       this.config.logger.warn({ height: head + 1, code: refused.reject }, 'an own block does not verify');

@@ -178,6 +178,16 @@ export class Cluster {
     return Array.from({ length: chain.headHeight() + 1 }, (_, height) => store.block(height)!.hash);
   }
 
+  /** Commits blocks until every running node has forgotten the transactions up to a height: pruning ends some time after a commit. */
+  async prunedAbove(height: number, validBlocks: number): Promise<void> {
+    while (!this.running.every(node => node.store.history.bodiesFrom > height)) {
+      const [node] = this.running;
+      const { id, bytes } = this.transaction(this.alice, node!.chain.headHeight() + validBlocks);
+      await node!.pool.submit(bytes);
+      await this.committed([id]);
+    }
+  }
+
   private async startOne(index: number): Promise<void> {
     const transport = this.options.transport?.(index) ?? this.network.create({ peerId: this.peerId(index) });
     const known = this.options.withoutAddresses === true ? [] : this.genesis.validators;

@@ -231,7 +231,7 @@ describe('a state that rots', () => {
     const { net, disk, said } = newCluster({ keepBlocks: index => (index < 3 ? WINDOW : null) });
     await net.start(0, 1, 2);
     await commitBlocks(net, 24);
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     await net.start(3);
     await net.until(() => net.node(3).consensus.status().seat === 3);
     await commitBlocks(net, 3);

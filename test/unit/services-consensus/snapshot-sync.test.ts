@@ -80,7 +80,7 @@ describe('state transfer by snapshot', () => {
     const net = newCluster(pruned);
     await net.start(0, 1, 2);
     await commitBlocks(net, 30);
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     await net.start(3);
     await net.until(() => net.node(3).chain.headHeight() >= 30);
     const { store } = net.node(3);
@@ -193,7 +193,7 @@ describe('a validator set that changes', () => {
         await commitBlocks(net, 5);
       }
     }
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     await net.start(4);
     await net.until(() => net.node(4).chain.headHeight() >= net.node(0).chain.headHeight());
     const { store, chain } = net.node(4);
@@ -286,7 +286,7 @@ describe('a source that lies', () => {
     });
     await net.start(0, 1, 2);
     await commitBlocks(net, 30);
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     await net.start(3);
     await net.until(() => net.node(3).chain.headHeight() >= 30);
     expect(net.node(3).store.history.baseHeight).toBeGreaterThan(10);
@@ -337,7 +337,7 @@ describe('a source that wastes the time of who is far behind', () => {
     }, pruned);
     await net.start(0, 1, 2);
     await commitBlocks(net, 30);
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     for (const index of [0, 2]) limitHeights(net, index, net.node(0).chain.headHeight());
     await net.start(3);
     await net.until(() => net.node(3).chain.headHeight() >= 30);
@@ -355,7 +355,7 @@ describe('a source that wastes the time of who is far behind', () => {
     }, pruned);
     await net.start(0, 1, 2);
     await commitBlocks(net, 45);
-    await net.until(() => net.running.every(node => node.store.history.bodiesFrom > 10));
+    await net.prunedAbove(10, WINDOW - 1);
     // no two offer the same: the highest is asked first
     const top = net.node(0).chain.headHeight();
     limitHeights(net, 0, top + 1);
