@@ -10,6 +10,9 @@ const short = (seed: number) => ({ ...drawOptions(seed, 2500), blocks: 40 });
 
 /** Seeds whose colluders fork the chain in one view and across views. */
 const COLLUSIONS = [10, 12, 14, 18];
+/** What light nodes must have gone through in one of so many runs with a faulty source. */
+const LIGHT_TROUBLE = ['light: caught up', 'light: noticed a lie', 'light: was removed from a phase'];
+const LIGHT_RUNS_MAX = 10;
 
 describe('the simulated consortium', () => {
   it('[1][9][10][14][19][23][29][35][38][44][46][61][63] keeps its promises under random faults', {
@@ -39,6 +42,16 @@ describe('the simulated consortium', () => {
     }
     expect(seen).toContain('collusion: convicted of a fork in one view');
     expect(seen).toContain('collusion: convicted of a fork across views');
+  });
+
+  it('[75][76][77][81][82] gives light nodes their logs and nothing else, whatever a source says', async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= LIGHT_RUNS_MAX && !LIGHT_TROUBLE.every(name => seen.has(name)); seed += 1) {
+      const drawn = { ...drawOptions(seed, 4000), blocks: 50, validators: 4, byzantine: ['liar'] as const };
+      const report = await runWith({ ...drawn, observers: 0, governanceMs: 0, pruned: false, lights: 2 });
+      for (const [name] of report.coverage) seen.add(name);
+    }
+    expect([...seen]).toEqual(expect.arrayContaining(LIGHT_TROUBLE));
   });
 
   it('gives the same trace for the same seed, and another for another', async () => {
