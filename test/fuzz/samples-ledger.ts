@@ -1,6 +1,7 @@
 import type { Hash, PhaseId } from '../../src/core/base/ids.ts';
 import { kindName } from '../../src/core/codec/operation.ts';
 import { GRANTS, type KindName } from '../../src/core/types/operation.ts';
+import { GovernanceActions } from '../support/governance-actions.ts';
 import type { Actions } from '../support/ledger-actions.ts';
 import { createActor, hashOf, type TestLedger } from '../support/ledger-kit.ts';
 import {
@@ -33,8 +34,21 @@ export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
   const brought = ledger.leavesOf('phase', REVIEW).length - 2;
   ledger.commit(act.handover(alice, REVIEW, last, [{ position: brought, item: 1 }]));
   ledger.commit(act.close(alice, last));
+  ledger.commit(act.purge(alice, INTAKE, 2));
+  ledger.commit(act.purgeAck(bob, INTAKE, ledger.leavesOf('phase', INTAKE).length - 1));
   ledger.commit(act.archive(alice, PROJECT));
+  govern(ledger);
   return { ledger, act };
+}
+
+/** Two administrators decide from here on. */
+function govern(ledger: TestLedger): void {
+  const actions = new GovernanceActions(ledger);
+  ledger.commit(actions.propose(admin, [actions.administrators([admin.id, alice.id].sort(), 2)]));
+  ledger.commit(actions.propose(admin, [actions.add('v9')]), actions.propose(admin, [actions.add('v10')]));
+  ledger.commit(actions.withdraw(admin, 3), actions.vote(alice, 2));
+  const [name] = actions.validators;
+  ledger.commit(actions.evidence(actions.equivocation(name!)));
 }
 
 /** Encoded parts of every transaction, by its kind. */

@@ -186,6 +186,24 @@ export class Actions {
     return this.ledger.make(actor, 'fileReceipt', this.phaseLog(phase), [{ phase, receipts: [entry] }]);
   }
 
+  private leafAt(phase: PhaseId, position: number) {
+    const stored = this.ledger.leavesOf('phase', phase)[position]!;
+    return { position, record: stored.transactionId, leaf: stored.leaf };
+  }
+
+  /** @param position of a record that names the file */
+  purge(actor: Actor, phase: PhaseId, position: number) {
+    const references = [this.leafAt(phase, position)];
+    const content = { phase, cid: 'bafk', reason: 'asked for', references, elsewhere: [] };
+    return this.ledger.make(actor, 'filePurge', this.phaseLog(phase), [content]);
+  }
+
+  /** @param position of the order */
+  purgeAck(actor: Actor, phase: PhaseId, position: number) {
+    const acks = [{ ...this.leafAt(phase, position), cid: 'bafk', kept: false }];
+    return this.ledger.make(actor, 'filePurgeAck', this.phaseLog(phase), [{ phase, acks }]);
+  }
+
   /** @param received index in the handover at that position; null for a record that was written there */
   item(phase: PhaseId, position: number, received: number | null = null): HandoverItem {
     const stored = this.ledger.leavesOf('phase', phase)[position]!;
