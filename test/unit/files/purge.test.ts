@@ -43,7 +43,9 @@ describe('purging a file', () => {
     await world.settled(phase, kept.cid, 3);
     const before = await blocksOf(nodes[1]);
     const status = await nodes[0].service.purge(phase, file.cid, 'by court order');
-    expect(status).toMatchObject({ by: 'ann', reason: 'by court order', holders: ['ann', 'bob', 'cem'] });
+    expect(status).toMatchObject({ by: 'ann', reason: 'by court order' });
+    // in the order of their receipts
+    expect('holders' in status && [...status.holders].sort()).toEqual(['ann', 'bob', 'cem']);
     await settle(() => ['ann', 'bob', 'cem'].every(name => acknowledged(name, file.cid).length === 1));
     for (const node of nodes) {
       expect(node.service.status(phase, file.cid)).toBeNull();
