@@ -11,8 +11,8 @@ import type { ConsensusMessage, PreparedProof, ShownHead, Vote } from '../../src
 import { newViewDigest } from '../../src/core/pbft/signing.ts';
 import { verifyVoteCertificate } from '../../src/core/pbft/verify.ts';
 import type { Block, Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
-import { CHAIN_ID } from '../simulation/ledger.ts';
 import { simulatedSign } from '../simulation/suite.ts';
+import { CHAIN_ID } from '../support/toy-ledger.ts';
 import { Consortium, PARAMETERS, suite } from '../unit/pbft/kit.ts';
 
 /** Seats: one engine under test, f that are hostile, the others honest. */

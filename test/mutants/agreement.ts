@@ -82,15 +82,15 @@ export const agreementMutants: readonly Mutant[] = [
   {
     name: 'vote-without-phase-of-the-protocol',
     file: CHAIN,
-    find: '.raw(tagBytes(tag))',
-    replace: ".raw(tagBytes(tag === 'prepare' ? 'commit' : 'prepare'))",
+    find: '.raw(tagBytes(tag))\n    .hash(vote.chainId)',
+    replace: ".raw(tagBytes(tag === 'prepare' ? 'commit' : 'prepare'))\n    .hash(vote.chainId)",
     caughtBy: 'simulation',
   },
   {
     name: 'proposal-without-view',
     file: 'core/pbft/signing.ts',
-    find: '.u64(subject.view)',
-    replace: '',
+    find: "voteBytes('prePrepare', { chainId, validatorSetId, view,",
+    replace: "voteBytes('prePrepare', { chainId, validatorSetId, view: 0,",
     caughtBy: 'simulation',
   },
   {

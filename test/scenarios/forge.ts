@@ -12,7 +12,8 @@ import type {
 import { signedBytes } from '../../src/core/pbft/signing.ts';
 import type { Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
 import { simulatedSign } from '../simulation/suite.ts';
-import { CHAIN_ID, makeBlock, suite, validatorNamed } from './ledger.ts';
+import { CHAIN_ID } from '../support/toy-ledger.ts';
+import { makeBlock, suite, validatorNamed } from './ledger.ts';
 import type { World } from './world.ts';
 
 const FORGED = new Uint8Array(64).fill(7);

@@ -10,17 +10,8 @@ import type { SignedMessage } from '../../src/core/pbft/messages.ts';
 import { verifyVoteCertificate } from '../../src/core/pbft/verify.ts';
 import type { Block, Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
 import { simulatedSign } from '../simulation/suite.ts';
-import {
-  CHAIN_ID,
-  CLOCK_DRIFT_MS,
-  genesisHeader,
-  type Made,
-  makeBlock,
-  type Parent,
-  suite,
-  transactionName,
-  validatorNamed,
-} from './ledger.ts';
+import { CHAIN_ID, genesisHeader, type MadeBlock, type Parent } from '../support/toy-ledger.ts';
+import { CLOCK_DRIFT_MS, makeBlock, suite, transactionName, validatorNamed } from './ledger.ts';
 import type { Printer } from './print.ts';
 
 /** What a node says and does towards the transcript and the other nodes. */
@@ -38,7 +29,7 @@ export interface Surroundings {
 }
 
 interface Stored {
-  readonly made: Made;
+  readonly made: MadeBlock;
   readonly certificate: Certificate | null;
   readonly reign: Reign;
 }
@@ -61,7 +52,7 @@ export class ScenarioNode {
   clockSkewMs = 0;
   readonly timers = new Map<TimerName, { delayMs: number; generation: number }>();
   private readonly pool = new Set<string>();
-  private readonly overlays = new Map<BlockHash, Made>();
+  private readonly overlays = new Map<BlockHash, MadeBlock>();
   private readonly writes: Write[] = [];
   private readonly executions: Extract<Effect, { type: 'execute' }>[] = [];
 
@@ -297,7 +288,7 @@ export class ScenarioNode {
     this.give({ type: 'built', buildId, block: made.block, nextSet: made.nextSet });
   }
 
-  private verdict(block: Block, blockHash: BlockHash, checkClock: boolean): Made | Reject {
+  private verdict(block: Block, blockHash: BlockHash, checkClock: boolean): MadeBlock | Reject {
     const { header, entries } = block;
     const parent = this.parent(header.parentHash);
     if (parent === null) return reject('unknown_parent', 'the parent is not here', 'ignore');
@@ -333,7 +324,7 @@ export class ScenarioNode {
     this.give({ type: 'executed', executionId, verdict: null, nextSet: made.nextSet });
   }
 
-  private append(made: Made, certificate: Certificate): void {
+  private append(made: MadeBlock, certificate: Certificate): void {
     const { height } = made.block.header;
     const { reign } = this.head;
     assert(

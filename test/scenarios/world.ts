@@ -9,7 +9,8 @@ import { newViewDigest } from '../../src/core/pbft/signing.ts';
 import { verifyConsensusMessage } from '../../src/core/pbft/verify.ts';
 import { faultsTolerated } from '../../src/core/quorum/quorum.ts';
 import type { ValidatorSet } from '../../src/core/types/chain.ts';
-import { CHAIN_ID, suite, validatorNamed } from './ledger.ts';
+import { CHAIN_ID } from '../support/toy-ledger.ts';
+import { suite, validatorNamed } from './ledger.ts';
 import { ScenarioNode, type Surroundings } from './node.ts';
 import { Printer } from './print.ts';
 

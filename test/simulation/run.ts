@@ -253,12 +253,3 @@ export async function runWith(options: RunOptions): Promise<RunReport> {
     coverage: cluster.coverage.sorted(),
   };
 }
-
-/**
- * One run with everything drawn from the seed. To be awaited: the code under test writes to its disk with promises.
- *
- * @param faultsMs simulated time of faults before the network heals
- */
-export function runSeed(seed: number, faultsMs?: number): Promise<RunReport> {
-  return runWith(drawOptions(seed, faultsMs));
-}

@@ -1,8 +1,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Hash, MemberId, Suite } from '../base/ids.ts';
+import { consensusBytes } from '../codec/chain.ts';
 import { Reader } from '../codec/reader.ts';
-import { tagBytes } from '../codec/tags.ts';
-import { Writer } from '../codec/writer.ts';
 import type { ValidatorSet } from '../types/chain.ts';
 import type { EvidenceKind, EvidenceRecord } from '../types/governance.ts';
 import { LIMITS } from '../types/limits.ts';
@@ -40,12 +39,6 @@ function slotOf(kind: EvidenceKind, body: Uint8Array): Slot | null {
   reader.hash();
   const slot = reader.finish({ view, height }, kind);
   return 'reject' in slot ? null : slot;
-}
-
-/** What a validator signs is its tag, the chain, the set and the body (docs/PROTOCOL.md, signed bytes). */
-function signedBytes(chainId: Hash, proof: EvidenceProof, message: EvidenceMessage): Uint8Array {
-  const writer = new Writer().raw(tagBytes(proof.kind)).hash(chainId).u64(proof.validatorSetId);
-  return writer.raw(message.body).finish();
 }
 
 function setOf(system: SystemState, id: number): ValidatorSet | null {
@@ -92,7 +85,7 @@ export function checkEvidence(
   const conflict =
     slot.view === other.view && slot.height === other.height && !equalBytes(first.body, second.body);
   const isSigned = ({ body, signature }: EvidenceMessage) =>
-    suite.verify(validator.publicKey, signedBytes(chainId, proof, { body, signature }), signature);
+    suite.verify(validator.publicKey, consensusBytes(kind, chainId, proof.validatorSetId, body), signature);
   return firstRefusal(
     () => demand(conflict, OUTCOMES.badEvidence),
     () =>

@@ -3,7 +3,7 @@ import type { Reject } from '../base/reject.ts';
 import type { Block, BlockEntry, Certificate, Header, Validator, ValidatorSet } from '../types/chain.ts';
 import { LIMITS, SIZES } from '../types/limits.ts';
 import { Reader } from './reader.ts';
-import { tagBytes } from './tags.ts';
+import { type TagName, tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
 
 export type VoteTag = 'prepare' | 'commit';
@@ -132,8 +132,8 @@ export interface VoteSubject {
   readonly blockHash: BlockHash;
 }
 
-/** The bytes that a PREPARE or COMMIT signs (DESIGN.md section 3). */
-export function voteBytes(tag: VoteTag, vote: VoteSubject): Uint8Array {
+/** The bytes that a PREPARE or COMMIT signs, and, under its own tag, the PRE-PREPARE of that block (DESIGN.md section 3). */
+export function voteBytes(tag: VoteTag | 'prePrepare', vote: VoteSubject): Uint8Array {
   return new Writer()
     .raw(tagBytes(tag))
     .hash(vote.chainId)
@@ -143,6 +143,16 @@ export function voteBytes(tag: VoteTag, vote: VoteSubject): Uint8Array {
     .u64(vote.height)
     .hash(vote.blockHash)
     .finish();
+}
+
+/** What a consensus message signs: the tag of its kind, the chain, the set, then its own fields (docs/PROTOCOL.md, signed bytes). */
+export function consensusBytes(
+  tag: TagName,
+  chainId: Hash,
+  validatorSetId: number,
+  fields: Uint8Array,
+): Uint8Array {
+  return new Writer().raw(tagBytes(tag)).hash(chainId).u64(validatorSetId).raw(fields).finish();
 }
 
 export function writeCertificate(writer: Writer, certificate: Certificate): void {

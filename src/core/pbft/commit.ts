@@ -3,7 +3,7 @@ import { bindSlot, requestBlock } from './blocks.ts';
 import { emit, halt, persist, sign, toAll } from './emit.ts';
 import type { Parent } from './execution.ts';
 import type { Vote } from './messages.ts';
-import { type Engine, quorum, type Slot } from './state.ts';
+import { type Engine, quorum, type Slot, withdrawSlot } from './state.ts';
 import { certificateOf } from './votes.ts';
 import { encodeWalMessage, encodeWalRecord } from './wal-record.ts';
 
@@ -36,17 +36,6 @@ export function tryCommit(engine: Engine, slot: Slot, parent: Parent): void {
   persist(engine, [prepared, encodeWalMessage(vote.signed)], [toAll(vote)], [vote]);
 }
 
-/** Another block than the proposed one was certified: this slot casts no further vote in this view. */
-function withdraw(slot: Slot): void {
-  slot.proposed = false;
-  slot.reproposed = false;
-  slot.proposal = null;
-  slot.accepted = false;
-  slot.preparedHere = false;
-  slot.ownPrepare = null;
-  slot.ownCommit = null;
-}
-
 /** The slot's block is certified. What is at hand is executed without the clock; what is missing is fetched. */
 export function decide(engine: Engine, slot: Slot, certificate: Certificate): void {
   if (slot.decided !== null) {
@@ -55,7 +44,8 @@ export function decide(engine: Engine, slot: Slot, certificate: Certificate): vo
     return;
   }
   slot.decided = certificate;
-  if (slot.hash !== certificate.blockHash) withdraw(slot);
+  // another block than the proposed one: no further vote in this view
+  if (slot.hash !== certificate.blockHash) withdrawSlot(slot);
   bindSlot(engine, slot, certificate.blockHash);
   if (slot.execution === 'rejected') {
     if (slot.executedTrusted) {

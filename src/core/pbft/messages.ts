@@ -1,14 +1,10 @@
 import type { BlockHash, Hash } from '../base/ids.ts';
 import type { Block, Certificate, Header } from '../types/chain.ts';
+import { EVIDENCE_KINDS } from '../types/governance.ts';
 
-/** Numbers on the wire and in the write-ahead log; never reused. */
+/** Numbers on the wire and in the write-ahead log, never reused: what binds its signer, and what does not. */
 export const MESSAGE_KINDS = {
-  prePrepare: 1,
-  prepare: 2,
-  commit: 3,
-  checkpoint: 4,
-  viewChange: 5,
-  newView: 6,
+  ...EVIDENCE_KINDS,
   status: 7,
   complaint: 8,
 } as const;

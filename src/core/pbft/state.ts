@@ -186,8 +186,8 @@ export function slotsAscending(engine: Engine): Slot[] {
   return [...engine.slots.values()].sort((a, b) => a.height - b.height);
 }
 
-/** Forgets what belongs to the view that ends; blocks, overlays, prepared proofs and decisions stay. */
-export function endSlotView(slot: Slot): void {
+/** Forgets the proposal of this view and what this node has said to it. */
+export function withdrawSlot(slot: Slot): void {
   slot.proposed = false;
   slot.reproposed = false;
   slot.proposal = null;
@@ -195,6 +195,11 @@ export function endSlotView(slot: Slot): void {
   slot.preparedHere = false;
   slot.ownPrepare = null;
   slot.ownCommit = null;
+}
+
+/** Forgets what belongs to the view that ends; blocks, overlays, prepared proofs and decisions stay. */
+export function endSlotView(slot: Slot): void {
+  withdrawSlot(slot);
   slot.prepares.clear();
   slot.commits.clear();
 }

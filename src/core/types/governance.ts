@@ -113,7 +113,7 @@ export interface Proposal {
   readonly closedHeight: number;
 }
 
-/** Messages that a validator signs once a slot, and whose second one convicts it. The numbers are those on the wire. */
+/** Messages that a validator signs once a slot, and whose second one convicts it. The numbers are those on the wire: `MESSAGE_KINDS` has them from here. */
 export const EVIDENCE_KINDS = {
   prePrepare: 1,
   prepare: 2,

@@ -6,7 +6,6 @@ import {
   encodeProposalWithdraw,
 } from '../../core/codec/governance.ts';
 import { checkParameters } from '../../core/ledger/parameters.ts';
-import type { Validator } from '../../core/types/chain.ts';
 import type { Action } from '../../core/types/governance.ts';
 import type { Parameters, SystemState } from '../../core/types/state.ts';
 import type { Context } from './context.ts';
@@ -16,19 +15,7 @@ import type { Committed } from './sender.ts';
 
 /** An action as people ask for it; what it replaces is read from the verified state. */
 export type ActionInput =
-  | {
-      readonly type: 'validatorAdd';
-      readonly validator: Validator;
-      readonly addresses: readonly string[];
-      readonly proof: Uint8Array;
-    }
-  | { readonly type: 'validatorRemove'; readonly name: string }
-  | {
-      readonly type: 'validatorRekey';
-      readonly name: string;
-      readonly publicKey: Uint8Array;
-      readonly proof: Uint8Array;
-    }
+  | Extract<Action, { readonly type: 'validatorAdd' | 'validatorRemove' | 'validatorRekey' }>
   | { readonly type: 'parameters'; readonly values: Partial<Parameters> }
   | { readonly type: 'administrators'; readonly members: readonly MemberId[]; readonly threshold: number }
   | { readonly type: 'protocolVersion'; readonly version: number; readonly height: number };

@@ -4,7 +4,7 @@ import { traceConflict } from '../../../src/core/pbft/forensics.ts';
 import type { PreparedProof, Vote } from '../../../src/core/pbft/messages.ts';
 import { newViewDigest } from '../../../src/core/pbft/signing.ts';
 import type { Block, Certificate } from '../../../src/core/types/chain.ts';
-import { CHAIN_ID } from '../../simulation/ledger.ts';
+import { CHAIN_ID } from '../../support/toy-ledger.ts';
 import { Consortium, suite } from './kit.ts';
 
 const consortium = new Consortium(4);

@@ -20,8 +20,8 @@ import { signedBytes } from '../../../src/core/pbft/signing.ts';
 import { verifyConsensusMessage } from '../../../src/core/pbft/verify.ts';
 import { quorumSize } from '../../../src/core/quorum/quorum.ts';
 import type { Block, Certificate, Header, ValidatorSet } from '../../../src/core/types/chain.ts';
-import { CHAIN_ID, genesisHeader, makeBlock, type Submitted } from '../../simulation/ledger.ts';
 import { simulatedKey, simulatedSign, simulatedSuite as suite } from '../../simulation/suite.ts';
+import { CHAIN_ID, genesisHeader, makeBlock } from '../../support/toy-ledger.ts';
 
 export { suite };
 
@@ -32,8 +32,6 @@ export const PARAMETERS: EngineParameters = {
   viewTimeoutMsMax: 1000,
   rotationBlocks: 0,
 };
-
-const submitted: Submitted = new Map();
 
 /** A validator set of `n` with its genesis, and the means to speak as each of its members. */
 export class Consortium {
@@ -75,11 +73,9 @@ export class Consortium {
   /** A block on `parent` with one transaction named by `label`. */
   block(parent: Header, label: string, nextValidators: ValidatorSet['validators'] | null = null): Block {
     const id = suite.sha256(utf8(`${label} on ${parent.height}`));
-    submitted.set(id, { id, validators: nextValidators });
     const hash = headerHash(suite.sha256, parent);
-    const made = makeBlock(submitted, { header: parent, hash }, this.set, 0, parent.timeMs + 10, [id]);
-    assert(!isReject(made), 'the block can be made');
-    return made.block;
+    const at = { header: parent, hash };
+    return makeBlock(at, this.set, 0, parent.timeMs + 10, [id], nextValidators).block;
   }
 
   sign<Content extends MessageContent>(signer: number, content: Content): ConsensusMessage<Content> {

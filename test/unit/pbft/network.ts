@@ -8,8 +8,8 @@ import type { Input } from '../../../src/core/pbft/input.ts';
 import { decodeMessage } from '../../../src/core/pbft/message-codec.ts';
 import type { ConsensusMessage } from '../../../src/core/pbft/messages.ts';
 import type { Block, Header } from '../../../src/core/types/chain.ts';
-import { CHAIN_ID } from '../../simulation/ledger.ts';
 import { simulatedSign } from '../../simulation/suite.ts';
+import { CHAIN_ID } from '../../support/toy-ledger.ts';
 import { Consortium, PARAMETERS, suite } from './kit.ts';
 
 /** Milliseconds of simulated time. */

@@ -11,8 +11,8 @@ import { newViewDigest } from '../../../src/core/pbft/signing.ts';
 import type { Slot } from '../../../src/core/pbft/state.ts';
 import { decodeWalRecord } from '../../../src/core/pbft/wal-record.ts';
 import type { Block, ValidatorSet } from '../../../src/core/types/chain.ts';
-import { CHAIN_ID } from '../../simulation/ledger.ts';
 import { simulatedSign } from '../../simulation/suite.ts';
+import { CHAIN_ID } from '../../support/toy-ledger.ts';
 import { Consortium, Driver, PARAMETERS, suite } from './kit.ts';
 
 // The words of transitions.txt: states that a node can be in, inputs that can come, and how effects and changes are written.

@@ -3,7 +3,7 @@ import { headerHash } from '../../../src/core/codec/chain.ts';
 import { ENGINE_LIMITS } from '../../../src/core/pbft/config.ts';
 import { chooseWindow } from '../../../src/core/pbft/new-view-window.ts';
 import { newViewDigest } from '../../../src/core/pbft/signing.ts';
-import { CHAIN_ID } from '../../simulation/ledger.ts';
+import { CHAIN_ID } from '../../support/toy-ledger.ts';
 import { Consortium, Driver, PARAMETERS, suite } from './kit.ts';
 
 const consortium = new Consortium(4);
