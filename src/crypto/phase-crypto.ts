@@ -1,4 +1,6 @@
 import type { PhaseCrypto } from '../ports/phase-crypto.ts';
+import { openProjectCard, sealProjectCard } from './card-cipher.ts';
+import { fieldSalts } from './field-salt.ts';
 import {
   deriveEpoch,
   generateSecret,
@@ -26,4 +28,7 @@ export const phaseCrypto: PhaseCrypto = {
   sealedPayloadBytes,
   sealPayload,
   openPayload,
+  fieldSalts,
+  sealProjectCard,
+  openProjectCard,
 };

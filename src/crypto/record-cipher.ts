@@ -29,6 +29,22 @@ function associatedData(context: PayloadContext): Uint8Array {
   return writer.hash(context.keyCommitment).finish();
 }
 
+/** Length and plaintext, filled up with zeros to `paddedLength`. */
+export function pad(plaintext: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(paddedLength(LENGTH_BYTES + plaintext.length));
+  new DataView(padded.buffer).setUint32(0, plaintext.length);
+  padded.set(plaintext, LENGTH_BYTES);
+  return padded;
+}
+
+/** Null for what `pad` does not make. */
+export function unpad(padded: Uint8Array): Uint8Array | null {
+  if (padded.length < LENGTH_BYTES) return null;
+  const length = new DataView(padded.buffer, padded.byteOffset).getUint32(0);
+  if (paddedLength(LENGTH_BYTES + length) !== padded.length) return null;
+  return new Uint8Array(padded.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
+}
+
 /** Length of a sealed payload, in bytes. */
 export function sealedPayloadBytes(plaintextBytes: number): number {
   return paddedLength(LENGTH_BYTES + plaintextBytes) + TAG_BYTES;
@@ -45,12 +61,9 @@ export function sealPayload(
   context: PayloadContext,
   plaintext: Uint8Array,
 ): Uint8Array {
-  const padded = new Uint8Array(paddedLength(LENGTH_BYTES + plaintext.length));
-  new DataView(padded.buffer).setUint32(0, plaintext.length);
-  padded.set(plaintext, LENGTH_BYTES);
   const cipher = createCipheriv('aes-256-gcm', payloadKey(contentKey), NONCE);
   cipher.setAAD(associatedData(context));
-  return concatBytes(cipher.update(padded), cipher.final(), cipher.getAuthTag());
+  return concatBytes(cipher.update(pad(plaintext)), cipher.final(), cipher.getAuthTag());
 }
 
 /** Null when the key is not the committed one, or the bytes were not sealed with it for this context. */
@@ -72,7 +85,5 @@ export function openPayload(
   } catch {
     return null;
   }
-  const length = new DataView(padded.buffer, padded.byteOffset).getUint32(0);
-  if (paddedLength(LENGTH_BYTES + length) !== padded.length) return null;
-  return new Uint8Array(padded.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
+  return unpad(padded);
 }

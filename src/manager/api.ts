@@ -22,13 +22,16 @@ export type ManagementOperations = Pick<
   | 'removeParticipant'
   | 'changeRole'
   | 'rotateEpoch'
+  | 'renamePhase'
+  | 'renameProject'
 >;
 
-/** What the server knows: verified data only. */
+/** What the server knows: verified data only, and the names that its member can open. */
 export type CertifiedData = Pick<
   LedgerAccess,
   'chainId' | 'head' | 'system' | 'project' | 'projects' | 'phase' | 'phases'
->;
+> &
+  Pick<Records, 'phaseLabel' | 'projectLabel'>;
 
 export interface ManagerApi {
   /** The member whose node this is. */

@@ -123,7 +123,7 @@ export function requireNotIn(phase: PhaseState, id: MemberId): void {
   throw failure(
     'conflict',
     'already_participant',
-    `"${id}" is in phase "${phase.label}" already`,
+    `"${id}" is in the phase already`,
     'participant role changes the roles.',
   );
 }
@@ -131,10 +131,5 @@ export function requireNotIn(phase: PhaseState, id: MemberId): void {
 /** @throws RpcFailure `not_found` when the member is not in the phase */
 export function requireIn(phase: PhaseState, id: MemberId): void {
   if (phase.participants.some(participant => participant.member === id)) return;
-  throw failure(
-    'not_found',
-    'not_participant',
-    `"${id}" is not in phase "${phase.label}"`,
-    'phase show lists who is.',
-  );
+  throw failure('not_found', 'not_participant', `"${id}" is not in the phase`, 'phase show lists who is.');
 }

@@ -26,15 +26,7 @@ export function requireAdministrator(data: CertifiedData, caller: Caller): void 
 }
 
 /** @throws RpcFailure `forbidden` */
-export function requireManager(
-  data: CertifiedData,
-  caller: Caller,
-  project: Pick<ProjectState, 'owner' | 'label'>,
-) {
+export function requireManager(data: CertifiedData, caller: Caller, project: Pick<ProjectState, 'owner'>) {
   if (mayManage(data, caller, project.owner)) return;
-  throw failure(
-    'forbidden',
-    'not_owner',
-    `only administrators and the owner of project "${project.label}" may do this`,
-  );
+  throw failure('forbidden', 'not_owner', 'only administrators and the owner of the project may do this');
 }

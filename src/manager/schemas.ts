@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LIMITS, SIZES } from '../core/types/limits.ts';
 import { ROLES } from '../core/types/operation.ts';
 import type { ProjectState } from '../core/types/state.ts';
-import { lifecycleName } from '../rpc/methods/phase/present.ts';
+import { lifecycleName, presentPhaseState } from '../rpc/methods/phase/present.ts';
 import {
   bytesSchema,
   count,
@@ -45,14 +45,14 @@ export const committedSchema = receiptSchema;
 
 export const projectViewSchema = z.object({
   id: hashText,
-  label: z.string(),
+  label: z.string().nullable(),
   owner: z.string(),
   archived: z.boolean(),
   version: count,
   phases: z.array(
     z.object({
       id: hashText,
-      label: z.string(),
+      label: z.string().nullable(),
       predecessors: z.array(hashText),
       lifecycle: z.string().nullable().meta({ description: 'null when this server cannot read the phase' }),
       participants: count.nullable(),
@@ -61,25 +61,35 @@ export const projectViewSchema = z.object({
   ),
 });
 
-export function presentProject(data: CertifiedData, project: ProjectState) {
+export async function presentProject(data: CertifiedData, project: ProjectState) {
+  const phases = project.phases.map(async ({ id, predecessors }) => {
+    const label = await data.phaseLabel(id, project.id);
+    const state = data.phase(id);
+    return {
+      id,
+      label,
+      predecessors: [...predecessors],
+      lifecycle: state === null ? null : lifecycleName(state),
+      participants: state === null ? null : state.participants.length,
+      frozen: state === null ? null : state.frozen,
+    };
+  });
   return {
     id: project.id,
-    label: project.label,
+    label: await data.projectLabel(project.id),
     owner: project.owner,
     archived: project.archived,
     version: project.version,
-    phases: project.phases.map(({ id, label, predecessors }) => {
-      const state = data.phase(id);
-      return {
-        id,
-        label,
-        predecessors: [...predecessors],
-        lifecycle: state === null ? null : lifecycleName(state),
-        participants: state === null ? null : state.participants.length,
-        frozen: state === null ? null : state.frozen,
-      };
-    }),
+    phases: await Promise.all(phases),
   };
+}
+
+/** The whole state of the project's phases that this server can read. */
+export function presentPhaseStates(data: CertifiedData, project: ProjectState) {
+  const states = project.phases.map(({ id }) => data.phase(id)).filter(state => state !== null);
+  return Promise.all(
+    states.map(async state => presentPhaseState(state, await data.phaseLabel(state.id, project.id))),
+  );
 }
 
 export const headAgeSchema = z.object({

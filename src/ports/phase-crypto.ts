@@ -45,6 +45,13 @@ export interface PayloadContext {
   readonly keyCommitment: Hash;
 }
 
+/** Where the owner's card of a project is valid; `phase` null for the card of the project itself. */
+export interface ProjectCardContext {
+  readonly chainId: Hash;
+  readonly project: ProjectId;
+  readonly phase: PhaseId | null;
+}
+
 /** The cryptography of phases: epochs, envelopes, content keys and payloads. `src/crypto/phase-crypto.ts` implements it. */
 export interface PhaseCrypto {
   /** 32 fresh bytes: an epoch secret or a content key; a content key encrypts one payload or file. */
@@ -78,4 +85,18 @@ export interface PhaseCrypto {
   sealPayload(contentKey: Uint8Array, context: PayloadContext, plaintext: Uint8Array): Uint8Array;
   /** Null when the key is not the committed one, or the bytes were not sealed with it in this context. */
   openPayload(contentKey: Uint8Array, context: PayloadContext, sealed: Uint8Array): Uint8Array | null;
+  /** The salt of each field of a record's payload, 32 bytes. */
+  fieldSalts(contentKey: Uint8Array): (name: string) => Uint8Array;
+  /** Padded as a payload is. @param ownerKey sealing key, 33 bytes; OperatingError `bad_sealing_key` when it is no P-256 point */
+  sealProjectCard(
+    context: ProjectCardContext,
+    ownerKey: Uint8Array,
+    plaintext: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** Null when it does not open in this context. */
+  openProjectCard(
+    context: ProjectCardContext,
+    unsealer: Unsealer,
+    sealed: Uint8Array,
+  ): Promise<Uint8Array | null>;
 }

@@ -1,6 +1,6 @@
 import { systemRandom } from '../crypto/random.ts';
 import { nodeSuite } from '../crypto/suite.ts';
-import type { ManagerApi } from '../manager/api.ts';
+import type { CertifiedData, ManagerApi } from '../manager/api.ts';
 import { managerMethods } from '../manager/methods.ts';
 import { createSignedRequestCheck } from '../manager/signed-requests.ts';
 import { governanceMethods, participantMethods } from '../rpc/groups.ts';
@@ -8,10 +8,24 @@ import { systemClock } from '../system/clock.ts';
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
 import { Hosting } from './member/hosting.ts';
-import { createMemberNode } from './member/member-node.ts';
+import { createMemberNode, type MemberNode } from './member/member-node.ts';
 import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
 import { createRpcServer, failureSignal } from './rpc.ts';
+
+function certifiedData({ light, records }: MemberNode): CertifiedData {
+  return {
+    chainId: light.chainId,
+    head: () => light.head(),
+    system: () => light.system(),
+    project: id => light.project(id),
+    projects: () => light.projects(),
+    phase: id => light.phase(id),
+    phases: () => light.phases(),
+    phaseLabel: (id, project) => records.phaseLabel(id, project),
+    projectLabel: id => records.projectLabel(id),
+  };
+}
 
 /** The management server: the node of a member that administers the consortium and owns projects. */
 export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
@@ -22,7 +36,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const management: ManagerApi = {
     member: node.member,
     node: api,
-    data: node.light,
+    data: certifiedData(node),
     operations: node.records,
     suite: nodeSuite,
     random: systemRandom,

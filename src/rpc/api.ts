@@ -159,7 +159,8 @@ export interface ParticipantApi
 
 export interface PhaseView {
   readonly state: PhaseState;
-  /** Null when the project log is not this member's to read. */
+  /** What this member calls it and its project; null where no card opens here. */
+  readonly label: string | null;
   readonly projectLabel: string | null;
   readonly entry: LogEntry;
   /** False from this member's removal on: nothing after it is held. */
@@ -168,13 +169,21 @@ export interface PhaseView {
   readonly openEpochs: readonly number[];
 }
 
+/** A project that this member owns. */
+export interface ProjectView {
+  readonly state: ProjectState;
+  readonly label: string | null;
+  /** Of the phases whose names open here. */
+  readonly phaseLabels: ReadonlyMap<PhaseId, string>;
+}
+
 export interface ProjectReadApi {
   /** Head that the answers below are verified against; null before the first. */
   verifiedAt(): At | null;
-  /** Projects that this member owns, and the stubs of those whose phases it is in. */
-  projects(): readonly ProjectState[];
-  phases(): readonly PhaseView[];
-  phase(id: PhaseId): PhaseView | null;
+  /** Projects that this member owns. */
+  projects(): Promise<readonly ProjectView[]>;
+  phases(): Promise<readonly PhaseView[]>;
+  phase(id: PhaseId): Promise<PhaseView | null>;
 }
 
 export interface RecordView {
@@ -276,7 +285,7 @@ export interface Check {
 
 export interface HandoverApi {
   /** Phases that follow `source` and to which this node may hand over; their state need not be readable here. */
-  successors(source: PhaseId): readonly NamedPhase[];
+  successors(source: PhaseId): Promise<readonly NamedPhase[]>;
   /** @param records ids of records of `source`; null for all that this node can open */
   handover(input: {
     readonly source: PhaseId;

@@ -62,7 +62,7 @@ export async function registerFileRoutes(
     scope.put('/phases/:phase/files', streamed, (request, reply) => upload(api, request, reply, options));
     registerTusRoutes(scope, {
       uploads: api.uploads,
-      phaseOf: name => findPhase(api, name).state.id,
+      phaseOf: async name => (await findPhase(api, name)).state.id,
       uploadBytesMax: options.limits.uploadBytesMax,
       failureOf: options.failureOf,
     });
@@ -92,7 +92,7 @@ async function upload(
   options: RouteOptions,
 ) {
   const { phase, name, mediaType, type, title } = parseParams(uploadSchema, paramsOf(request));
-  const found = findPhase(api, phase);
+  const found = await findPhase(api, phase);
   const length = request.headers['content-length'];
   const receipt = await api.putRecord(
     {
@@ -124,7 +124,7 @@ async function download(
   options: RouteOptions,
 ) {
   const { phase, cid } = parseParams(downloadSchema, paramsOf(request));
-  const found = findPhase(api, phase);
+  const found = await findPhase(api, phase);
   const asked = rangeOf(request.headers.range);
   const opened = await api.readFile(found.state.id, cid, asked, signalOf(reply, options));
   if (isReject(opened)) throw failureOfReject(opened);
@@ -162,7 +162,7 @@ function unsatisfiable(reply: FastifyReply, bytes: number): FastifyReply {
 
 async function exportCar(api: FileRoutesApi, request: FastifyRequest, reply: FastifyReply) {
   const { phase, cid } = parseParams(downloadSchema, paramsOf(request));
-  const car = await api.fileCare.exportCar(findPhase(api, phase).state.id, cid);
+  const car = await api.fileCare.exportCar((await findPhase(api, phase)).state.id, cid);
   if (isReject(car)) throw failureOfReject(car);
   return reply
     .headers({
@@ -179,7 +179,7 @@ async function importCar(
   options: RouteOptions,
 ) {
   const { phase, cid } = parseParams(downloadSchema, paramsOf(request));
-  const { id } = findPhase(api, phase).state;
+  const { id } = (await findPhase(api, phase)).state;
   const body = (request.body ?? Readable.from([])) as Readable;
   const source = limitBytes(body, options.limits.uploadBytesMax);
   const done = await api.fileCare.importCar(id, cid, source, signalOf(reply, options));
@@ -189,14 +189,14 @@ async function importCar(
 
 async function downloadDossier(api: FileRoutesApi, request: FastifyRequest, reply: FastifyReply) {
   const { phase, payloads } = parseParams(dossierSchema, paramsOf(request));
-  const found = findPhase(api, phase);
+  const found = await findPhase(api, phase);
   const dossier = await api.dossier(found.state.id, { payloads: payloads === 'true' });
   if (isReject(dossier)) throw failureOfReject(dossier);
   if (dossier.bytes !== null) reply.header('content-length', dossier.bytes);
   return reply
     .headers({
       'content-type': 'application/octet-stream',
-      'content-disposition': attachmentHeader(`${found.state.label}.dossier`),
+      'content-disposition': attachmentHeader(`${found.label ?? found.state.id.slice(0, 12)}.dossier`),
     })
     .send(Readable.from(dossier.stream, { objectMode: false }));
 }

@@ -4,7 +4,8 @@ import { failure, RpcFailure } from './errors.ts';
 /** Anything that people call by a label or by the first characters of its id. */
 export interface Named {
   readonly id: string;
-  readonly label: string;
+  /** Null where no card opens here: then only the id names it. */
+  readonly label: string | null;
 }
 
 export interface NamedPhase extends Named {
@@ -50,7 +51,12 @@ function one<T extends Named>(name: string, what: string, found: readonly T[], s
  * @throws RpcFailure `not_found`, `ambiguous_name` with the matches
  */
 export function resolveProject<T extends Named>(name: string, projects: readonly T[]): T {
-  return one(name, 'project', candidates(name, projects), item => `${item.label} (${item.id.slice(0, 12)})`);
+  return one(
+    name,
+    'project',
+    candidates(name, projects),
+    item => `${item.label ?? 'a project'} (${item.id.slice(0, 12)})`,
+  );
 }
 
 /**
@@ -59,15 +65,14 @@ export function resolveProject<T extends Named>(name: string, projects: readonly
  */
 export function resolvePhase<T extends NamedPhase>(name: string, phases: readonly T[]): T {
   const show = (item: T) =>
-    `${item.project.label ?? item.project.id.slice(0, 12)}/${item.label} (${item.id.slice(0, 12)})`;
+    `${item.project.label ?? item.project.id.slice(0, 12)}/${item.label ?? ''} (${item.id.slice(0, 12)})`;
   // Labels may hold slashes themselves, so every way of cutting the name is tried. All ways count: whoever adds this member
   // to a phase chooses its label, and "permit/intake" must not hide the phase "intake" of the project "permit".
   const found = new Set<T>(candidates(name, phases));
   for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) {
     const projectName = name.slice(0, at);
     const inside = phases.filter(
-      phase =>
-        candidates(projectName, [{ id: phase.project.id, label: phase.project.label ?? '' }]).length > 0,
+      phase => candidates(projectName, [{ id: phase.project.id, label: phase.project.label }]).length > 0,
     );
     for (const phase of candidates(name.slice(at + 1), inside)) found.add(phase);
   }

@@ -10,7 +10,7 @@ export const UPLOADS_PATH = '/uploads';
 export interface TusOptions {
   readonly uploads: Uploads;
   /** @throws RpcFailure for a name that stands for no phase here */
-  readonly phaseOf: (name: string) => PhaseId;
+  readonly phaseOf: (name: string) => Promise<PhaseId>;
   readonly uploadBytesMax: number;
   readonly failureOf: (error: unknown) => RpcFailure;
 }

@@ -28,7 +28,7 @@ export class TusStore extends DataStore {
 
   constructor(
     private readonly uploads: Uploads,
-    private readonly phaseOf: (name: string) => PhaseId,
+    private readonly phaseOf: (name: string) => Promise<PhaseId>,
   ) {
     super();
   }
@@ -37,7 +37,7 @@ export class TusStore extends DataStore {
     const given = parseParams(metadataSchema, file.metadata ?? {});
     const { filename: name, filetype: mediaType, recordType: type, title, fingerprint } = given;
     const record = given.record === 'now' ? { type, title } : null;
-    const phase = this.phaseOf(given.phase);
+    const phase = await this.phaseOf(given.phase);
     const bytes = file.size ?? null;
     const upload = this.uploads.open({ phase, name, mediaType, bytes, fingerprint, record });
     this.metadata.set(upload, file.metadata);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { equalBytes } from '../../src/core/base/bytes.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
+import * as card from '../../src/core/codec/card.ts';
 import * as chain from '../../src/core/codec/chain.ts';
 import * as genesis from '../../src/core/codec/genesis.ts';
 import {
@@ -110,12 +111,20 @@ const governance = contentsByKind(governed);
 const governedPart = (kind: KindName) => governance.get(kind)?.map(parts => parts[0]!) ?? [];
 const contents = contentsByKind(ledger);
 const part = (kind: KindName, index = 0) => contents.get(kind)?.map(parts => parts[index]!) ?? [];
+const sealedCard = card.encodeCardCiphertext({
+  keyCommitment: ledger.chainId,
+  wrappedKey: { mode: 'epoch', bytes: new Uint8Array(60) },
+  payload: new Uint8Array(272),
+});
 const operationSubjects: Subject[] = [
   subject('register', operation.decodeMemberRegister, operation.encodeMemberRegister, part('memberRegister')),
   subject('rotate', operation.decodeMemberRotate, operation.encodeMemberRotate, part('memberRotate')),
   subject('revoke', operation.decodeMemberRevoke, operation.encodeMemberRevoke, part('memberRevoke')),
   subject('create', operation.decodeProjectCreate, operation.encodeProjectCreate, part('projectCreate')),
   subject('archive', operation.decodeProjectArchive, operation.encodeProjectArchive, part('projectArchive')),
+  subject('project card', card.decodeProjectCardChange, card.encodeProjectCardChange, part('projectCard')),
+  subject('phase card', card.decodePhaseCardChange, card.encodePhaseCardChange, part('phaseCard')),
+  subject('sealed card', card.decodeCardCiphertext, card.encodeCardCiphertext, [sealedCard]),
   subject('add, project', operation.decodePhaseAddProject, operation.encodePhaseAddProject, part('phaseAdd')),
   subject('add, phase', operation.decodePhaseAddPhase, operation.encodePhaseAddPhase, part('phaseAdd', 1)),
   subject('lifecycle', operation.decodePhaseLifecycle, operation.encodePhaseLifecycle, part('phaseOpen')),

@@ -27,6 +27,8 @@ export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
   ledger.commit(act.changeRole(alice, INTAKE, dave.id, 3), act.rotate(dave, createActor('dave', 1)));
   ledger.commit(act.removeParticipant(alice, INTAKE, erin.id));
   ledger.commit(act.rotateEpoch(carol, INTAKE), act.revoke(admin, erin.id));
+  ledger.commit(act.projectCard(alice, PROJECT, null), act.phaseCard(carol, INTAKE));
+  ledger.commit(act.projectCard(alice, PROJECT, INTAKE));
   ledger.commit(act.addPhase(alice, PROJECT, last, { bob: 3 }, { inProject: { predecessors: [REVIEW] } }));
   ledger.commit(act.close(alice, INTAKE), act.open(alice, REVIEW), act.open(alice, last));
   ledger.commit(act.handover(alice, INTAKE, REVIEW, [2, 3]));

@@ -101,7 +101,7 @@ export class Drafts {
   }
 
   createProject(owner: Actor, project: ProjectId, until: number): Draft {
-    const content = codec.encodeProjectCreate({ project, label: 'permit' });
+    const content = codec.encodeProjectCreate({ project, card: bytesOf('card', 90) });
     const scopes = [this.consortium.logId('project', project)];
     return this.sign(owner, 'projectCreate', until, scopes, [{ scope: 0, content }]);
   }
@@ -120,7 +120,9 @@ export class Drafts {
       keyId: Math.max(0, (findMember(system, member)?.keys.length ?? 1) - 1),
       sealed: bytesOf(`envelope ${number} ${member}`, 80),
     }));
-    return { number, commitment: hashOf(`epoch ${number}`), publicKey: simulatedKey('epoch'), envelopes };
+    const publicKey = simulatedKey('epoch');
+    const card = bytesOf(`card ${number}`, 90);
+    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card };
   }
 
   private nextEpoch(state: StateView, phase: PhaseState, participants: readonly MemberId[]): EpochOpening {
@@ -143,13 +145,12 @@ export class Drafts {
       project,
       expectedVersion: readProject(state, project)?.version ?? 0,
       phase,
-      label: 'intake',
+      card: bytesOf('card', 90),
       predecessors: [],
     });
     const inPhase = codec.encodePhaseAddPhase({
       project,
       phase,
-      label: 'intake',
       custody: 0,
       policy: { copiesTarget: 2, copiesMinimum: 1 },
       participants: sorted.map(member => ({ member, roles })),
@@ -264,6 +265,7 @@ export class Drafts {
       epoch,
       wrappedKey: { mode: 'epoch', bytes: bytesOf('wrapped', 60) },
       keyCommitment: hashOf(`key ${this.made}`),
+      fieldsRoot: hashOf(`fields ${this.made}`),
       files,
       references: [],
     });

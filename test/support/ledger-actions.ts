@@ -8,6 +8,7 @@ import { decodeHandoverItems } from '../../src/core/codec/operation.ts';
 import { bodyId } from '../../src/core/codec/transaction.ts';
 import { readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
 import { inclusionProof, treeRoot } from '../../src/core/merkle/log.ts';
+import type { PhaseCardChange } from '../../src/core/types/card.ts';
 import {
   CUSTODY,
   type EpochOpening,
@@ -94,12 +95,31 @@ export class Actions {
 
   createProject(owner: Actor, project: ProjectId): Transaction {
     const scopes = [this.ledger.logId('project', project)];
-    return this.ledger.make(owner, 'projectCreate', scopes, [{ project, label: 'permit' }]);
+    return this.ledger.make(owner, 'projectCreate', scopes, [{ project, card: bytesOf('card', 90) }]);
   }
 
   archive(owner: Actor, project: ProjectId, expectedVersion = this.project(project).version): Transaction {
     const scopes = [this.ledger.logId('project', project)];
     return this.ledger.make(owner, 'projectArchive', scopes, [{ project, expectedVersion }]);
+  }
+
+  /** @param phase null for the card of the project itself */
+  projectCard(
+    owner: Actor,
+    project: ProjectId,
+    phase: PhaseId | null,
+    expectedVersion?: number,
+  ): Transaction {
+    const version = expectedVersion ?? this.project(project).version;
+    const content = { project, expectedVersion: version, phase, card: bytesOf('another card', 90) };
+    return this.ledger.make(owner, 'projectCard', [this.ledger.logId('project', project)], [content]);
+  }
+
+  phaseCard(actor: Actor, phase: PhaseId, changes: Partial<PhaseCardChange> = {}): Transaction {
+    const { membershipVersion, epochs } = this.phase(phase);
+    const card = { epoch: epochs.length - 1, bytes: bytesOf('another card', 90) };
+    const content = { phase, expectedMembershipVersion: membershipVersion, card, ...changes };
+    return this.ledger.make(actor, 'phaseCard', this.phaseLog(phase), [content]);
   }
 
   /** An epoch with one envelope for each of `members`, sealed to the key each holds now. */
@@ -110,7 +130,8 @@ export class Actions {
       sealed: bytesOf(`envelope ${number} ${member}`, 80),
     }));
     const { publicKey } = testSigner('epoch');
-    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes };
+    const card = bytesOf(`card ${number}`, 90);
+    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card };
   }
 
   /** The next epoch of a phase whose participants will be these. */
@@ -134,14 +155,13 @@ export class Actions {
       project,
       expectedVersion: readProject(this.ledger.state, project)?.version ?? 0,
       phase,
-      label: 'intake',
+      card: bytesOf('card', 90),
       predecessors: [],
       ...changes.inProject,
     };
     const inPhase = {
       project,
       phase,
-      label: 'intake',
       custody,
       policy: { copiesTarget: 2, copiesMinimum: 1 },
       participants: members.map(member => ({ member, roles: participants[member]! })),
@@ -169,6 +189,7 @@ export class Actions {
       epoch: epoch ?? current,
       wrappedKey: { mode: 'epoch', bytes: bytesOf('wrapped', 60) } as const,
       keyCommitment: hashOf(`key of ${text}`),
+      fieldsRoot: hashOf(`fields of ${text}`),
       files: [],
       references: [],
     };

@@ -3,6 +3,7 @@ import { utf8 } from '../../src/core/base/bytes.ts';
 import type { BlockHash, Hash, LogId, MemberId, PhaseId, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { type BuiltTransaction, buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
+import { encodePhaseCardChange, encodeProjectCardChange } from '../../src/core/codec/card.ts';
 import {
   encodeEvidence,
   encodeProposalCreate,
@@ -140,9 +141,11 @@ const ENCODERS: Encoders = {
   memberRevoke: [codec.encodeMemberRevoke],
   projectCreate: [codec.encodeProjectCreate],
   projectArchive: [codec.encodeProjectArchive],
+  projectCard: [encodeProjectCardChange],
   phaseAdd: [codec.encodePhaseAddProject, codec.encodePhaseAddPhase],
   phaseOpen: [codec.encodePhaseLifecycle],
   phaseClose: [codec.encodePhaseLifecycle],
+  phaseCard: [encodePhaseCardChange],
   phaseHandover: [
     codec.encodePhaseHandoverSource,
     codec.encodePhaseHandoverTarget,

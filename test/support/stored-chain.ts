@@ -13,7 +13,15 @@ import type { KeyValueStore } from '../../src/ports/kv.ts';
 import { KvChainStore } from '../../src/store/kv-chain-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { Actions } from './ledger-actions.ts';
-import { type Actor, createActor, hashOf, TestLedger, testGenesis, testSigner } from './ledger-kit.ts';
+import {
+  type Actor,
+  bytesOf,
+  createActor,
+  hashOf,
+  TestLedger,
+  testGenesis,
+  testSigner,
+} from './ledger-kit.ts';
 
 /** A block as a node commits it. */
 export interface MadeBlock {
@@ -69,7 +77,9 @@ export class StoredChain {
     this.count += 1;
     const project = hashOf(`stored project ${this.count}`);
     const scopes = [this.ledger.logId('project', project)];
-    return this.ledger.make(actor, 'projectCreate', scopes, [{ project, label: `permit ${this.count}` }]);
+    return this.ledger.make(actor, 'projectCreate', scopes, [
+      { project, card: bytesOf(`card ${this.count}`, 90) },
+    ]);
   }
 
   private certify(block: Block, blockHash: MadeBlock['hash'], set: ValidatorSet): Certificate {

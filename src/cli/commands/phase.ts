@@ -5,7 +5,8 @@ import { openSession, type Session, short } from '../session.ts';
 
 interface PhaseAnswer {
   readonly id: string;
-  readonly label: string;
+  /** Null where this node can open no card of the phase. */
+  readonly label: string | null;
   readonly project: string;
   readonly projectLabel: string | null;
   readonly owner: string;
@@ -73,8 +74,8 @@ async function add(io: Io, label: string, options: AddOptions, command: Command)
 function showPhase(session: Session, phase: PhaseAnswer): void {
   session.show(phase, {
     pairs: [
-      ['phase', `${phase.label} (${phase.id})`],
-      ['project', `${phase.projectLabel ?? ''} (${phase.project})`],
+      ['phase', phase.label === null ? phase.id : `${phase.label} (${phase.id})`],
+      ['project', phase.projectLabel === null ? phase.project : `${phase.projectLabel} (${phase.project})`],
       ['owner', phase.owner],
       ['state', `${phase.lifecycle}${phase.frozen ? ', frozen until a new key epoch' : ''}`],
       ['keys', `custody ${phase.custody}, epoch ${phase.epochs.at(-1)?.number}`],
@@ -129,7 +130,7 @@ function addReading(phase: Command, io: Io): void {
         head: ['PHASE', 'LABEL', 'PROJECT', 'STATE', 'PARTICIPANTS', 'EPOCH', 'LEAVES'],
         rows: answer.phases.map(entry => [
           short(entry.id),
-          entry.label,
+          entry.label ?? short(entry.id),
           entry.projectLabel ?? short(entry.project),
           entry.current ? entry.lifecycle : 'removed',
           entry.participants.map(participant => participant.member).join(', '),

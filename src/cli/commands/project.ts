@@ -4,13 +4,14 @@ import { openSession, short } from '../session.ts';
 
 interface ProjectAnswer {
   readonly id: string;
-  readonly label: string;
+  /** Null where this node can open no card of the project. */
+  readonly label: string | null;
   readonly owner: string;
   readonly archived: boolean | null;
   readonly version: number | null;
   readonly phases: readonly {
     readonly id: string;
-    readonly label: string;
+    readonly label: string | null;
     readonly predecessors: readonly string[] | null;
     readonly lifecycle: string | null;
   }[];
@@ -41,7 +42,7 @@ export function addProjectCommands(program: Command, io: Io): void {
         head: ['PROJECT', 'LABEL', 'OWNER', 'PHASES', 'STATE'],
         rows: answer.projects.map(entry => [
           short(entry.id),
-          entry.label,
+          entry.label ?? short(entry.id),
           entry.owner,
           entry.phases.length,
           entry.archived === null ? 'in part' : entry.archived ? 'archived' : 'active',
@@ -57,11 +58,11 @@ export function addProjectCommands(program: Command, io: Io): void {
       const found = await session.call<ProjectAnswer>('project_get', { project: name });
       const labels = new Map(found.phases.map(phase => [phase.id, phase.label]));
       session.show(found, {
-        text: `${found.label} (${found.id}), owned by ${found.owner}`,
+        text: `${found.label ?? 'project'} (${found.id}), owned by ${found.owner}`,
         head: ['PHASE', 'LABEL', 'STATE', 'AFTER'],
         rows: found.phases.map(phase => [
           short(phase.id),
-          phase.label,
+          phase.label ?? short(phase.id),
           phase.lifecycle ?? '',
           (phase.predecessors ?? []).map(id => labels.get(id) ?? short(id)).join(', '),
         ]),

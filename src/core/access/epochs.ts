@@ -77,10 +77,10 @@ export function checkOpening(
 
 /** A new epoch ends a freeze. */
 export function openEpoch(phase: PhaseState, opening: EpochOpening, place: LeafPlace): PhaseState {
-  const { number, commitment, publicKey } = opening;
+  const { number, commitment, publicKey, card } = opening;
   assert(number === phase.epochs.length, 'epochs are numbered without gaps');
   const epoch: Epoch = { number, commitment, publicKey, startPosition: place.position, height: place.height };
-  return { ...phase, frozen: false, epochs: [...phase.epochs, epoch] };
+  return { ...phase, card: { epoch: number, bytes: card }, frozen: false, epochs: [...phase.epochs, epoch] };
 }
 
 export const epochRotate: Rule<'epochRotate'> = {

@@ -17,7 +17,6 @@ function isConsistent(project: PhaseAddProject, phase: PhaseAddPhase): boolean {
   return (
     project.project === phase.project &&
     project.phase === phase.phase &&
-    project.label === phase.label &&
     new Set(project.predecessors).size === project.predecessors.length &&
     isStrictlyAscending(phase.participants.map(entry => entry.member)) &&
     phase.policy.copiesMinimum <= phase.policy.copiesTarget
@@ -61,8 +60,8 @@ export const phaseAdd: Rule<'phaseAdd'> = {
   apply: {
     project: (state, content) => {
       const project = assertDefined(state, 'a phase is added to a project that exists');
-      const { phase: id, label, predecessors } = content;
-      const phases = [...project.phases, { id, label, predecessors }];
+      const { phase: id, card, predecessors } = content;
+      const phases = [...project.phases, { id, card, predecessors }];
       return { ...project, version: project.version + 1, phases };
     },
     phase: (_, content, place) => {
@@ -70,7 +69,7 @@ export const phaseAdd: Rule<'phaseAdd'> = {
         id: content.phase,
         project: content.project,
         owner: place.sender,
-        label: content.label,
+        card: { epoch: content.epoch.number, bytes: content.epoch.card },
         lifecycle: LIFECYCLE.draft,
         version: 0,
         membershipVersion: 0,

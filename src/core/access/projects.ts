@@ -12,10 +12,10 @@ export const projectCreate: Rule<'projectCreate'> = {
       () => checkNewcomer(state, sender.id),
     ),
   apply: {
-    project: (_, { project, label }, { sender }) => ({
+    project: (_, { project, card }, { sender }) => ({
       id: project,
       owner: sender,
-      label,
+      card,
       archived: false,
       version: 0,
       phases: [],

@@ -1,4 +1,5 @@
 import type { KindName } from '../types/operation.ts';
+import { phaseCard, projectCard } from './cards.ts';
 import { epochRotate } from './epochs.ts';
 import { evidence } from './evidence.ts';
 import { phaseHandover } from './handover.ts';
@@ -19,9 +20,11 @@ export const RULES: { readonly [K in KindName]: Rule<K> } = {
   memberRevoke,
   projectCreate,
   projectArchive,
+  projectCard,
   phaseAdd,
   phaseOpen,
   phaseClose,
+  phaseCard,
   phaseHandover,
   participantAdd,
   participantRemove,

@@ -89,7 +89,7 @@ export function readEnvelope(reader: Reader): Envelope {
 
 export function writeEpochOpening(writer: Writer, epoch: EpochOpening): void {
   writer.u32(epoch.number).hash(epoch.commitment).fixed(epoch.publicKey, SIZES.publicKey);
-  writer.list(epoch.envelopes, writeEnvelope);
+  writer.list(epoch.envelopes, writeEnvelope).bytes(epoch.card);
 }
 
 export function readEpochOpening(reader: Reader): EpochOpening {
@@ -99,6 +99,7 @@ export function readEpochOpening(reader: Reader): EpochOpening {
     publicKey: reader.fixed(SIZES.publicKey),
     // every participant and the owner
     envelopes: reader.list(LIMITS.participantsPerPhase + 1, readEnvelope),
+    card: reader.bytes(LIMITS.cardBytes),
   };
 }
 

@@ -26,6 +26,7 @@ import {
   type RecordMeta,
 } from '../types/operation.ts';
 import type { Part } from '../types/transaction.ts';
+import { decodePhaseCardChange, decodeProjectCardChange } from './card.ts';
 import {
   contentCodec,
   readCard,
@@ -106,9 +107,9 @@ export const { encode: encodeMemberRevoke, decode: decodeMemberRevoke } = conten
 export const { encode: encodeProjectCreate, decode: decodeProjectCreate } = contentCodec<ProjectCreate>(
   'project create',
   (writer, content) => {
-    writer.hash(content.project).text(content.label);
+    writer.hash(content.project).bytes(content.card);
   },
-  reader => ({ project: reader.hash(), label: reader.text(LIMITS.labelBytes) }),
+  reader => ({ project: reader.hash(), card: reader.bytes(LIMITS.projectCardBytes) }),
 );
 
 export const { encode: encodeProjectArchive, decode: decodeProjectArchive } = contentCodec<ProjectArchive>(
@@ -122,14 +123,14 @@ export const { encode: encodeProjectArchive, decode: decodeProjectArchive } = co
 export const { encode: encodePhaseAddProject, decode: decodePhaseAddProject } = contentCodec<PhaseAddProject>(
   'phase add, project part',
   (writer, content) => {
-    writer.hash(content.project).u64(content.expectedVersion).hash(content.phase).text(content.label);
+    writer.hash(content.project).u64(content.expectedVersion).hash(content.phase).bytes(content.card);
     writer.list(content.predecessors, (out, phase) => out.hash(phase));
   },
   reader => ({
     project: reader.hash(),
     expectedVersion: reader.u64(),
     phase: reader.hash(),
-    label: reader.text(LIMITS.labelBytes),
+    card: reader.bytes(LIMITS.projectCardBytes),
     predecessors: reader.list(LIMITS.predecessorsPerPhase, from => from.hash()),
   }),
 );
@@ -137,7 +138,7 @@ export const { encode: encodePhaseAddProject, decode: decodePhaseAddProject } = 
 export const { encode: encodePhaseAddPhase, decode: decodePhaseAddPhase } = contentCodec<PhaseAddPhase>(
   'phase add, phase part',
   (writer, content) => {
-    writer.hash(content.project).hash(content.phase).text(content.label).u8(content.custody);
+    writer.hash(content.project).hash(content.phase).u8(content.custody);
     writePolicy(writer, content.policy);
     writer.list(content.participants, (out, entry) => out.text(entry.member).u8(entry.roles));
     writeEpochOpening(writer, content.epoch);
@@ -145,7 +146,6 @@ export const { encode: encodePhaseAddPhase, decode: decodePhaseAddPhase } = cont
   reader => ({
     project: reader.hash(),
     phase: reader.hash(),
-    label: reader.text(LIMITS.labelBytes),
     custody: readChoice(reader, 0, 1),
     policy: readPolicy(reader),
     participants: reader.list(LIMITS.participantsPerPhase, from => ({
@@ -230,13 +230,14 @@ export const { encode: encodeRecordMeta, decode: decodeRecordMeta } = contentCod
   (writer, content) => {
     writer.u32(content.epoch);
     writeWrappedKey(writer, content.wrappedKey);
-    writer.hash(content.keyCommitment).list(content.files, writeFileReference);
+    writer.hash(content.keyCommitment).hash(content.fieldsRoot).list(content.files, writeFileReference);
     writer.list(content.references, (out, id) => out.hash(id));
   },
   reader => ({
     epoch: reader.u32(),
     wrappedKey: readWrappedKey(reader),
     keyCommitment: reader.hash(),
+    fieldsRoot: reader.hash(),
     files: reader.list(LIMITS.filesPerRecord, readFileReference),
     references: reader.list(LIMITS.referencesPerRecord, from => from.hash()),
   }),
@@ -315,12 +316,14 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
   memberRevoke: [{ scope: 0, decode: decodeMemberRevoke }],
   projectCreate: [{ scope: 0, decode: decodeProjectCreate }],
   projectArchive: [{ scope: 0, decode: decodeProjectArchive }],
+  projectCard: [{ scope: 0, decode: decodeProjectCardChange }],
   phaseAdd: [
     { scope: 0, decode: decodePhaseAddProject },
     { scope: 1, decode: decodePhaseAddPhase },
   ],
   phaseOpen: [{ scope: 0, decode: decodePhaseLifecycle }],
   phaseClose: [{ scope: 0, decode: decodePhaseLifecycle }],
+  phaseCard: [{ scope: 0, decode: decodePhaseCardChange }],
   phaseHandover: [
     { scope: 0, decode: decodePhaseHandoverSource },
     { scope: 1, decode: decodePhaseHandoverTarget },

@@ -1,5 +1,6 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, Sha256 } from '../base/ids.ts';
-import { type Frontier, readFrontier, writeFrontier } from '../merkle/log.ts';
+import { isReject } from '../base/reject.ts';
+import { type Frontier, leafHash, readFrontier, treeRoot, writeFrontier } from '../merkle/log.ts';
 import { LIMITS, SIZES } from '../types/limits.ts';
 import type {
   Epoch,
@@ -13,12 +14,13 @@ import type {
   ProjectState,
   SystemState,
 } from '../types/state.ts';
+import { readSealedCard, writeSealedCard } from './card.ts';
 import { readValidatorSet, writeValidatorSet } from './chain.ts';
 import { contentCodec, readChoice, readMemberId, readPolicy, writePolicy } from './content.ts';
 import { readParameters, writeParameters } from './genesis.ts';
 import { readGovernance, writeGovernance } from './governance.ts';
 import type { Reader } from './reader.ts';
-import { tagged } from './tags.ts';
+import { tagBytes, tagged } from './tags.ts';
 import { SCOPE_KINDS } from './transaction.ts';
 import { Writer } from './writer.ts';
 
@@ -115,14 +117,14 @@ export const { encode: encodeSystemState, decode: decodeSystemState } = contentC
 );
 
 function writeProjectPhase(writer: Writer, phase: ProjectPhase): void {
-  writer.hash(phase.id).text(phase.label);
+  writer.hash(phase.id).bytes(phase.card);
   writer.list(phase.predecessors, (out, id) => out.hash(id));
 }
 
 function readProjectPhase(reader: Reader): ProjectPhase {
   return {
     id: reader.hash(),
-    label: reader.text(LIMITS.labelBytes),
+    card: reader.bytes(LIMITS.projectCardBytes),
     predecessors: reader.list(LIMITS.predecessorsPerPhase, from => from.hash()),
   };
 }
@@ -130,7 +132,7 @@ function readProjectPhase(reader: Reader): ProjectPhase {
 export const { encode: encodeProjectState, decode: decodeProjectState } = contentCodec<ProjectState>(
   'project state',
   (writer, state) => {
-    writer.u8(SCOPE_KINDS.project).hash(state.id).text(state.owner).text(state.label);
+    writer.u8(SCOPE_KINDS.project).hash(state.id).text(state.owner).bytes(state.card);
     writer.bool(state.archived).u64(state.version).list(state.phases, writeProjectPhase);
   },
   reader => {
@@ -138,7 +140,7 @@ export const { encode: encodeProjectState, decode: decodeProjectState } = conten
     return {
       id: reader.hash(),
       owner: readMemberId(reader),
-      label: reader.text(LIMITS.labelBytes),
+      card: reader.bytes(LIMITS.projectCardBytes),
       archived: reader.bool(),
       version: reader.u64(),
       phases: reader.list(LIMITS.phasesPerProject, readProjectPhase),
@@ -186,7 +188,8 @@ function readEpoch(reader: Reader): Epoch {
 export const { encode: encodePhaseState, decode: decodePhaseState } = contentCodec<PhaseState>(
   'phase state',
   (writer, state) => {
-    writer.u8(SCOPE_KINDS.phase).hash(state.id).hash(state.project).text(state.owner).text(state.label);
+    writer.u8(SCOPE_KINDS.phase).hash(state.id).hash(state.project).text(state.owner);
+    writeSealedCard(writer, state.card);
     writer.u8(state.lifecycle).u64(state.version).u64(state.membershipVersion).u8(state.custody);
     writePolicy(writer, state.policy);
     writer.bool(state.frozen).list(state.participants, writeParticipant);
@@ -198,7 +201,7 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
       id: reader.hash(),
       project: reader.hash(),
       owner: readMemberId(reader),
-      label: reader.text(LIMITS.labelBytes),
+      card: readSealedCard(reader),
       lifecycle: readChoice(reader, 0, 2),
       version: reader.u64(),
       membershipVersion: reader.u64(),
@@ -224,9 +227,29 @@ export function encodeScopeState(value: ScopeState): Uint8Array {
   return encodePhaseState(value.state);
 }
 
-/** `LogEntry.digest`. */
+export const { encode: encodeMember, decode: decodeMember } = contentCodec<Member>(
+  'member',
+  writeMember,
+  readMember,
+);
+
+/** The system state cut into leaves: all but the members, then each member, so that one member's keys can be proven alone. */
+export function systemSections(state: SystemState): Uint8Array[] {
+  return [encodeSystemState({ ...state, members: [] }), ...state.members.map(encodeMember)];
+}
+
+/** @param root RFC 9162 root over the sections */
+export function systemDigest(sha256: Sha256, sections: number, root: Hash): Hash {
+  return sha256(new Writer().raw(tagBytes('systemState')).u32(sections).hash(root).finish());
+}
+
+/** `LogEntry.digest`: of the bytes themselves; of the system state the root over its sections. */
 export function scopeDigest(sha256: Sha256, stateBytes: Uint8Array): Hash {
-  return sha256(tagged('scopeState', stateBytes));
+  const system = stateBytes[0] === SCOPE_KINDS.system ? decodeSystemState(stateBytes) : null;
+  if (system === null || isReject(system)) return sha256(tagged('scopeState', stateBytes));
+  const sections = systemSections(system);
+  const leaves = sections.map(section => leafHash(sha256, section));
+  return systemDigest(sha256, sections.length, treeRoot(sha256, leaves));
 }
 
 export const { encode: encodeLogRow, decode: decodeLogRow } = contentCodec<LogRow>(

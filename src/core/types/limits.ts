@@ -2,6 +2,9 @@
 export const LIMITS = {
   memberNameBytes: 128,
   labelBytes: 256,
+  /** A sealed card, with the schemas of its record types. */
+  cardBytes: 64 * 1024,
+  projectCardBytes: 4 * 1024,
   peerIdBytes: 128,
   peerIdsPerMember: 16,
   keysPerMember: 1024,

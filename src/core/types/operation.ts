@@ -1,4 +1,5 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { PhaseCardChange, ProjectCardChange } from './card.ts';
 import type { Action, EvidenceKind } from './governance.ts';
 import type { Part } from './transaction.ts';
 
@@ -9,10 +10,12 @@ export const KINDS = {
   memberRevoke: 3,
   projectCreate: 16,
   projectArchive: 17,
+  projectCard: 19,
   phaseAdd: 32,
   phaseOpen: 33,
   phaseClose: 34,
   phaseHandover: 35,
+  phaseCard: 43,
   participantAdd: 48,
   participantRemove: 49,
   participantRole: 50,
@@ -61,6 +64,8 @@ export interface EpochOpening {
   readonly commitment: Hash;
   readonly publicKey: Uint8Array;
   readonly envelopes: readonly Envelope[];
+  /** The phase's card, sealed under this epoch: those who are not in it any more cannot open it. */
+  readonly card: Uint8Array;
 }
 
 export interface PhasePolicy {
@@ -87,6 +92,8 @@ export interface RecordMeta {
   readonly epoch: number;
   readonly wrappedKey: WrappedKey;
   readonly keyCommitment: Hash;
+  /** Root over the salted fields of the payload (`core/light/fields.ts`): one can be shown without the others. */
+  readonly fieldsRoot: Hash;
   readonly files: readonly FileReference[];
   readonly references: readonly TransactionId[];
 }
@@ -139,9 +146,9 @@ export interface HandoverItem {
 /**
  * The content of each kind's parts, by scope. A kind's parts stand in the order of this list, one part a line:
  * - memberRegister, memberRotate, memberRevoke, proposal*, evidence: [system]
- * - projectCreate, projectArchive: [project]
+ * - projectCreate, projectArchive, projectCard: [project]
  * - phaseAdd: [project, phase]
- * - phaseOpen, phaseClose, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
+ * - phaseOpen, phaseClose, phaseCard, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
  * - recordPut: [phase: meta, phase: payload]
  * - phaseHandover: [source phase, target phase, target phase: items]
  */
@@ -161,7 +168,8 @@ export interface MemberRevoke {
 }
 export interface ProjectCreate {
   readonly project: ProjectId;
-  readonly label: string;
+  /** HPKE to the owner's sealing key. */
+  readonly card: Uint8Array;
 }
 export interface ProjectArchive {
   readonly project: ProjectId;
@@ -171,13 +179,13 @@ export interface PhaseAddProject {
   readonly project: ProjectId;
   readonly expectedVersion: number;
   readonly phase: PhaseId;
-  readonly label: string;
+  /** The owner's own copy of the phase's name, sealed as the project's card is. */
+  readonly card: Uint8Array;
   readonly predecessors: readonly PhaseId[];
 }
 export interface PhaseAddPhase {
   readonly project: ProjectId;
   readonly phase: PhaseId;
-  readonly label: string;
   readonly custody: number;
   readonly policy: PhasePolicy;
   readonly participants: readonly { readonly member: MemberId; readonly roles: number }[];
@@ -299,9 +307,11 @@ export interface Contents {
   readonly memberRevoke: readonly [MemberRevoke];
   readonly projectCreate: readonly [ProjectCreate];
   readonly projectArchive: readonly [ProjectArchive];
+  readonly projectCard: readonly [ProjectCardChange];
   readonly phaseAdd: readonly [PhaseAddProject, PhaseAddPhase];
   readonly phaseOpen: readonly [PhaseLifecycle];
   readonly phaseClose: readonly [PhaseLifecycle];
+  readonly phaseCard: readonly [PhaseCardChange];
   readonly phaseHandover: readonly [PhaseHandoverSource, PhaseHandoverTarget, readonly HandoverItem[]];
   readonly participantAdd: readonly [ParticipantAdd];
   readonly participantRemove: readonly [ParticipantRemove];

@@ -1,4 +1,5 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { SealedCard } from './card.ts';
 import type { ValidatorSet } from './chain.ts';
 import type { Governance } from './governance.ts';
 import type { PhasePolicy } from './operation.ts';
@@ -57,14 +58,16 @@ export interface SystemState {
 
 export interface ProjectPhase {
   readonly id: PhaseId;
-  readonly label: string;
+  /** Its name, sealed to the owner. */
+  readonly card: Uint8Array;
   readonly predecessors: readonly PhaseId[];
 }
 
 export interface ProjectState {
   readonly id: ProjectId;
   readonly owner: MemberId;
-  readonly label: string;
+  /** Its name, sealed to the owner. */
+  readonly card: Uint8Array;
   readonly archived: boolean;
   /** Compare-and-set counter of the phase graph. */
   readonly version: number;
@@ -101,7 +104,8 @@ export interface PhaseState {
   readonly id: PhaseId;
   readonly project: ProjectId;
   readonly owner: MemberId;
-  readonly label: string;
+  /** What the participants call it. */
+  readonly card: SealedCard;
   readonly lifecycle: number;
   readonly version: number;
   readonly membershipVersion: number;

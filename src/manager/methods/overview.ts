@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { phaseStateSchema, presentPhaseState } from '../../rpc/methods/phase/present.ts';
+import { phaseStateSchema } from '../../rpc/methods/phase/present.ts';
 import { count, hashText } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import { MANAGER_LIMITS } from '../limits.ts';
 import { mayManage } from '../rights.ts';
-import { headAgeSchema, presentHeadAge, presentProject, projectViewSchema } from '../schemas.ts';
+import {
+  headAgeSchema,
+  presentHeadAge,
+  presentPhaseStates,
+  presentProject,
+  projectViewSchema,
+} from '../schemas.ts';
 
 const { overviewProjectsMax } = MANAGER_LIMITS;
 
@@ -32,7 +38,7 @@ export const overview = ({ member, node, data, clock }: ManagerApi): RpcMethod =
       projects: z.array(z.object({ project: projectViewSchema, phases: z.array(phaseStateSchema) })),
     }),
     errors: [],
-    handle: ({ from, limit }, { caller }) => {
+    handle: async ({ from, limit }, { caller }) => {
       const system = data.system();
       const mine = data.projects().filter(project => mayManage(data, caller, project.owner));
       return {
@@ -46,13 +52,12 @@ export const overview = ({ member, node, data, clock }: ManagerApi): RpcMethod =
         members: system.members.map(({ id, name, revoked, version }) => ({ id, name, revoked, version })),
         projectsTotal: mine.length,
         next: from + limit < mine.length ? from + limit : null,
-        projects: mine.slice(from, from + limit).map(project => ({
-          project: presentProject(data, project),
-          phases: project.phases
-            .map(({ id }) => data.phase(id))
-            .filter(state => state !== null)
-            .map(presentPhaseState),
-        })),
+        projects: await Promise.all(
+          mine.slice(from, from + limit).map(async project => ({
+            project: await presentProject(data, project),
+            phases: await presentPhaseStates(data, project),
+          })),
+        ),
       };
     },
   });

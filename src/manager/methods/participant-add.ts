@@ -27,7 +27,7 @@ export const participantAdd = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'conflict', 'refused', 'unavailable', 'expired'],
     handle: async ({ phase: name, member, roles, grant }, { caller }) => {
-      const { phase } = findPhase(data, caller, name);
+      const { phase } = await findPhase(data, caller, name);
       requireActiveMember(data, member);
       requireNotIn(phase, member);
       const sent = await operations.addParticipant({

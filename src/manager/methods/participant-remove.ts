@@ -17,7 +17,7 @@ export const participantRemove = ({ data, operations }: ManagerApi): RpcMethod =
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ phase: name, member }, { caller }) => {
-      const { phase } = findPhase(data, caller, name);
+      const { phase } = await findPhase(data, caller, name);
       requireIn(phase, member);
       const sent = await operations.removeParticipant(phase.id, member);
       return isReject(sent) ? sent : presentCommitted(sent);

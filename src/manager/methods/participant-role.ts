@@ -17,7 +17,7 @@ export const participantRole = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ phase: name, member, roles }, { caller }) => {
-      const { phase } = findPhase(data, caller, name);
+      const { phase } = await findPhase(data, caller, name);
       requireIn(phase, member);
       const sent = await operations.changeRole(phase.id, member, roleBits(roles));
       return isReject(sent) ? sent : presentCommitted(sent);

@@ -8,7 +8,7 @@ import { roleBits } from '../../rpc/methods/phase/present.ts';
 import { invalidParams } from '../../rpc/params.ts';
 import { resolvePhase } from '../../rpc/resolve.ts';
 import { count, hashText, labelSchema, memberIdSchema, nameSchema } from '../../rpc/schemas.ts';
-import type { ManagerApi } from '../api.ts';
+import type { CertifiedData, ManagerApi } from '../api.ts';
 import { findProject } from '../find.ts';
 import { requireActiveMember } from '../identity.ts';
 import { committedSchema, presentCommitted, rolesSchema } from '../schemas.ts';
@@ -35,12 +35,15 @@ const params = z.strictObject({
   copiesMinimum: count.min(1).max(COPIES_MAX).default(1),
 });
 
-function predecessorIds(project: ProjectState, names: readonly string[]) {
-  const phases = project.phases.map(({ id, label }) => ({
+async function predecessorIds(data: CertifiedData, project: ProjectState, names: readonly string[]) {
+  if (names.length === 0) return [];
+  const parent = { id: project.id, label: await data.projectLabel(project.id) };
+  const named = project.phases.map(async ({ id }) => ({
     id,
-    label,
-    project: { id: project.id, label: project.label },
+    label: await data.phaseLabel(id, project.id),
+    project: parent,
   }));
+  const phases = await Promise.all(named);
   return names.map(name => resolvePhase(name, phases).id);
 }
 
@@ -65,7 +68,7 @@ export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema.extend({ phase: hashText }),
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'conflict', 'refused', 'unavailable', 'expired'],
     handle: async (given, { caller }) => {
-      const project = findProject(data, caller, given.project);
+      const project = await findProject(data, caller, given.project);
       checkTogether(given);
       const participants = given.participants.map(({ member, roles }) => {
         requireActiveMember(data, member);
@@ -75,7 +78,7 @@ export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
       const sent = await operations.addPhase({
         project: project.id,
         label: given.label,
-        predecessors: predecessorIds(project, given.predecessors),
+        predecessors: await predecessorIds(data, project, given.predecessors),
         custody: CUSTODY[given.custody],
         policy: { copiesTarget, copiesMinimum },
         participants,

@@ -15,7 +15,7 @@ export const phaseClose = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ phase }, { caller }) => {
-      const sent = await operations.closePhase(findPhase(data, caller, phase).phase.id);
+      const sent = await operations.closePhase((await findPhase(data, caller, phase)).phase.id);
       return isReject(sent) ? sent : presentCommitted(sent);
     },
   });

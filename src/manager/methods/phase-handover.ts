@@ -28,8 +28,8 @@ export const phaseHandover = ({ data, operations }: ManagerApi): RpcMethod =>
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ source, target, records }, { caller }) => {
       const done = await operations.handover({
-        source: findPhase(data, caller, source).phase.id,
-        target: findPhase(data, caller, target).phase.id,
+        source: (await findPhase(data, caller, source)).phase.id,
+        target: (await findPhase(data, caller, target)).phase.id,
         records,
         targetEpoch: null,
       });

@@ -15,7 +15,7 @@ export const phaseOpen = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ phase }, { caller }) => {
-      const sent = await operations.openPhase(findPhase(data, caller, phase).phase.id);
+      const sent = await operations.openPhase((await findPhase(data, caller, phase)).phase.id);
       return isReject(sent) ? sent : presentCommitted(sent);
     },
   });

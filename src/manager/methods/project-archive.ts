@@ -15,7 +15,7 @@ export const projectArchive = ({ data, operations }: ManagerApi): RpcMethod =>
     result: committedSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
     handle: async ({ project }, { caller }) => {
-      const sent = await operations.archiveProject(findProject(data, caller, project).id);
+      const sent = await operations.archiveProject((await findProject(data, caller, project)).id);
       return isReject(sent) ? sent : presentCommitted(sent);
     },
   });

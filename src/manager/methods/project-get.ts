@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { phaseStateSchema, presentPhaseState } from '../../rpc/methods/phase/present.ts';
+import { phaseStateSchema } from '../../rpc/methods/phase/present.ts';
 import { nameSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import { findProject } from '../find.ts';
-import { headAgeSchema, presentHeadAge, presentProject, projectViewSchema } from '../schemas.ts';
+import {
+  headAgeSchema,
+  presentHeadAge,
+  presentPhaseStates,
+  presentProject,
+  projectViewSchema,
+} from '../schemas.ts';
 
 export const projectGet = ({ data, clock }: ManagerApi): RpcMethod =>
   defineMethod({
@@ -18,15 +24,12 @@ export const projectGet = ({ data, clock }: ManagerApi): RpcMethod =>
       phases: z.array(phaseStateSchema),
     }),
     errors: ['forbidden', 'not_found', 'ambiguous_name'],
-    handle: ({ project: name }, { caller }) => {
-      const project = findProject(data, caller, name);
+    handle: async ({ project: name }, { caller }) => {
+      const project = await findProject(data, caller, name);
       return {
         head: presentHeadAge(data, clock.nowMs()),
-        project: presentProject(data, project),
-        phases: project.phases
-          .map(({ id }) => data.phase(id))
-          .filter(state => state !== null)
-          .map(presentPhaseState),
+        project: await presentProject(data, project),
+        phases: await presentPhaseStates(data, project),
       };
     },
   });

@@ -12,11 +12,13 @@ export const projectList = ({ data, clock }: ManagerApi): RpcMethod =>
     params: z.strictObject({}),
     result: z.object({ head: headAgeSchema, projects: z.array(projectViewSchema) }),
     errors: [],
-    handle: (_, { caller }) => ({
+    handle: async (_, { caller }) => ({
       head: presentHeadAge(data, clock.nowMs()),
-      projects: data
-        .projects()
-        .filter(project => mayManage(data, caller, project.owner))
-        .map(project => presentProject(data, project)),
+      projects: await Promise.all(
+        data
+          .projects()
+          .filter(project => mayManage(data, caller, project.owner))
+          .map(project => presentProject(data, project)),
+      ),
     }),
   });

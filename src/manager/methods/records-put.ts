@@ -46,7 +46,7 @@ export const recordsPut = ({ data }: ManagerApi, hosting: HostingApi): RpcMethod
           'manager_memberHost hosts a new member.',
         );
       }
-      const { id } = findPhase(data, caller, phase).phase;
+      const { id } = (await findPhase(data, caller, phase)).phase;
       const inputs = records.map(({ text, ...record }) => ({ ...record, data: utf8(text) }));
       const ends = await hosting.putRecords(as, id, inputs);
       return {

@@ -3,9 +3,17 @@ import { challengeBytes } from '../../core/codec/request.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { encodeScopeState, findMember, scopeDigest } from '../../core/ledger/index.ts';
 import { frontierRoot } from '../../core/merkle/log.ts';
-import type { PhaseState } from '../../core/types/state.ts';
+import type { PhaseState, ProjectState } from '../../core/types/state.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
-import type { HeadView, IdentityApi, NodeApi, NodeStatus, ParticipantApi, PhaseView } from '../../rpc/api.ts';
+import type {
+  HeadView,
+  IdentityApi,
+  NodeApi,
+  NodeStatus,
+  ParticipantApi,
+  PhaseView,
+  ProjectView,
+} from '../../rpc/api.ts';
 import { Uploads } from '../../rpc/uploads.ts';
 import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
@@ -78,18 +86,30 @@ function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
   };
 }
 
-function phaseView({ light, records, member }: MemberNode, state: PhaseState): PhaseView {
+async function phaseView({ light, records, member }: MemberNode, state: PhaseState): Promise<PhaseView> {
+  // first: what the answer says besides is then as new
+  const label = await records.phaseLabel(state.id, state.project);
   const logId = logIdOf(sha256, light.chainId, 'phase', state.id);
   const frontier = light.frontierOf(logId);
   const inside = state.participants.some(entry => entry.member === member) || state.owner === member;
   const digest = scopeDigest(sha256, encodeScopeState({ scope: 'phase', state }));
   return {
     state,
-    projectLabel: light.project(state.project)?.label ?? null,
+    label,
+    projectLabel: await records.projectLabel(state.project),
     entry: { size: frontier.size, root: frontierRoot(sha256, frontier), digest },
     current: inside && light.held(logId)?.ended !== true,
     openEpochs: records.vault.openEpochs(state.id),
   };
+}
+
+async function projectView({ records }: MemberNode, state: ProjectState): Promise<ProjectView> {
+  const phaseLabels = new Map<PhaseId, string>();
+  for (const { id } of state.phases) {
+    const label = await records.phaseLabel(id, state.id);
+    if (label !== null) phaseLabels.set(id, label);
+  }
+  return { state, label: await records.projectLabel(state.id), phaseLabels };
 }
 
 export function createIdentityApi({ card, records, signer, light }: MemberNode): IdentityApi {
@@ -103,7 +123,7 @@ export function createIdentityApi({ card, records, signer, light }: MemberNode):
 export function createParticipantApi(node: MemberNode, input: RoleInput): ParticipantApi {
   const { light } = node;
   const records = createRecordApi(node);
-  const phase = (id: PhaseId) => {
+  const phase = async (id: PhaseId) => {
     const state = light.phase(id);
     return state === null ? null : phaseView(node, state);
   };
@@ -118,8 +138,8 @@ export function createParticipantApi(node: MemberNode, input: RoleInput): Partic
     member: id => findMember(light.system(), id),
     administrators: () => light.system().administrators,
     verifiedAt: () => light.head(),
-    projects: () => light.projects(),
-    phases: () => light.phases().map(state => phaseView(node, state)),
+    projects: () => Promise.all(light.projects().map(state => projectView(node, state))),
+    phases: () => Promise.all(light.phases().map(state => phaseView(node, state))),
     phase,
   };
 }

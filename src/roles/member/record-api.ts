@@ -133,24 +133,18 @@ export function createRecordApi(node: RecordNode): RecordApi {
 }
 
 /** What follows a phase: the owner sees it in the project, everyone else among the phases it reads. */
-function successors(node: MemberNode, source: PhaseId): readonly NamedPhase[] {
-  const state = node.light.phase(source);
+async function successors({ light, records }: MemberNode, source: PhaseId): Promise<readonly NamedPhase[]> {
+  const state = light.phase(source);
   if (state === null) return [];
-  const project = node.light.project(state.project);
-  const named = (id: PhaseId, label: string) => ({
-    id,
-    label,
-    project: { id: state.project, label: project?.label ?? null },
-  });
-  if (project !== null) {
-    return project.phases
-      .filter(phase => phase.predecessors.includes(source))
-      .map(phase => named(phase.id, phase.label));
-  }
-  return node.light
-    .phases()
-    .filter(phase => phase.project === state.project && phase.id !== source)
-    .map(phase => named(phase.id, phase.label));
+  const project = { id: state.project, label: await records.projectLabel(state.project) };
+  const own = light.project(state.project);
+  const following =
+    own === null
+      ? light.phases().filter(phase => phase.project === state.project && phase.id !== source)
+      : own.phases.filter(phase => phase.predecessors.includes(source));
+  return Promise.all(
+    following.map(async ({ id }) => ({ id, label: await records.phaseLabel(id, state.project), project })),
+  );
 }
 
 export function createHandoverApi(node: MemberNode): HandoverApi {

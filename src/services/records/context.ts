@@ -2,6 +2,7 @@ import type { LogId, MemberId, PhaseId, Suite } from '../../core/base/ids.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
 import type { PhaseFollower } from './follower.ts';
+import type { OpenedCards } from './opened-cards.ts';
 import type { LedgerAccess } from './ports.ts';
 import type { RecordIndex } from './record-index.ts';
 import type { TransactionSender } from './sender.ts';
@@ -14,6 +15,7 @@ export interface Context {
   readonly suite: Suite;
   readonly member: MemberId;
   readonly vault: PhaseVault;
+  readonly cards: OpenedCards;
   readonly index: RecordIndex;
   readonly follower: PhaseFollower;
   readonly sender: TransactionSender;

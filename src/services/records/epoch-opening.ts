@@ -2,9 +2,11 @@ import { assertDefined } from '../../core/base/assert.ts';
 import type { MemberId, PhaseId, ProjectId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { findMember } from '../../core/ledger/read.ts';
+import type { PhaseCard } from '../../core/types/card.ts';
 import type { Envelope, EpochOpening } from '../../core/types/operation.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { EpochSecret } from '../../ports/phase-crypto.ts';
+import { sealPhaseCard } from './cards.ts';
 import type { Context } from './context.ts';
 import { type Refusal, refuse, unknownMember } from './refusal.ts';
 
@@ -62,14 +64,17 @@ async function sealAnyhow(
 /**
  * Draws the next epoch: its secret goes into one envelope for each holder and nowhere else. A holder whose key is no point of the
  * curve gets an envelope with nothing in it: it must not be able to stop removals and rotations.
+ * @param card of the phase, for those who hold the new secret
  */
 export async function drawEpoch(
   context: Context,
   place: EnvelopePlace,
   holders: Iterable<MemberId>,
+  card: PhaseCard,
 ): Promise<DrawnEpoch | Refusal> {
   const secret = context.crypto.generateSecret();
-  const { commitment, publicKey } = context.crypto.deriveEpoch(secret);
+  const keys = context.crypto.deriveEpoch(secret);
+  const { commitment, publicKey } = keys;
   const secrets = [{ number: place.epoch, secret }];
   const sealed = await Promise.all([...holders].map(member => sealAnyhow(context, place, member, secrets)));
   const envelopes: Envelope[] = [];
@@ -78,5 +83,7 @@ export async function drawEpoch(
     envelopes.push(envelope);
   }
   const withoutKey = envelopes.filter(entry => entry.sealed === NOTHING_SEALED).map(entry => entry.member);
-  return { opening: { number: place.epoch, commitment, publicKey, envelopes }, withoutKey };
+  const sealedCard = sealPhaseCard(context, keys, place, card);
+  const opening = { number: place.epoch, commitment, publicKey, envelopes, card: sealedCard };
+  return { opening, withoutKey };
 }

@@ -10,10 +10,11 @@ import {
 import { findMember } from '../../core/ledger/read.ts';
 import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
+import { currentCard, phaseName } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
 import { type DrawnEpoch, drawEpoch, sealFor } from './epoch-opening.ts';
 import { currentEpochNumber } from './records.ts';
-import { type Refusal, refuse, short, unknownMember, unknownPhase } from './refusal.ts';
+import { type Refusal, refuse, unknownMember, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
 /** How much of the past a newcomer may read: nothing, from an epoch on, or everything. */
@@ -40,10 +41,6 @@ interface Granted {
   readonly epoch: EpochOpening | null;
 }
 
-function name(phase: PhaseState): string {
-  return `phase "${phase.label}" (${short(phase.id)})`;
-}
-
 function sendToPhase(
   context: Context,
   kind: KindName,
@@ -56,7 +53,7 @@ function sendToPhase(
 }
 
 /** The next epoch of the phase, for those who will be in it. */
-function nextEpoch(
+async function nextEpoch(
   context: Context,
   phase: PhaseState,
   participants: readonly { readonly member: MemberId }[],
@@ -64,7 +61,7 @@ function nextEpoch(
   const holders = keyholders(context.access.system(), { ...phase, participants });
   const { project, membershipVersion } = phase;
   const place = { project, phase: phase.id, epoch: phase.epochs.length, membershipVersion };
-  return drawEpoch(context, place, holders);
+  return drawEpoch(context, place, holders, await currentCard(context, phase));
 }
 
 async function grantHistory(context: Context, phase: PhaseState, member: MemberId, from: number) {
@@ -76,8 +73,8 @@ async function grantHistory(context: Context, phase: PhaseState, member: MemberI
     const numbers = missing.map(epoch => epoch.number).join(', ');
     const detail =
       from > current
-        ? `${name(phase)} has no epoch ${from} yet`
-        : `${context.member} does not hold the secrets of epochs ${numbers} of ${name(phase)}`;
+        ? `${phaseName(context, phase)} has no epoch ${from} yet`
+        : `${context.member} does not hold the secrets of epochs ${numbers} of ${phaseName(context, phase)}`;
     return refuse('key_missing', detail, 'Grant less, or let one who holds them add the participant.');
   }
   const { project, membershipVersion } = phase;
@@ -118,7 +115,7 @@ export async function addParticipant(
   if (isReject(granted)) return granted;
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: phase.id, expectedMembershipVersion, member, roles, ...granted };
-  const what = `add ${member} to ${name(phase)}`;
+  const what = `add ${member} to ${phaseName(context, phase)}`;
   return sendToPhase(context, 'participantAdd', phase, encodeParticipantAdd(content), what);
 }
 
@@ -141,7 +138,7 @@ export async function removeParticipant(
   if (isReject(drawn)) return drawn;
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: id, expectedMembershipVersion, member, epoch: drawn?.opening ?? null };
-  const what = `remove ${member} from ${name(phase)}`;
+  const what = `remove ${member} from ${phaseName(context, phase)}`;
   const sent = await sendToPhase(context, 'participantRemove', phase, encodeParticipantRemove(content), what);
   return isReject(sent) ? sent : { ...sent, withoutKey: drawn?.withoutKey ?? [] };
 }
@@ -157,7 +154,7 @@ export async function changeRole(
   if (phase === null) return unknownPhase(id);
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: id, expectedMembershipVersion, member, roles };
-  const what = `change the roles of ${member} in ${name(phase)}`;
+  const what = `change the roles of ${member} in ${phaseName(context, phase)}`;
   return sendToPhase(context, 'participantRole', phase, encodeParticipantRole(content), what);
 }
 
@@ -170,7 +167,7 @@ export async function rotateEpoch(context: Context, id: PhaseId): Promise<Rekeye
   const { opening, withoutKey } = drawn;
   const expectedMembershipVersion = phase.membershipVersion;
   const content = encodeEpochRotate({ phase: id, expectedMembershipVersion, epoch: opening });
-  const what = `open a new key epoch in ${name(phase)}`;
+  const what = `open a new key epoch in ${phaseName(context, phase)}`;
   const sent = await sendToPhase(context, 'epochRotate', phase, content, what);
   return isReject(sent) ? sent : { ...sent, withoutKey };
 }

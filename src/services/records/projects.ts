@@ -1,5 +1,5 @@
 import { keyholders } from '../../core/access/epochs.ts';
-import { toHex, utf8 } from '../../core/base/bytes.ts';
+import { toHex } from '../../core/base/bytes.ts';
 import type { Hash, MemberId, PhaseId, ProjectId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
@@ -10,11 +10,12 @@ import {
   encodeProjectCreate,
 } from '../../core/codec/operation.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
-import { LIMITS, SIZES } from '../../core/types/limits.ts';
+import { SIZES } from '../../core/types/limits.ts';
 import type { PhasePolicy } from '../../core/types/operation.ts';
+import { checkLabel, checkLabelIsFree, phaseName, projectLabel, sealProjectCard } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
 import { drawEpoch } from './epoch-opening.ts';
-import { type Refusal, refuse, short, unknownPhase, unknownProject } from './refusal.ts';
+import { type Refusal, short, unknownPhase, unknownProject } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
 export interface PhaseInput {
@@ -35,13 +36,6 @@ function projectLog({ suite, access }: Context, project: ProjectId) {
   return logIdOf(suite.sha256, access.chainId, 'project', project);
 }
 
-function checkLabel(label: string): Refusal | null {
-  const bytes = utf8(label).length;
-  if (bytes > 0 && bytes <= LIMITS.labelBytes) return null;
-  const detail = `a label of ${bytes} bytes; it has 1 to ${LIMITS.labelBytes}`;
-  return refuse('bad_label', detail, 'Choose another label.');
-}
-
 /** This member becomes the owner; the id is drawn at random. */
 export async function createProject(
   context: Context,
@@ -50,10 +44,12 @@ export async function createProject(
   const fault = checkLabel(label);
   if (fault !== null) return fault;
   const project = drawId(context);
+  const card = await sealProjectCard(context, { project, phase: null }, label);
+  if (isReject(card)) return card;
   const sent = await context.sender.send({
     kind: 'projectCreate',
     scopes: [projectLog(context, project)],
-    parts: [{ scope: 0, content: encodeProjectCreate({ project, label }) }],
+    parts: [{ scope: 0, content: encodeProjectCreate({ project, card }) }],
     what: `create project "${label}"`,
   });
   return isReject(sent) ? sent : { ...sent, project };
@@ -67,7 +63,7 @@ export async function archiveProject(context: Context, project: ProjectId): Prom
     kind: 'projectArchive',
     scopes: [projectLog(context, project)],
     parts: [{ scope: 0, content: encodeProjectArchive({ project, expectedVersion: state.version }) }],
-    what: `archive project "${state.label}"`,
+    what: `archive project ${short(project)}`,
   });
 }
 
@@ -80,15 +76,21 @@ export async function addPhase(
   if (fault !== null) return fault;
   const state = context.access.project(input.project);
   if (state === null) return unknownProject(input.project);
+  const taken = await checkLabelIsFree(context, state, input.label);
+  if (taken !== null) return taken;
   const { project, label, custody, policy } = input;
   const phase = drawId(context);
   const participants = [...input.participants].sort((a, b) => (a.member < b.member ? -1 : 1));
   const holders = keyholders(context.access.system(), { owner: state.owner, custody, participants });
-  const epoch = await drawEpoch(context, { project, phase, epoch: 0, membershipVersion: 0 }, holders);
+  const shared = { label, project: (await projectLabel(context, project)) ?? '', recordTypes: [] };
+  const place = { project, phase, epoch: 0, membershipVersion: 0 };
+  const epoch = await drawEpoch(context, place, holders, shared);
   if (isReject(epoch)) return epoch;
+  const card = await sealProjectCard(context, { project, phase }, label);
+  if (isReject(card)) return card;
   const expectedVersion = state.version;
-  const inProject = { project, expectedVersion, phase, label, predecessors: input.predecessors };
-  const inPhase = { project, phase, label, custody, policy, participants, epoch: epoch.opening };
+  const inProject = { project, expectedVersion, phase, card, predecessors: input.predecessors };
+  const inPhase = { project, phase, custody, policy, participants, epoch: epoch.opening };
   const sent = await context.sender.send({
     kind: 'phaseAdd',
     scopes: [projectLog(context, project), phaseLog(context, phase)],
@@ -96,7 +98,7 @@ export async function addPhase(
       { scope: 0, content: encodePhaseAddProject(inProject) },
       { scope: 1, content: encodePhaseAddPhase(inPhase) },
     ],
-    what: `add phase "${label}" to project "${state.label}"`,
+    what: `add phase "${label}" to project ${short(project)}`,
   });
   return isReject(sent) ? sent : { ...sent, phase };
 }
@@ -112,7 +114,7 @@ async function changeLifecycle(
     kind,
     scopes: [phaseLog(context, phase)],
     parts: [{ scope: 0, content: encodePhaseLifecycle({ phase, expectedVersion: state.version }) }],
-    what: `${kind === 'phaseOpen' ? 'open' : 'close'} phase "${state.label}" (${short(phase)})`,
+    what: `${kind === 'phaseOpen' ? 'open' : 'close'} ${phaseName(context, state)}`,
   });
 }
 

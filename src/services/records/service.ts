@@ -1,9 +1,20 @@
 import type { MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import { logIdOf } from '../../core/codec/transaction.ts';
+import type { PhaseCard } from '../../core/types/card.ts';
 import type { MemberCard } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
 import type { Unsealer } from '../../ports/sealing.ts';
 import type { Signer } from '../../ports/signer.ts';
+import {
+  changePhaseCard,
+  openPhaseCard,
+  phaseLabel,
+  projectLabel,
+  type Renamed,
+  renamePhase,
+  renameProject,
+} from './cards.ts';
 import type { Context } from './context.ts';
 import { type Disclosure, disclose } from './disclosure.ts';
 import { PhaseFollower } from './follower.ts';
@@ -16,6 +27,7 @@ import {
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
+import { OpenedCards } from './opened-cards.ts';
 import {
   addParticipant,
   changeRole,
@@ -69,11 +81,13 @@ export class Records {
     const { access, crypto, suite, member, signer, unsealers } = config;
     const { sha256 } = suite;
     const vault = new PhaseVault({ access, crypto, member, unsealers });
+    const logIdOfPhase = (id: PhaseId) => logIdOf(sha256, access.chainId, 'phase', id);
+    const cards = new OpenedCards({ access, crypto, vault, logIdOf: logIdOfPhase });
     const index = new RecordIndex(sha256);
-    const follower = new PhaseFollower(access, sha256, member, [vault, index]);
+    const follower = new PhaseFollower(access, sha256, member, [vault, cards, index]);
     const { randomBytes } = crypto;
     const sender = new TransactionSender({ access, sha256, randomBytes, member, signer });
-    this.context = { access, crypto, suite, member, vault, index, follower, sender };
+    this.context = { access, crypto, suite, member, vault, cards, index, follower, sender };
   }
 
   /** Epoch secrets by phase, in memory only; up to date after `catchUp`. */
@@ -122,6 +136,33 @@ export class Records {
 
   createProject(label: string): Promise<(Committed & { readonly project: ProjectId }) | Refusal> {
     return createProject(this.context, label);
+  }
+
+  /** The phase's card as this member can open it, or could at last; null when it never could. */
+  phaseCard(phase: PhaseId): Promise<PhaseCard | null> {
+    return openPhaseCard(this.context, phase);
+  }
+
+  /** Null when this member can open neither the phase's card nor the owner's. */
+  phaseLabel(phase: PhaseId, project: ProjectId): Promise<string | null> {
+    return phaseLabel(this.context, phase, project);
+  }
+
+  /** Null when this member can open neither the owner's card nor that of a phase of the project. */
+  projectLabel(project: ProjectId): Promise<string | null> {
+    return projectLabel(this.context, project);
+  }
+
+  changePhaseCard(phase: PhaseId, change: (card: PhaseCard) => PhaseCard): Promise<Committed | Refusal> {
+    return changePhaseCard(this.context, phase, change);
+  }
+
+  renamePhase(phase: PhaseId, label: string): Promise<Committed | Refusal> {
+    return renamePhase(this.context, phase, label);
+  }
+
+  renameProject(project: ProjectId, label: string): Promise<Renamed | Refusal> {
+    return renameProject(this.context, project, label);
   }
 
   archiveProject(project: ProjectId): Promise<Committed | Refusal> {

@@ -11,7 +11,7 @@ import {
 import { findMember } from '../../core/ledger/read.ts';
 import type { Envelope } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
-import type { EpochKeys, EpochSecret, PhaseCrypto } from '../../ports/phase-crypto.ts';
+import type { EpochKeys, EpochSecret, PhaseCrypto, ProjectCardContext } from '../../ports/phase-crypto.ts';
 import type { Unsealer } from '../../ports/sealing.ts';
 import type { PhaseVisitor } from './follower.ts';
 import type { LedgerAccess, LogItem } from './ports.ts';
@@ -112,6 +112,15 @@ export class PhaseVault implements PhaseVisitor {
     return this.openEpochs(phase)
       .filter(number => number >= from && number <= to)
       .map(number => ({ number, secret: held!.get(number)!.secret }));
+  }
+
+  /** A card that was sealed to this member as the owner; null when none of its sealing keys opens it. */
+  async openProjectCard(context: ProjectCardContext, sealed: Uint8Array): Promise<Uint8Array | null> {
+    for (const unsealer of this.unsealers.toReversed()) {
+      const plaintext = await this.config.crypto.openProjectCard(context, unsealer, sealed);
+      if (plaintext !== null) return plaintext;
+    }
+    return null;
   }
 
   /** Envelopes for this member that did not open, or did not hold what the chain commits to. */

@@ -289,7 +289,7 @@ describe('batch signatures', () => {
         alice,
         'projectCreate',
         [ledger.logId('project', project)],
-        [{ project, label: 'x' }],
+        [{ project, card: new Uint8Array(90) }],
       );
     });
     const signed = signTransactions(nodeSuite.sha256, alice.signer, built);

@@ -85,7 +85,7 @@ describe('evidence', () => {
       { ...alice, id: 'evidence' as MemberId },
       'projectCreate',
       [ledger.logId('project', ledger.head.hash)],
-      [{ project: ledger.head.hash, label: 'x' }],
+      [{ project: ledger.head.hash, card: new Uint8Array(90) }],
     );
     expect(ledger.execute([posing])).toMatchObject({ reject: 'unknown_sender' });
     expect(ledger.commit(act.register(admin, createActor('evidence')))).toEqual(['memberExists']);

@@ -82,7 +82,6 @@ describe('phaseAdd', () => {
     ['unknownPhase', 'a predecessor of nowhere', { inProject: { predecessors: [hashOf('nowhere')] } }],
     ['cycle', 'itself as predecessor', { inProject: { predecessors: [hashOf('new')] } }],
     ['malformed', 'a predecessor twice', { inProject: { predecessors: [INTAKE, INTAKE] } }],
-    ['malformed', 'labels that differ', { inPhase: { label: 'other' } }],
     [
       'malformed',
       'a minimum above the target',

@@ -10,6 +10,7 @@ import {
   voteBytes,
 } from '../../../src/core/codec/chain.ts';
 import {
+  decodeSystemState,
   encodePhaseState,
   encodeSystemState,
   mapKeyOf,
@@ -18,13 +19,15 @@ import {
   scopeDigest,
 } from '../../../src/core/codec/state.ts';
 import {
+  decodeLeaf,
   decodeTransaction,
   encodeLeaf,
   encodeSignedTransaction,
   logIdOf,
 } from '../../../src/core/codec/transaction.ts';
-import type { DossierLog } from '../../../src/core/light/dossier.ts';
+import type { DossierLog, ProvenMembers } from '../../../src/core/light/dossier.ts';
 import type { LogItem, LogUpdate } from '../../../src/core/light/log-update.ts';
+import { provenMembers } from '../../../src/core/light/prove.ts';
 import { genesisTrust, type SetChange, type Trust } from '../../../src/core/light/trust.ts';
 import {
   appendLeaves,
@@ -32,8 +35,10 @@ import {
   type Frontier,
   frontierRoot,
   leafHash,
+  treeRoot,
 } from '../../../src/core/merkle/log.ts';
 import { mapProve, mapUpdate } from '../../../src/core/merkle/map.ts';
+import { hashesRightOf } from '../../../src/core/merkle/range.ts';
 import { quorumSize } from '../../../src/core/quorum/quorum.ts';
 import type {
   Block,
@@ -237,8 +242,28 @@ export class TestChain {
     };
   }
 
-  dossierLog(log: TestLog): DossierLog {
-    return { scope: log.scope, id: log.id, update: this.logUpdate(log), consistency: null };
+  /** The leaves [from, to) of a log with their proof under the head. */
+  dossierLog(log: TestLog, from = 0, to = log.items.length): DossierLog {
+    const { entry, mapProof, state } = this.logUpdate(log);
+    const rootOf = (start: number, end: number) => treeRoot(sha256, log.hashes.slice(start, end));
+    return {
+      ...{ scope: log.scope, id: log.id, entry, siblings: mapProof.siblings, state },
+      frontier: appendLeaves(sha256, EMPTY_FRONTIER, log.hashes.slice(0, from)),
+      items: log.items.slice(from, to).map(({ leaf, transaction }) => {
+        const { height, timeMs, outcome } = ok(decodeLeaf(leaf));
+        return { height, timeMs, outcome, transaction };
+      }),
+      right: hashesRightOf(rootOf, to, log.items.length),
+    };
+  }
+
+  /** Sections of the system log's state, all members by default. */
+  provenMembers(log: TestLog, wanted?: readonly string[]): ProvenMembers {
+    const { entry, mapProof, state } = this.logUpdate(log);
+    const { size, root } = entry;
+    return provenMembers(sha256, ok(decodeSystemState(state!)), wanted ?? null, {
+      ...{ size, root, siblings: mapProof.siblings },
+    });
   }
 
   absence(logId: LogId) {
@@ -321,7 +346,7 @@ export function samplePhase(name: string): PhaseState {
     id: hashOf(name),
     project: hashOf('project'),
     owner: 'alice' as MemberId,
-    label: name,
+    card: { epoch: 1, bytes: new Uint8Array(90) },
     lifecycle: 1,
     version: 1,
     membershipVersion: 1,
@@ -368,4 +393,9 @@ export function sampleChain(records = 6) {
     chain.seal(signTransactions(sha256, alice, [note(a, `record ${index}`), both]));
   }
   return { chain, system, a, b };
+}
+
+/** The transaction that a leaf of the log names. */
+export function recordIdOf(log: TestLog, position: number): Hash {
+  return ok(decodeLeaf(log.items[position]!.leaf)).transactionId;
 }

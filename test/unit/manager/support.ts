@@ -73,8 +73,9 @@ function systemState(): SystemState {
   };
 }
 
-function project(id: ProjectId, label: string, owner: string, phases: ProjectState['phases']): ProjectState {
-  return { id, owner: member(owner), label, archived: false, version: 2, phases };
+function project(id: ProjectId, owner: string, phases: ProjectState['phases']): ProjectState {
+  const card = new Uint8Array(90);
+  return { id, owner: member(owner), card, archived: false, version: 2, phases };
 }
 
 /** Operations that remember what was asked; their receipts are all alike. */
@@ -94,6 +95,8 @@ export class OperationLog {
       'removeParticipant',
       'changeRole',
       'rotateEpoch',
+      'renamePhase',
+      'renameProject',
       'handover',
     ].map(name => [
       name,
@@ -119,10 +122,10 @@ export function createTestManager(): TestManager {
   const clock = new ManualClock();
   const log = new OperationLog();
   const system = { value: systemState() };
-  const phases = [{ ...phaseState(intake, 'intake', permits), owner: member('manager') }];
+  const phases = [{ ...phaseState(intake, permits), owner: member('manager') }];
   const projects = [
-    project(permits, 'permits', 'manager', [{ id: intake, label: 'intake', predecessors: [] }]),
-    project(foreign, 'garden', 'bob', []),
+    project(permits, 'manager', [{ id: intake, card: new Uint8Array(90), predecessors: [] }]),
+    project(foreign, 'bob', []),
   ];
   const book = new HeadBook();
   const api: ManagerApi = {
@@ -136,6 +139,8 @@ export function createTestManager(): TestManager {
       projects: () => projects,
       phase: id => phases.find(item => item.id === id) ?? null,
       phases: () => phases,
+      phaseLabel: async id => (id === intake ? 'intake' : null),
+      projectLabel: async id => (id === permits ? 'permits' : id === foreign ? 'garden' : null),
     },
     operations: log.operations,
     suite: nodeSuite,

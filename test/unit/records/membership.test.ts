@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
+import { type MemberId, type PhaseId, ZERO_HASH } from '../../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../../src/core/base/reject.ts';
 import { decodeParticipantRemove, encodeRecordMeta } from '../../../src/core/codec/operation.ts';
 import { CUSTODY } from '../../../src/core/types/operation.ts';
@@ -175,7 +175,14 @@ describe('key epochs', () => {
     const { chainId } = world.ledger;
     const wrap = { chainId, phase: intake, epoch: 0, keyCommitment: commitment };
     const wrappedKey = wrapContentKey(keys, wrap, contentKey);
-    const meta = { epoch: 0, wrappedKey, keyCommitment: commitment, files: [], references: [] };
+    const meta = {
+      epoch: 0,
+      wrappedKey,
+      keyCommitment: commitment,
+      fieldsRoot: ZERO_HASH,
+      files: [],
+      references: [],
+    };
     const payload = sealPayload(
       contentKey,
       { logId, epoch: 0, keyCommitment: commitment },
@@ -240,7 +247,7 @@ describe('key epochs', () => {
     }));
     // The admin's envelope opens, but to a secret that is not the one the chain commits to.
     const { commitment, publicKey } = keys;
-    const epoch = { number: 1, commitment, publicKey, envelopes };
+    const epoch = { number: 1, commitment, publicKey, envelopes, card: new Uint8Array() };
     const rotation = actions.rotateEpoch(world.actor('admin'), intake, { epoch });
     expect(world.ledger.commit(rotation)).toEqual(['committed']);
     const admin = world.records('admin');
@@ -377,6 +384,7 @@ describe('projects', () => {
     expect(refused(await admin.archiveProject(project))).toBe('projectArchived');
     expect(refused(await admin.createProject(''))).toBe('bad_label');
     expect(refused(await admin.createProject('x'.repeat(257)))).toBe('bad_label');
-    expect(world.access('admin').projects()).toMatchObject([{ archived: true, label: 'permits' }]);
+    expect(world.access('admin').projects()).toMatchObject([{ archived: true }]);
+    expect(await admin.projectLabel(project)).toBe('permits');
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isReject, reject } from '../../../src/core/base/reject.ts';
+import { encodeProjectCreate } from '../../../src/core/codec/operation.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import { hashOf } from '../../support/ledger-kit.ts';
 import { granted, record, refused, textOf, World, WRITER } from './support.ts';
 
 async function setup() {
@@ -10,7 +12,14 @@ async function setup() {
   const access = world.access('alice');
   const alice = world.records('alice', access);
   await alice.catchUp(intake);
-  return { world, intake, access, alice };
+  /** Sent in this turn: `createProject` would seal its card first. */
+  const create = (label: string) => {
+    const project = hashOf(label);
+    const content = encodeProjectCreate({ project, card: new Uint8Array(90) });
+    const scopes = [world.ledger.logId('project', project)];
+    return alice.send({ kind: 'projectCreate', scopes, parts: [{ scope: 0, content }], what: label });
+  };
+  return { world, intake, access, alice, create };
 }
 
 describe('transaction sender', () => {
@@ -31,7 +40,7 @@ describe('transaction sender', () => {
   });
 
   it('sends what comes while batches are on their way in the next ones', async () => {
-    const { access, alice } = await setup();
+    const { access, create } = await setup();
     let release = () => {};
     const gate = new Promise<void>(resolve => {
       release = resolve;
@@ -40,10 +49,10 @@ describe('transaction sender', () => {
     const turn = () => new Promise<void>(resolve => setImmediate(resolve));
     const first: Promise<unknown>[] = [];
     for (let index = 0; index < 4; index += 1) {
-      first.push(alice.createProject(`early ${index}`));
+      first.push(create(`early ${index}`));
       await turn();
     }
-    const late = Array.from({ length: 30 }, (_, index) => alice.createProject(`late ${index}`));
+    const late = Array.from({ length: 30 }, (_, index) => create(`late ${index}`));
     await turn();
     expect(access.submitted).toEqual([1, 1, 1, 1]);
     release();
@@ -53,8 +62,8 @@ describe('transaction sender', () => {
   });
 
   it('gives each transaction of a batch its own end', async () => {
-    const { alice, access, intake } = await setup();
-    const [project, closed] = await Promise.all([alice.createProject('fine'), alice.openPhase(intake)]);
+    const { alice, access, intake, create } = await setup();
+    const [project, closed] = await Promise.all([create('fine'), alice.openPhase(intake)]);
     granted(project);
     expect(refused(closed)).toBe('roleMissing');
     expect(access.submitted).toEqual([2]);

@@ -228,7 +228,7 @@ export class World {
     const added = granted(
       await owner.addPhase({
         project,
-        label: options.label ?? 'intake',
+        label: options.label ?? (this.phases.length === 0 ? 'intake' : `phase ${this.phases.length}`),
         predecessors: options.predecessors ?? [],
         custody: options.custody ?? CUSTODY.manager,
         policy: { copiesTarget: 2, copiesMinimum: 1 },

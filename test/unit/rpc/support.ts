@@ -199,12 +199,12 @@ export class MemoryConsensusNode implements ConsensusNodeApi {
   administrators = () => [alice.id];
 }
 
-export function phaseState(id: PhaseId, label: string, project = hashOf(20) as ProjectId): PhaseState {
+export function phaseState(id: PhaseId, project = hashOf(20) as ProjectId): PhaseState {
   return {
     id,
     project,
     owner: alice.id,
-    label,
+    card: { epoch: 1, bytes: new Uint8Array(90) },
     lifecycle: LIFECYCLE.open,
     version: 1,
     membershipVersion: 1,
@@ -243,7 +243,8 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
 
   addPhase(id: PhaseId, label: string, projectLabel: string | null = 'permits', project?: ProjectId): void {
     this.phaseViews.push({
-      state: phaseState(id, label, project),
+      state: phaseState(id, project),
+      label,
       projectLabel,
       entry: { size: 0, root: hashOf(12), digest: hashOf(13) },
       current: true,
@@ -258,9 +259,9 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   member = (id: MemberId) => (id === alice.id ? alice : null);
   administrators = () => [alice.id];
   verifiedAt = () => ({ height: 1, timeMs: 1_700_000_000_001 });
-  projects = () => [];
-  phases = () => this.phaseViews;
-  phase = (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
+  projects = async () => [];
+  phases = async () => this.phaseViews;
+  phase = async (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
 
   readonly staged = new Map<string, { file: StagedFile; bytes: Uint8Array }>();
   readonly uploads: Uploads;
@@ -398,10 +399,10 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   };
   verifyFile = async () => [{ name: 'blocks', ok: false, detail: 'block 3 is damaged' }];
   repairFile = async () => ({ whole: true, reason: null });
-  successors = () =>
-    this.phaseViews.map(({ state }) => ({
+  successors = async () =>
+    this.phaseViews.map(({ state, label }) => ({
       id: state.id,
-      label: state.label,
+      label,
       project: { id: state.project, label: null },
     }));
   handover = async () => ({

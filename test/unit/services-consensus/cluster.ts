@@ -141,7 +141,7 @@ export class Cluster {
     this.made += 1;
     const project = hashOf(`project ${this.made} ${Math.random()}`);
     const scopes = [this.ledger.logId('project', project)];
-    const contents = [{ project, label: 'permit' }] as const;
+    const contents = [{ project, card: new Uint8Array(90) }] as const;
     const { id } = this.ledger.make(actor, 'projectCreate', scopes, contents, { lastValidHeight });
     return { id, bytes: this.ledger.wrappers.get(id)! };
   }

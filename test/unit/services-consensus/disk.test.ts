@@ -107,7 +107,7 @@ describe('a disk that rots', () => {
       await net.node(0).pool.submit(ledger.wrappers.get(id)!);
       await net.committed([id]);
     };
-    await write(ledger.make(alice, 'projectCreate', [logId], [{ project, label: 'permit' }]));
+    await write(ledger.make(alice, 'projectCreate', [logId], [{ project, card: new Uint8Array(90) }]));
     const archive = () =>
       write(ledger.make(alice, 'projectArchive', [logId], [{ project, expectedVersion: 0 }]));
     // once done and then refused: a leaf each time

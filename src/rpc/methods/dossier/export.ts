@@ -23,7 +23,7 @@ export const dossierExport = (api: ProofApi & ProjectReadApi): RpcMethod =>
     result: z.object({ path: z.string(), bytes: count, sha256: hashText }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'conflict', 'unavailable'],
     handle: async ({ phase, path, payloads }) => {
-      const dossier = await api.dossier(findPhase(api, phase).state.id, { payloads });
+      const dossier = await api.dossier((await findPhase(api, phase)).state.id, { payloads });
       return isReject(dossier) ? dossier : { path, ...(await writeNewFile(path, dossier.stream)) };
     },
   });

@@ -20,7 +20,7 @@ export const filePin = (api: Api): RpcMethod =>
     result: z.object({ pinned: z.boolean() }),
     errors: fileErrors,
     handle: async ({ phase, cid }) =>
-      (await api.fileCare.pin(findPhase(api, phase).state.id, cid)) ?? { pinned: true },
+      (await api.fileCare.pin((await findPhase(api, phase)).state.id, cid)) ?? { pinned: true },
   });
 
 export const fileUnpin = (api: Api): RpcMethod =>
@@ -32,7 +32,7 @@ export const fileUnpin = (api: Api): RpcMethod =>
     result: z.object({ pinned: z.boolean() }),
     errors: ['not_found', 'ambiguous_name'],
     handle: async ({ phase, cid }) => {
-      findPhase(api, phase);
+      await findPhase(api, phase);
       await api.fileCare.unpin(cid);
       return { pinned: false };
     },
@@ -125,7 +125,7 @@ export const filePurge = (api: Api): RpcMethod =>
     result: purgeSchema,
     errors: [...fileErrors, 'refused', 'expired'],
     handle: async ({ phase, cid, reason }) => {
-      const done = await api.fileCare.purge(findPhase(api, phase).state.id, cid, reason);
+      const done = await api.fileCare.purge((await findPhase(api, phase)).state.id, cid, reason);
       return isReject(done) ? done : presentPurge(done);
     },
   });
@@ -139,8 +139,8 @@ export const filePurgeStatus = (api: Api): RpcMethod =>
     params: fileParams,
     result: z.object({ purge: purgeSchema.nullable() }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
-    handle: ({ phase, cid }) => {
-      const found = api.fileCare.purgeStatus(findPhase(api, phase).state.id, cid);
+    handle: async ({ phase, cid }) => {
+      const found = api.fileCare.purgeStatus((await findPhase(api, phase)).state.id, cid);
       return { purge: found === null ? null : presentPurge(found) };
     },
   });
@@ -157,7 +157,7 @@ export const fileReferences = (api: Api): RpcMethod =>
     }),
     errors: fileErrors,
     handle: async ({ phase, cid }) => {
-      const found = await api.fileReferences(findPhase(api, phase).state.id, cid);
+      const found = await api.fileReferences((await findPhase(api, phase)).state.id, cid);
       return isReject(found) ? found : { references: found.map(one => ({ ...one })) };
     },
   });

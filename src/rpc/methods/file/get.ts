@@ -24,7 +24,7 @@ export const fileGet = (api: FileApi & ProjectReadApi): RpcMethod =>
     result: z.object({ file: fileSchema, path: z.string(), bytes: count, sha256: hashText }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'purged', 'unavailable', 'conflict'],
     handle: async ({ phase, cid, path }, { signal }) => {
-      const opened = await api.readFile(findPhase(api, phase).state.id, cid, null, signal);
+      const opened = await api.readFile((await findPhase(api, phase)).state.id, cid, null, signal);
       if (isReject(opened)) return opened;
       const written = await writeNewFile(path, opened.stream);
       return { file: presentFile(opened.file), path, ...written };

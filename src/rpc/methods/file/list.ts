@@ -37,7 +37,7 @@ export const fileList = (api: RecordApi & ProjectReadApi): RpcMethod =>
     }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, name, from, limit }) => {
-      const page = await api.records(findPhase(api, phase).state.id, from, limit);
+      const page = await api.records((await findPhase(api, phase)).state.id, from, limit);
       if (isReject(page)) return page;
       const fits = (given: string) =>
         name === null || (name.endsWith('/') ? given.startsWith(name) : given === name);

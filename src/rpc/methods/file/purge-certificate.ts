@@ -24,7 +24,7 @@ export const filePurgeCertificate = (api: FileApi & ProjectReadApi): RpcMethod =
     result: z.object({ path: z.string(), bytes: count, sha256: hashText }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'conflict', 'unavailable', 'verification_failed'],
     handle: async ({ phase, cid, path }) => {
-      const certificate = await api.purgeCertificate(findPhase(api, phase).state.id, cid);
+      const certificate = await api.purgeCertificate((await findPhase(api, phase)).state.id, cid);
       if (isReject(certificate)) return certificate;
       async function* stream() {
         yield certificate as Uint8Array;

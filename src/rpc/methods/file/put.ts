@@ -41,7 +41,7 @@ export const filePut = (api: PutApi & ProjectReadApi): RpcMethod =>
     ],
     handle: async ({ phase, path, name, mediaType, type, title, waitForCopies }, { signal }) => {
       const record = {
-        ...{ phase: findPhase(api, phase).state.id, type, title, references: [] },
+        ...{ phase: (await findPhase(api, phase)).state.id, type, title, references: [] },
         ...{ mediaType: 'text/plain', data: new Uint8Array() },
         waitForCopies: copiesWanted(waitForCopies),
       };

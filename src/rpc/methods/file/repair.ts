@@ -12,5 +12,6 @@ export const fileRepair = (api: FileApi & ProjectReadApi): RpcMethod =>
     params: z.strictObject({ phase: phaseNameSchema, cid: cidSchema }),
     result: z.object({ whole: z.boolean(), reason: z.string().nullable() }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'purged', 'unavailable'],
-    handle: ({ phase, cid }, { signal }) => api.repairFile(findPhase(api, phase).state.id, cid, signal),
+    handle: async ({ phase, cid }, { signal }) =>
+      api.repairFile((await findPhase(api, phase)).state.id, cid, signal),
   });

@@ -64,7 +64,7 @@ export const fileStatus = (api: FileApi & ProjectReadApi): RpcMethod =>
     result: z.object({ files: z.array(fileStatusSchema) }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, cid }) => {
-      const files = await api.fileStatus(findPhase(api, phase).state.id, cid);
+      const files = await api.fileStatus((await findPhase(api, phase)).state.id, cid);
       return isReject(files) ? files : { files: files.map(present) };
     },
   });

@@ -25,7 +25,7 @@ export const fileUpload = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadApi
     handle: async ({ phase, forMs, ...file }, { signal }) => {
       const enough = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
       return presentUpload(
-        await takeLocalFile(api.uploads, { ...file, phase: findPhase(api, phase).state.id }, enough),
+        await takeLocalFile(api.uploads, { ...file, phase: (await findPhase(api, phase)).state.id }, enough),
       );
     },
   });

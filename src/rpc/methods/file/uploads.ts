@@ -53,8 +53,8 @@ export const fileUploads = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadAp
     params: z.strictObject({ phase: phaseNameSchema }),
     result: z.object({ uploads: z.array(uploadSchema) }),
     errors: ['not_found', 'ambiguous_name'],
-    handle: ({ phase }) => {
-      const { id } = findPhase(api, phase).state;
+    handle: async ({ phase }) => {
+      const { id } = (await findPhase(api, phase)).state;
       return {
         uploads: api.uploads
           .list()

@@ -14,7 +14,7 @@ export const fileVerify = (api: FileApi & ProjectReadApi): RpcMethod =>
     result: z.object({ ok: z.boolean(), checks: z.array(checkSchema) }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'purged'],
     handle: async ({ phase, cid }) => {
-      const checks = await api.verifyFile(findPhase(api, phase).state.id, cid);
+      const checks = await api.verifyFile((await findPhase(api, phase)).state.id, cid);
       return isReject(checks)
         ? checks
         : { ok: checks.length > 0 && checks.every(check => check.ok), checks: [...checks] };

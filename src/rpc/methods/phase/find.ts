@@ -4,17 +4,20 @@ import { failure } from '../../errors.ts';
 import { type NamedPhase, resolvePhase } from '../../resolve.ts';
 
 function named(view: PhaseView): NamedPhase & { readonly view: PhaseView } {
-  const { id, label, project } = view.state;
-  return { id, label, project: { id: project, label: view.projectLabel }, view };
+  const { id, project } = view.state;
+  return { id, label: view.label, project: { id: project, label: view.projectLabel }, view };
 }
 
 /**
  * The phase that people call `name`; whole ids are looked up without listing all phases. A phase that this member is not in
  * and one that does not exist look the same from here.
  */
-export function findPhase(api: Pick<ProjectReadApi, 'phase' | 'phases'>, name: string): PhaseView {
-  if (!isHash(name)) return resolvePhase(name, api.phases().map(named)).view;
-  const direct = api.phase(name);
+export async function findPhase(
+  api: Pick<ProjectReadApi, 'phase' | 'phases'>,
+  name: string,
+): Promise<PhaseView> {
+  if (!isHash(name)) return resolvePhase(name, (await api.phases()).map(named)).view;
+  const direct = await api.phase(name);
   if (direct !== null) return direct;
   const detail = `phase ${name.slice(0, 12)} is none that this member is in`;
   throw failure('forbidden', 'not_readable', detail, 'phase_list shows the phases that this node may read.');

@@ -13,5 +13,5 @@ export const phaseGet = (api: ProjectReadApi): RpcMethod =>
     params: z.strictObject({ phase: phaseNameSchema }),
     result: phaseSchema,
     errors: ['not_found', 'ambiguous_name'],
-    handle: ({ phase }) => presentPhase(findPhase(api, phase)),
+    handle: async ({ phase }) => presentPhase(await findPhase(api, phase)),
   });

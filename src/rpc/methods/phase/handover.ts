@@ -29,8 +29,8 @@ export const phaseHandover = (api: HandoverApi & ProjectReadApi): RpcMethod =>
     result: handoverSchema,
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'],
     handle: async ({ source, target, records }) => {
-      const from = findPhase(api, source).state.id;
-      const to = resolvePhase(target, api.successors(from)).id;
+      const from = (await findPhase(api, source)).state.id;
+      const to = resolvePhase(target, await api.successors(from)).id;
       const done = await api.handover({ source: from, target: to, records });
       return isReject(done) ? done : presentHandover(done);
     },

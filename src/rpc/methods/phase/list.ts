@@ -14,13 +14,12 @@ export const phaseList = (api: ProjectReadApi): RpcMethod =>
     params: z.strictObject({ project: nameSchema.nullable().default(null) }),
     result: z.object({ verifiedAt: verifiedAtSchema, phases: z.array(phaseSchema) }),
     errors: ['not_found', 'ambiguous_name'],
-    handle: ({ project }) => {
-      const id = project === null ? null : resolveProject(project, listProjects(api)).id;
+    handle: async ({ project }) => {
+      const id = project === null ? null : resolveProject(project, await listProjects(api)).id;
       const at = api.verifiedAt();
       return {
         verifiedAt: at === null ? null : { height: at.height, time: time(at.timeMs) },
-        phases: api
-          .phases()
+        phases: (await api.phases())
           .filter(view => id === null || view.state.project === id)
           .map(presentPhase),
       };

@@ -23,7 +23,7 @@ export function roleBits(names: readonly RoleName[]): number {
 export const phaseStateSchema = z.object({
   id: hashText,
   project: hashText,
-  label: z.string(),
+  label: z.string().nullable().meta({ description: 'null where no card of the phase opens here' }),
   owner: z.string(),
   lifecycle: z.enum(['draft', 'open', 'closed']),
   version: count,
@@ -51,11 +51,11 @@ export const phaseStateSchema = z.object({
   ),
 });
 
-export function presentPhaseState(state: PhaseState) {
+export function presentPhaseState(state: PhaseState, label: string | null) {
   return {
     id: state.id,
     project: state.project,
-    label: state.label,
+    label,
     owner: state.owner,
     lifecycle: lifecycleName(state),
     version: state.version,
@@ -78,7 +78,7 @@ export const phaseSchema = phaseStateSchema.extend({
 
 export function presentPhase(view: PhaseView) {
   return {
-    ...presentPhaseState(view.state),
+    ...presentPhaseState(view.state, view.label),
     projectLabel: view.projectLabel,
     current: view.current,
     openEpochs: [...view.openEpochs],

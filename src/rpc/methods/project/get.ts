@@ -13,5 +13,5 @@ export const projectGet = (api: ProjectReadApi): RpcMethod =>
     params: z.strictObject({ project: nameSchema }),
     result: projectSchema,
     errors: ['not_found', 'ambiguous_name'],
-    handle: ({ project }) => resolveProject(project, listProjects(api)),
+    handle: async ({ project }) => resolveProject(project, await listProjects(api)),
   });

@@ -11,5 +11,5 @@ export const projectList = (api: ProjectReadApi): RpcMethod =>
     params: z.strictObject({}),
     result: z.object({ projects: z.array(projectSchema) }),
     errors: [],
-    handle: () => ({ projects: listProjects(api) }),
+    handle: async () => ({ projects: await listProjects(api) }),
   });

@@ -7,7 +7,7 @@ import { lifecycleName } from '../phase/present.ts';
 
 export const projectSchema = z.object({
   id: hashText,
-  label: z.string(),
+  label: z.string().nullable().meta({ description: 'null where no card of the project opens here' }),
   owner: z.string(),
   /** False where this member only sees the phases it is in. */
   whole: z.boolean(),
@@ -16,7 +16,7 @@ export const projectSchema = z.object({
   phases: z.array(
     z.object({
       id: hashText,
-      label: z.string(),
+      label: z.string().nullable(),
       predecessors: z.array(hashText).nullable(),
       lifecycle: z.string().nullable(),
     }),
@@ -26,13 +26,15 @@ export const projectSchema = z.object({
 export type ProjectSummary = z.input<typeof projectSchema> & Named & { readonly id: ProjectId };
 
 /** Projects that this member owns, whole, and of the others the part that it sees. */
-export function listProjects(api: Pick<ProjectReadApi, 'projects' | 'phases'>): ProjectSummary[] {
-  const views = new Map(api.phases().map(view => [view.state.id, view]));
+export async function listProjects(
+  api: Pick<ProjectReadApi, 'projects' | 'phases'>,
+): Promise<ProjectSummary[]> {
+  const views = new Map((await api.phases()).map(view => [view.state.id, view]));
   const projects = new Map<ProjectId, ProjectSummary>();
-  for (const project of api.projects()) {
+  for (const { state: project, label, phaseLabels } of await api.projects()) {
     projects.set(project.id, {
       id: project.id,
-      label: project.label,
+      label,
       owner: project.owner,
       whole: true,
       archived: project.archived,
@@ -41,19 +43,19 @@ export function listProjects(api: Pick<ProjectReadApi, 'projects' | 'phases'>): 
         const view = views.get(phase.id);
         return {
           id: phase.id,
-          label: phase.label,
+          label: phaseLabels.get(phase.id) ?? null,
           predecessors: [...phase.predecessors],
           lifecycle: view === undefined ? null : lifecycleName(view.state),
         };
       }),
     });
   }
-  for (const { state, projectLabel } of views.values()) {
+  for (const { state, label, projectLabel } of views.values()) {
     const known = projects.get(state.project);
     if (known?.whole) continue;
     const project = known ?? {
       id: state.project,
-      label: projectLabel ?? '',
+      label: projectLabel,
       owner: state.owner,
       whole: false,
       archived: null,
@@ -63,7 +65,7 @@ export function listProjects(api: Pick<ProjectReadApi, 'projects' | 'phases'>): 
     projects.set(state.project, project);
     project.phases.push({
       id: state.id,
-      label: state.label,
+      label,
       predecessors: null,
       lifecycle: lifecycleName(state),
     });

@@ -27,7 +27,7 @@ export const proofConsistency = (api: ProofApi & ProjectReadApi): RpcMethod =>
     handle: async ({ phase, first, second }) => {
       if (first > second)
         throw invalidParams([{ parameter: 'first', fault: 'the first size is at most the second' }]);
-      const proof = await api.consistency(findPhase(api, phase).state.id, first, second);
+      const proof = await api.consistency((await findPhase(api, phase)).state.id, first, second);
       return isReject(proof) ? proof : { first, second, ...proof, path: [...proof.path] };
     },
   });

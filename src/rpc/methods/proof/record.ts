@@ -41,7 +41,7 @@ export const proofRecord = (api: ProofApi & ProjectReadApi): RpcMethod =>
     }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'unavailable'],
     handle: async ({ phase, record }) => {
-      const proof = await api.recordProof(findPhase(api, phase).state.id, record);
+      const proof = await api.recordProof((await findPhase(api, phase)).state.id, record);
       if (isReject(proof)) return proof;
       const { timeMs, ...leaf } = proof.leaf;
       return {

@@ -15,7 +15,7 @@ export const recordGet = (api: RecordApi & ProjectReadApi): RpcMethod =>
     result: recordSchema,
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, record }) => {
-      const found = await api.record(findPhase(api, phase).state.id, record);
+      const found = await api.record((await findPhase(api, phase)).state.id, record);
       return isReject(found) ? found : presentRecord(found);
     },
   });

@@ -29,7 +29,7 @@ export const recordList = (api: RecordApi & ProjectReadApi): RpcMethod =>
     }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, from, limit, withData }) => {
-      const { id } = findPhase(api, phase).state;
+      const { id } = (await findPhase(api, phase)).state;
       const records: RecordView[] = [];
       let next = from;
       let size = 0;

@@ -77,7 +77,7 @@ export const recordPut = (api: PutApi & ProjectReadApi): RpcMethod =>
       if (given.text !== null && given.data !== null) {
         throw invalidParams([{ parameter: 'text', fault: 'give text or data, not both' }]);
       }
-      const phase = findPhase(api, given.phase).state.id;
+      const phase = (await findPhase(api, given.phase)).state.id;
       const data = given.text === null ? (given.data ?? new Uint8Array()) : utf8(given.text);
       if (data.length > DATA_BYTES_MAX) {
         throw invalidParams([

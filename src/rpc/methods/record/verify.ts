@@ -14,7 +14,7 @@ export const recordVerify = (api: RecordApi & ProjectReadApi): RpcMethod =>
     result: z.object({ ok: z.boolean(), checks: z.array(checkSchema) }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, record }) => {
-      const checks = await api.verifyRecord(findPhase(api, phase).state.id, record);
+      const checks = await api.verifyRecord((await findPhase(api, phase)).state.id, record);
       return isReject(checks)
         ? checks
         : { ok: checks.length > 0 && checks.every(check => check.ok), checks: [...checks] };

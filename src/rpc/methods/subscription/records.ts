@@ -50,8 +50,8 @@ export const subscriptionRecords = (api: RecordApi & ProjectReadApi): RpcMethod 
     }),
     result: subscribedSchema,
     errors: ['needs_websocket', 'limit_exceeded', 'not_found', 'ambiguous_name', 'forbidden'],
-    handle: ({ phase, from }, context) => {
-      const { state, entry } = findPhase(api, phase);
+    handle: async ({ phase, from }, context) => {
+      const { state, entry } = await findPhase(api, phase);
       const first = from ?? entry.size;
       const subscription = connectionOf(context).subscribe((emit, signal) =>
         pump(api, state.id, first, emit, signal),
