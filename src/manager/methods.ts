@@ -20,6 +20,7 @@ import { projectCreate } from './methods/project-create.ts';
 import { projectGet } from './methods/project-get.ts';
 import { projectList } from './methods/project-list.ts';
 import { recordsPut } from './methods/records-put.ts';
+import { phaseRename, projectRename } from './methods/rename.ts';
 import { managerStatus } from './methods/status.ts';
 
 /**
@@ -36,11 +37,13 @@ export function managerMethods(api: ManagerApi, hosting: HostingApi | null): rea
     memberRevoke,
     projectCreate,
     projectArchive,
+    projectRename,
     projectList,
     projectGet,
     phaseAdd,
     phaseOpen,
     phaseClose,
+    phaseRename,
     phaseHandover,
     participantAdd,
     participantRemove,

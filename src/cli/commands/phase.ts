@@ -188,6 +188,16 @@ export function addPhaseCommands(program: Command, io: Io): void {
   addLifecycle(phase, io, 'open', 'open a phase for records');
   addLifecycle(phase, io, 'close', 'close a phase: no more records');
   phase
+    .command('rename')
+    .description('give a phase another name')
+    .argument('<phase>', 'label, id, start of the id, or project/phase')
+    .argument('<label>', 'what people call it from now on')
+    .action(async (name: string, label: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const done = await session.call<{ height: number }>('manager_phaseRename', { phase: name, label });
+      session.show(done, { text: `"${name}" is called "${label}" from height ${done.height}` });
+    });
+  phase
     .command('handover')
     .description('hand records and their files over to a phase that follows')
     .argument('<source>', 'phase')

@@ -17,6 +17,27 @@ interface ProjectAnswer {
   }[];
 }
 
+function addRename(project: Command, io: Io): void {
+  project
+    .command('rename')
+    .description('give a project another name')
+    .argument('<project>', 'label, id or start of the id')
+    .argument('<label>', 'what people call it from now on')
+    .action(async (name: string, label: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const done = await session.call<{ height: number; unchanged: string[] }>('manager_projectRename', {
+        project: name,
+        label,
+      });
+      session.show(done, {
+        text: `"${name}" is called "${label}" from height ${done.height}`,
+        rows: done.unchanged.map(id => [
+          `in phase ${short(id)} it keeps its old name: its keys are not held here`,
+        ]),
+      });
+    });
+}
+
 export function addProjectCommands(program: Command, io: Io): void {
   const project = program.command('project').description('projects: an owner and a graph of phases');
   project
@@ -68,6 +89,7 @@ export function addProjectCommands(program: Command, io: Io): void {
         ]),
       });
     });
+  addRename(project, io);
   project
     .command('archive')
     .description('archive a project whose phases are all closed')
