@@ -4,7 +4,7 @@ import { Writer } from '../core/codec/writer.ts';
 import type { ProjectCardContext } from '../ports/phase-crypto.ts';
 import type { Unsealer } from '../ports/sealing.ts';
 import { hpke } from './hpke.ts';
-import { pad, unpad } from './record-cipher.ts';
+import { pad, unpad } from './padding.ts';
 
 function cardInfo({ chainId, project, phase }: ProjectCardContext): Uint8Array {
   const writer = new Writer().raw(tagBytes('projectCard')).hash(chainId).hash(project);

@@ -1,47 +1,43 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { assert } from '../core/base/assert.ts';
+import { assert, assertDefined } from '../core/base/assert.ts';
 import { concatBytes } from '../core/base/bytes.ts';
 import type { Hash } from '../core/base/ids.ts';
 import { tagBytes } from '../core/codec/tags.ts';
 import type { FileCipher } from '../ports/file-cipher.ts';
 import type { ByteRange } from '../ports/file-dag.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
+import { paddedLength } from './padding.ts';
 import { generateSecret, isCommittedKey, keyCommitment, SECRET_BYTES } from './phase-keys.ts';
 
 /**
  * Files in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption, CRYPTO
- * 2015): AES-256-GCM segments, nonce = 7 zero bytes ‖ u32 counter ‖ last-segment flag. The key is fresh for each file.
+ * 2015): AES-256-GCM segments, nonce = 7 zero bytes ‖ u32 counter ‖ last-segment flag. The key is fresh for each file. What is
+ * sealed is the file and zeros up to the Padmé length: chain and holders see a bucket, the true length is in the encrypted payload.
  */
 export const SEGMENT_BYTES = 64 * 1024;
 const TAG_BYTES = 16;
 export const SEALED_SEGMENT_BYTES = SEGMENT_BYTES + TAG_BYTES;
 const SEGMENTS_MAX = 2 ** 32;
 
-/** What a signed record says of a file, and the key that its reader unwrapped. */
+/** What a signed record says of a file, and what its reader unwrapped: the key and the true length. */
 export interface FileKey {
   /** 32 bytes. */
   readonly contentKey: Uint8Array;
   readonly keyCommitment: Hash;
   readonly ciphertextBytes: number;
+  readonly plaintextBytes: number;
 }
 
-/** An empty file is one empty segment, so that every file has a last one. */
-function segmentCount(plaintextBytes: number): number {
-  return Math.max(1, Math.ceil(plaintextBytes / SEGMENT_BYTES));
+/** Even an empty file is padded, so that every file has a last segment. */
+function segmentCount(paddedBytes: number): number {
+  return Math.ceil(paddedBytes / SEGMENT_BYTES);
 }
 
 export function ciphertextBytesOf(plaintextBytes: number): number {
-  return plaintextBytes + segmentCount(plaintextBytes) * TAG_BYTES;
-}
-
-/** Null when no plaintext has a ciphertext of this length. */
-export function plaintextBytesOf(ciphertextBytes: number): number | null {
-  const segments = Math.ceil(ciphertextBytes / SEALED_SEGMENT_BYTES);
-  const plaintextBytes = ciphertextBytes - segments * TAG_BYTES;
-  if (segments < 1 || plaintextBytes < 0) return null;
-  return ciphertextBytesOf(plaintextBytes) === ciphertextBytes ? plaintextBytes : null;
+  const paddedBytes = paddedLength(plaintextBytes);
+  return paddedBytes + segmentCount(paddedBytes) * TAG_BYTES;
 }
 
 function streamKey(contentKey: Uint8Array): Uint8Array {
@@ -111,6 +107,18 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? parts[0]! : concatBytes(...parts);
 }
 
+/** The file and zeros up to the Padmé length. */
+async function* padded(plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of plaintext) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  for (let missing = paddedLength(bytes) - bytes; missing > 0; missing -= SEGMENT_BYTES) {
+    yield new Uint8Array(Math.min(missing, SEGMENT_BYTES));
+  }
+}
+
 /**
  * Ciphertext of a file, segment by segment, in constant memory.
  * @param contentKey 32 fresh bytes, used for this file and no other
@@ -120,28 +128,31 @@ export async function* encryptFile(
   plaintext: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   const key = streamKey(contentKey);
-  let waiting: Uint8Array = new Uint8Array(0);
-  let index = -1;
-  for await (const piece of pieces(plaintext, SEGMENT_BYTES)) {
-    if (index >= 0) yield sealSegment(key, index, false, waiting);
+  let waiting: Uint8Array | null = null;
+  let index = 0;
+  for await (const piece of pieces(padded(plaintext), SEGMENT_BYTES)) {
+    if (waiting !== null) {
+      yield sealSegment(key, index, false, waiting);
+      index += 1;
+    }
     waiting = piece;
-    index += 1;
   }
-  yield sealSegment(key, Math.max(index, 0), true, waiting);
+  yield sealSegment(key, index, true, assertDefined(waiting, 'a padded file is not empty'));
 }
 
-function shapeOf(ciphertextBytes: number): { segments: number; plaintextBytes: number } {
-  const plaintextBytes = plaintextBytesOf(ciphertextBytes);
-  if (plaintextBytes === null) throw corrupt(`no file has ${ciphertextBytes} encrypted bytes`);
-  return { segments: segmentCount(plaintextBytes), plaintextBytes };
+/** @returns segments */
+function checkLengths({
+  ciphertextBytes,
+  plaintextBytes,
+}: Pick<FileKey, 'ciphertextBytes' | 'plaintextBytes'>) {
+  if (ciphertextBytesOf(plaintextBytes) !== ciphertextBytes) {
+    throw corrupt(`a file of ${plaintextBytes} bytes does not have ${ciphertextBytes} encrypted ones`);
+  }
+  return segmentCount(paddedLength(plaintextBytes));
 }
 
-/**
- * Plaintext, segment by segment, in constant memory. Each yielded segment is authentic and in its place, but only the
- * end of the iteration says that the file is whole: keep nothing when it throws, or use `decryptFileTo`.
- * Throws OperatingError `file_corrupt`.
- */
-export async function* decryptFile(
+/** Every segment, opened; the last one may be padding only. */
+async function* openSegments(
   contentKey: Uint8Array,
   ciphertext: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
@@ -157,6 +168,26 @@ export async function* decryptFile(
   }
   if (waiting === null) throw corrupt('it is empty');
   yield openSegment(key, index, true, waiting);
+}
+
+/**
+ * Plaintext, segment by segment, in constant memory. Each yielded segment is authentic and in its place, but only the
+ * end of the iteration says that the file is whole: keep nothing when it throws, or use `decryptFileTo`.
+ * Throws OperatingError `file_corrupt`.
+ * @param plaintextBytes the true length; what follows is padding
+ */
+export async function* decryptFile(
+  contentKey: Uint8Array,
+  plaintextBytes: number,
+  ciphertext: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let opened = 0;
+  for await (const segment of openSegments(contentKey, ciphertext)) {
+    const left = plaintextBytes - opened;
+    opened += segment.length;
+    if (left > 0) yield segment.subarray(0, left);
+  }
+  if (opened !== paddedLength(plaintextBytes)) throw corrupt(`it does not have ${plaintextBytes} bytes`);
 }
 
 /** Ends the stream with an error as soon as its length is not the one that was signed. */
@@ -181,12 +212,16 @@ export async function decryptFileTo(
   path: string,
 ): Promise<number> {
   if (!isCommittedKey(file.contentKey, file.keyCommitment)) throw corrupt('the key is not the committed one');
-  shapeOf(file.ciphertextBytes);
+  checkLengths(file);
   const temporary = `${path}.partial`;
   const handle = await open(temporary, 'w', 0o600);
   let written = 0;
   try {
-    for await (const segment of decryptFile(file.contentKey, ofLength(ciphertext, file.ciphertextBytes))) {
+    for await (const segment of decryptFile(
+      file.contentKey,
+      file.plaintextBytes,
+      ofLength(ciphertext, file.ciphertextBytes),
+    )) {
       await handle.writeFile(segment);
       written += segment.length;
     }
@@ -220,11 +255,12 @@ export async function syncDirectory(path: string): Promise<void> {
  * @param read ciphertext of `length` bytes from `offset`
  */
 export async function* decryptRange(
-  file: Pick<FileKey, 'contentKey' | 'ciphertextBytes'>,
+  file: Omit<FileKey, 'keyCommitment'>,
   range: ByteRange,
   read: (range: ByteRange) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const { segments, plaintextBytes } = shapeOf(file.ciphertextBytes);
+  const segments = checkLengths(file);
+  const { plaintextBytes } = file;
   const from = Math.min(range.offset, plaintextBytes);
   const to = Math.min(range.offset + range.length, plaintextBytes);
   if (to <= from) return;
@@ -248,6 +284,6 @@ export const fileCipher: FileCipher = {
   keyCommitment,
   encrypt: encryptFile,
   decrypt: decryptFile,
-  decryptRange: (key, ciphertextBytes, range, read) =>
-    decryptRange({ contentKey: key, ciphertextBytes }, range, read),
+  decryptRange: ({ key, ...lengths }, range, read) =>
+    decryptRange({ contentKey: key, ...lengths }, range, read),
 };

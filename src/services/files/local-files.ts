@@ -27,6 +27,8 @@ export interface FileSubject {
   readonly key: Uint8Array;
   readonly keyCommitment: Hash;
   readonly ciphertextBytes: number;
+  /** The true length; the ciphertext is longer than it needs. */
+  readonly plaintextBytes: number;
 }
 
 /** What a reader says of a file's plaintext. */
@@ -188,12 +190,12 @@ export class LocalFiles {
       );
     }
     if (range !== null) {
-      const { key, ciphertextBytes } = subject;
-      yield* cipher.decryptRange(key, ciphertextBytes, range, read);
+      const { key, ciphertextBytes, plaintextBytes } = subject;
+      yield* cipher.decryptRange({ key, ciphertextBytes, plaintextBytes }, range, read);
       return;
     }
     const ciphertext = ofLength(read(null), subject);
-    yield* cipher.decrypt(subject.key, ciphertext);
+    yield* cipher.decrypt(subject.key, subject.plaintextBytes, ciphertext);
   }
 
   /** True when this node's copy opens to exactly this content; false for every fault of the copy or of what is said of it. */

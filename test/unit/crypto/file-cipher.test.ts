@@ -10,10 +10,10 @@ import {
   decryptRange,
   encryptFile,
   type FileKey,
-  plaintextBytesOf,
   SEALED_SEGMENT_BYTES as SEALED,
   SEGMENT_BYTES as SEGMENT,
 } from '../../../src/crypto/file-cipher.ts';
+import { paddedLength } from '../../../src/crypto/padding.ts';
 import { generateSecret, keyCommitment } from '../../../src/crypto/phase-keys.ts';
 import type { ByteRange } from '../../../src/ports/file-dag.ts';
 
@@ -36,11 +36,13 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 const encrypt = (bytes: Uint8Array, size = 10_000) => collect(encryptFile(contentKey, chunked(bytes, size)));
-const decrypt = (bytes: Uint8Array, size = 10_000) => collect(decryptFile(contentKey, chunked(bytes, size)));
-const keyOf = (ciphertext: Uint8Array): FileKey => ({
+const decrypt = (plaintextBytes: number, bytes: Uint8Array, size = 10_000) =>
+  collect(decryptFile(contentKey, plaintextBytes, chunked(bytes, size)));
+const keyOf = (plaintext: Uint8Array, ciphertext: Uint8Array): FileKey => ({
   contentKey,
   keyCommitment: keyCommitment(contentKey),
   ciphertextBytes: ciphertext.length,
+  plaintextBytes: plaintext.length,
 });
 
 describe('file cipher', () => {
@@ -49,19 +51,37 @@ describe('file cipher', () => {
       const plaintext = sample(length);
       const sealed = await encrypt(plaintext, 70_001);
       expect(sealed.length).toBe(ciphertextBytesOf(length));
-      expect(plaintextBytesOf(sealed.length)).toBe(length);
-      expect(Buffer.compare(await decrypt(sealed, 4_099), plaintext)).toBe(0);
-      expect(Buffer.compare(await decrypt(sealed, 1_000_000), plaintext)).toBe(0);
+      expect(Buffer.compare(await decrypt(length, sealed, 4_099), plaintext)).toBe(0);
+      expect(Buffer.compare(await decrypt(length, sealed, 1_000_000), plaintext)).toBe(0);
     }
   });
 
-  it('knows which lengths no file has', () => {
-    for (const length of [0, 1, 15, SEALED + 1, SEALED + 15, 2 * SEALED + 8]) {
-      expect(plaintextBytesOf(length)).toBeNull();
+  it('[86] shows a bucket: lengths that are close look alike, for at most an eighth more', async () => {
+    const shown = async (length: number) => (await encrypt(sample(length))).length;
+    expect(await shown(0)).toBe(await shown(256));
+    expect(await shown(1_000_001)).toBe(await shown(1_010_000));
+    expect(await shown(1_000_001)).not.toBe(await shown(1_100_000));
+    for (const length of [300, 5_000, SEGMENT, 123_456, 1_000_001]) {
+      expect((await shown(length)) / length).toBeLessThan(1.125 + 16 / length);
     }
-    // A last segment without plaintext exists only in the empty file.
-    expect(plaintextBytesOf(SEALED + 16)).toBeNull();
-    expect(plaintextBytesOf(16)).toBe(0);
+  });
+
+  it('knows the border before a power of two', () => {
+    for (let exponent = 9; exponent < 49; exponent += 1) {
+      expect(paddedLength(2 ** exponent - 1)).toBe(2 ** exponent);
+      expect(paddedLength(2 ** exponent)).toBe(2 ** exponent);
+    }
+  });
+
+  it('refuses a true length that does not fit the bucket', async () => {
+    const plaintext = sample(5_000);
+    const sealed = await encrypt(plaintext);
+    for (const length of [0, 4_000, 6_000]) {
+      await expect(decrypt(length, sealed)).rejects.toMatchObject({ code: 'file_corrupt' });
+      const file = { ...keyOf(plaintext, sealed), plaintextBytes: length };
+      const range = decryptRange(file, { offset: 0, length: 1 }, () => chunked(sealed, 1_000));
+      await expect(collect(range)).rejects.toMatchObject({ code: 'file_corrupt' });
+    }
   });
 
   it('holds a few segments in memory, whatever the length', async () => {
@@ -70,7 +90,7 @@ describe('file cipher', () => {
       for (; produced < 400; produced += 1) yield new Uint8Array(SEGMENT);
     }
     let consumed = 0;
-    for await (const _segment of decryptFile(contentKey, encryptFile(contentKey, source()))) {
+    for await (const _segment of decryptFile(contentKey, 400 * SEGMENT, encryptFile(contentKey, source()))) {
       consumed += 1;
       expect(produced - consumed).toBeLessThan(5);
     }
@@ -83,7 +103,7 @@ describe('file cipher', () => {
     const reads: ByteRange[] = [];
     const readRange = (offset: number, length: number, cut = 0) =>
       collect(
-        decryptRange(keyOf(sealed), { offset, length }, range => {
+        decryptRange(keyOf(plaintext, sealed), { offset, length }, range => {
           reads.push(range);
           return chunked(sealed.subarray(range.offset, range.offset + range.length - cut), 70_001);
         }),
@@ -138,9 +158,9 @@ describe('damaged files', () => {
   it.each(damages)('[85] %s: an error, and no output', async (_name, damage) => {
     const sealed = await encrypt(whole);
     const bad = concatBytes(...damage(segments(sealed)));
-    await expect(decrypt(bad)).rejects.toMatchObject({ code: 'file_corrupt' });
+    await expect(decrypt(whole.length, bad)).rejects.toMatchObject({ code: 'file_corrupt' });
     const path = join(dir, 'out');
-    const writing = decryptFileTo(keyOf(sealed), chunked(bad, 50_000), path);
+    const writing = decryptFileTo(keyOf(whole, sealed), chunked(bad, 50_000), path);
     await expect(writing).rejects.toMatchObject({ code: 'file_corrupt' });
     expect(await readdir(dir)).toEqual([]);
   });
@@ -150,16 +170,18 @@ describe('damaged files', () => {
     const path = join(dir, 'out');
     await writeFile(path, 'older');
     const cut = chunked(sealed.subarray(0, SEALED), 50_000);
-    await expect(decryptFileTo(keyOf(sealed), cut, path)).rejects.toMatchObject({ code: 'file_corrupt' });
+    await expect(decryptFileTo(keyOf(whole, sealed), cut, path)).rejects.toMatchObject({
+      code: 'file_corrupt',
+    });
     expect(await readFile(path, 'utf8')).toBe('older');
-    expect(await decryptFileTo(keyOf(sealed), chunked(sealed, 50_000), path)).toBe(whole.length);
+    expect(await decryptFileTo(keyOf(whole, sealed), chunked(sealed, 50_000), path)).toBe(whole.length);
     expect(Buffer.compare(await readFile(path), whole)).toBe(0);
     expect(await readdir(dir)).toEqual(['out']);
   });
 
   it('refuses a key that is not the committed one before it reads', async () => {
     const sealed = await encrypt(whole);
-    const wrong = { ...keyOf(sealed), contentKey: generateSecret() };
+    const wrong = { ...keyOf(whole, sealed), contentKey: generateSecret() };
     await expect(decryptFileTo(wrong, chunked(sealed, 1000), join(dir, 'out'))).rejects.toMatchObject({
       code: 'file_corrupt',
       message: expect.stringContaining('committed'),
@@ -172,7 +194,9 @@ describe('damaged files', () => {
       yield sealed.subarray(0, SEALED * 2);
       throw new Error('the holder went away');
     }
-    await expect(decryptFileTo(keyOf(sealed), failing(), join(dir, 'out'))).rejects.toThrow('went away');
+    await expect(decryptFileTo(keyOf(whole, sealed), failing(), join(dir, 'out'))).rejects.toThrow(
+      'went away',
+    );
     expect(await readdir(dir)).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { utf8 } from '../../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId } from '../../../src/core/base/ids.ts';
 import { partHash } from '../../../src/core/codec/transaction.ts';
 import { generateSealingKey, p256Unsealer } from '../../../src/crypto/hpke.ts';
+import { paddedLength } from '../../../src/crypto/padding.ts';
 import {
   deriveEpoch,
   generateSecret,
@@ -14,12 +15,7 @@ import {
   wrapContentKeyFromOutside,
 } from '../../../src/crypto/phase-keys.ts';
 import { systemRandom } from '../../../src/crypto/random.ts';
-import {
-  openPayload,
-  paddedLength,
-  sealedPayloadBytes,
-  sealPayload,
-} from '../../../src/crypto/record-cipher.ts';
+import { openPayload, sealedPayloadBytes, sealPayload } from '../../../src/crypto/record-cipher.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { EnvelopeContext, PayloadContext, WrapContext } from '../../../src/ports/phase-crypto.ts';
 

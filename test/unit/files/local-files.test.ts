@@ -27,6 +27,9 @@ async function blocksOf(node: FileNode): Promise<string[]> {
   return cids;
 }
 
+/** A bucket of its own: no padding. */
+const SEALED_PLAINTEXT_BYTES = 4 * 64 * 1024;
+
 /** Stores any ciphertext and says what a record would say of it. */
 async function putCiphertext(
   node: FileNode,
@@ -40,6 +43,7 @@ async function putCiphertext(
     key,
     keyCommitment: fileCipher.keyCommitment(key),
     ciphertextBytes: claimed,
+    plaintextBytes: SEALED_PLAINTEXT_BYTES,
   };
   return subject;
 }
@@ -237,7 +241,7 @@ describe('the local store of files', () => {
   it('[85] cut, swapped or changed ciphertext gives an error and no output', async () => {
     const node = await world.node('ann');
     const key = fileCipher.generateKey();
-    const plaintext = patterned(4 * 64 * 1024);
+    const plaintext = patterned(SEALED_PLAINTEXT_BYTES);
     const whole = await collect(fileCipher.encrypt(key, chunked(plaintext)));
     const segment = 64 * 1024 + 16;
     const part = (from: number, to: number) => whole.subarray(from * segment, to * segment);
