@@ -51,7 +51,13 @@ export interface LogPart {
  * shows; that the asker has all up to its removal; that this answer is full; or a part.
  */
 export type LogAnswer =
-  | { readonly logId: LogId; readonly kind: 'refused'; readonly code: string }
+  | {
+      readonly logId: LogId;
+      readonly kind: 'refused';
+      readonly code: string;
+      /** Shows that there is no such log. */
+      readonly absence?: MapProof;
+    }
   | { readonly logId: LogId; readonly kind: 'unchanged'; readonly mapProof: MapProof }
   | { readonly logId: LogId; readonly kind: 'ended' }
   | { readonly logId: LogId; readonly kind: 'later' }
@@ -65,7 +71,10 @@ export interface LogsAnswer {
   readonly scopes: readonly ScopeRef[];
   /** Height of the snapshot that the server began with: the order of its scopes belongs to it. */
   readonly scopesBase: number;
+  /** Of the logs that were asked for, in their order; then of those quiet ones that have changed, the system log first. */
   readonly logs: readonly LogAnswer[];
+  /** `stepProof` for the quiet logs that did not change; null where none was asked for, or the server cannot tell. */
+  readonly quiet: Uint8Array | null;
 }
 
 export interface MemberPeer {
@@ -123,7 +132,10 @@ function scopeOf(wire: phaseline.LightScope.$Properties): ScopeRef | Reject {
 
 function logToWire(answer: LogAnswer): phaseline.LightLog.$Properties {
   const logId = hashBytes(answer.logId);
-  if (answer.kind === 'refused') return { logId, refusal: answer.code };
+  if (answer.kind === 'refused') {
+    const mapProof = answer.absence === undefined ? EMPTY : encodeMapProof(answer.absence);
+    return { logId, refusal: answer.code, mapProof };
+  }
   if (answer.kind === 'later') return { logId, later: true };
   if (answer.kind === 'ended') return { logId, unchanged: true };
   if (answer.kind === 'unchanged') {
@@ -177,7 +189,12 @@ function partOf(wire: phaseline.LightLog.$Properties): LogPart | Reject {
 function logOf(wire: phaseline.LightLog.$Properties): LogAnswer | Reject {
   const logId = hashOf(wire.logId) as LogId | null;
   if (logId === null) return undecodable('a log id');
-  if (wire.refusal) return { logId, kind: 'refused', code: wire.refusal };
+  if (wire.refusal) {
+    const refused = { logId, kind: 'refused', code: wire.refusal } as const;
+    if (isEmpty(wire.mapProof)) return refused;
+    const absence = decodeMapProof(ownBytes(wire.mapProof));
+    return isReject(absence) ? absence : { ...refused, absence };
+  }
   if (wire.later) return { logId, kind: 'later' };
   if (wire.unchanged && isEmpty(wire.mapProof)) return { logId, kind: 'ended' };
   if (wire.unchanged) {
@@ -193,7 +210,7 @@ function logsOf(wire: phaseline.LightLogs.$Properties): LightAnswer | Reject {
   if (isReject(certified)) return certified;
   const scopes = listOf(wire.scopes, LIGHT_ANSWER_LIMITS.scopesPerAnswer, scopeOf);
   if (isReject(scopes)) return scopes;
-  const logs = listOf(wire.logs, LIGHT_WIRE_LIMITS.logsPerQuery, logOf);
+  const logs = listOf(wire.logs, 2 * LIGHT_WIRE_LIMITS.logsPerQuery, logOf);
   if (isReject(logs)) return logs;
   const height = fromLong(wire.height);
   const scopeCount = fromLong(wire.scopeCount);
@@ -201,7 +218,8 @@ function logsOf(wire: phaseline.LightLogs.$Properties): LightAnswer | Reject {
   if (height === null || scopeCount === null || scopesBase === null) {
     return undecodable('a number above 2^53 - 1');
   }
-  return { kind: 'logs', height, certified, scopeCount, scopes, scopesBase, logs };
+  const quiet = isEmpty(wire.quiet) ? null : ownBytes(wire.quiet);
+  return { kind: 'logs', height, certified, scopeCount, scopes, scopesBase, logs, quiet };
 }
 
 function peerOf(wire: phaseline.LightPeer.$Properties): MemberPeer | Reject {
@@ -243,6 +261,7 @@ function answerToWire(answer: LightAnswer): phaseline.LightAnswer.$Properties {
           scopesBase: toLong(scopesBase),
           scopes,
           logs: answer.logs.map(logToWire),
+          quiet: answer.quiet ?? EMPTY,
         },
       };
     }

@@ -17,6 +17,8 @@ export const LIGHT_WIRE_LIMITS = {
   transactionsPerSubmit: 256,
   idsPerQuery: 256,
   nonceBytes: 32,
+  /** A bit for each scope that a source can have named (`unverifiedScopesMax` and held ones), and one for the system. */
+  quietBytes: 1 << 15,
 } as const;
 
 export type LightFrame =
@@ -33,11 +35,21 @@ export interface LogQuery {
   readonly ended: boolean;
 }
 
+/** Logs that the asker holds complete at a height of whose map it keeps a view: it wants to know which of them changed. */
+export interface QuietLogs {
+  readonly height: number;
+  /** Bit 0: the system log; bit i + 1: that of the i-th scope that the source has named. Most significant bit first. */
+  readonly held: Uint8Array;
+  /** Likewise, those that end with this member's removal. */
+  readonly ended: Uint8Array;
+}
+
 export interface LogsQuery {
   readonly knownHeight: number;
   /** Index of the first of the asker's scopes that it wants to be told. */
   readonly scopesFrom: number;
   readonly logs: readonly LogQuery[];
+  readonly quiet?: QuietLogs;
 }
 
 export type LightRequest =
@@ -134,6 +146,14 @@ function logQueryOf(wire: phaseline.LightLogQuery.$Properties): LogQuery | Rejec
   return { logId: logId as LogId, held, digest, ended: wire.ended ?? false };
 }
 
+function quietOf(wire: phaseline.LightQuiet.$Properties): QuietLogs | Reject {
+  const height = fromLong(wire.height);
+  const held = ownBytes(wire.held);
+  const ended = ownBytes(wire.ended);
+  const isLong = Math.max(held.length, ended.length) > LIGHT_WIRE_LIMITS.quietBytes;
+  return height === null || isLong ? undecodable('quiet logs') : { height, held, ended };
+}
+
 function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest | Reject {
   const logs = listOf(wire.logs, LIGHT_WIRE_LIMITS.logsPerQuery, logQueryOf);
   const knownHeight = fromLong(wire.knownHeight);
@@ -141,7 +161,9 @@ function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest |
   if (isReject(logs)) return logs;
   if (isRepeated(logs.map(log => log.logId))) return undecodable('a log stands twice');
   if (knownHeight === null || scopesFrom === null) return undecodable('a number above 2^53 - 1');
-  return { kind: 'logs', knownHeight, scopesFrom, logs };
+  if (!wire.quiet) return { kind: 'logs', knownHeight, scopesFrom, logs };
+  const quiet = quietOf(wire.quiet);
+  return isReject(quiet) ? quiet : { kind: 'logs', knownHeight, scopesFrom, logs, quiet };
 }
 
 function requestToWire(request: LightRequest): phaseline.LightRequest.$Properties {
@@ -163,8 +185,9 @@ function requestToWire(request: LightRequest): phaseline.LightRequest.$Propertie
         digest: digest === null ? new Uint8Array(0) : hashBytes(digest),
         ended,
       }));
-      const { knownHeight, scopesFrom } = request;
-      return { logs: { knownHeight: toLong(knownHeight), scopesFrom: toLong(scopesFrom), logs } };
+      const { knownHeight, scopesFrom, quiet } = request;
+      const told = quiet === undefined ? {} : { quiet: { ...quiet, height: toLong(quiet.height) } };
+      return { logs: { knownHeight: toLong(knownHeight), scopesFrom: toLong(scopesFrom), logs, ...told } };
     }
   }
 }

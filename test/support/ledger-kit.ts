@@ -90,8 +90,11 @@ export class MemoryState implements StateView {
   readonly leaves = new Map<LogId, { leaf: Uint8Array; leafHash: Hash; transactionId: TransactionId }[]>();
   readonly ids = new Map<TransactionId, number>();
 
+  /** Nodes of maps that were: a chain store keeps them for a while too. */
+  private readonly staleNodes = new Map<Hash, Uint8Array>();
+
   get = (key: string) => this.values.get(key) ?? null;
-  mapNode = (hash: Hash) => this.nodes.get(hash) ?? null;
+  mapNode = (hash: Hash) => this.nodes.get(hash) ?? this.staleNodes.get(hash) ?? null;
   leafHash = (logId: LogId, position: number) => this.leaves.get(logId)?.[position]?.leafHash ?? null;
   seen = (id: TransactionId) => this.ids.get(id) ?? null;
 
@@ -101,7 +104,10 @@ export class MemoryState implements StateView {
       else this.values.set(key, value);
     }
     for (const [hash, node] of diff.mapNodes) this.nodes.set(hash, node);
-    for (const hash of diff.staleMapNodes) this.nodes.delete(hash);
+    for (const hash of diff.staleMapNodes) {
+      this.staleNodes.set(hash, this.nodes.get(hash)!);
+      this.nodes.delete(hash);
+    }
     for (const entry of diff.leaves) {
       const log = this.leaves.get(entry.logId) ?? [];
       assert.equal(entry.position, log.length, 'leaves come without gaps');

@@ -30,11 +30,11 @@ interface MapBranch {
   readonly right: Hash;
 }
 
-function mapLeafHash(sha256: Sha256, key: Hash, value: Hash): Hash {
+export function mapLeafHash(sha256: Sha256, key: Hash, value: Hash): Hash {
   return sha256(tagged('mapLeaf', hashBytes(key), hashBytes(value)));
 }
 
-function mapBranchHash(sha256: Sha256, left: Hash, right: Hash): Hash {
+export function mapBranchHash(sha256: Sha256, left: Hash, right: Hash): Hash {
   return sha256(tagged('mapBranch', hashBytes(left), hashBytes(right)));
 }
 
@@ -54,7 +54,7 @@ function encodeNode(kind: number, first: Hash, second: Hash): Uint8Array {
   return bytes;
 }
 
-function loadNode(nodes: MapNodes, hash: Hash): MapLeaf | MapBranch {
+export function loadNode(nodes: MapNodes, hash: Hash): MapLeaf | MapBranch {
   const bytes = nodes(hash);
   assert(bytes !== null && bytes.length === NODE_BYTES, `map node ${hash} is stored`);
   const first = toHex(bytes.subarray(1, 33)) as Hash;
@@ -119,6 +119,15 @@ function byKey(a: Change, b: Change): number {
 function splitAt(changes: readonly Change[], depth: number): number {
   const middle = changes.findIndex(([key]) => keyBit(key, depth) === 1);
   return middle < 0 ? changes.length : middle;
+}
+
+/** Sorted keys, by the side of a branch at `depth` that they are on. */
+export function splitKeys(
+  keys: readonly Hash[],
+  depth: number,
+): [left: readonly Hash[], right: readonly Hash[]] {
+  const middle = keys.findIndex(key => keyBit(key, depth) === 1);
+  return middle < 0 ? [keys, []] : [keys.slice(0, middle), keys.slice(middle)];
 }
 
 function withLeaf(changes: readonly Change[], leaf: MapLeaf): readonly Change[] {

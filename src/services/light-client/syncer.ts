@@ -5,14 +5,16 @@ import { logIdOf } from '../../core/codec/transaction.ts';
 import { createTransactionVerifier } from '../../core/ledger/signature.ts';
 import type { VerifiedItem } from '../../core/light/log-update.ts';
 import { advanceTrust, type ForkReject, isForkReject, type Trust } from '../../core/light/trust.ts';
+import type { MapProof } from '../../core/merkle/map.ts';
 import type { SystemState } from '../../core/types/state.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LogQuery } from '../../wire/light.ts';
-import type { LogsAnswer } from '../../wire/light-answer.ts';
+import type { LogAnswer, LogsAnswer } from '../../wire/light-answer.ts';
 import { PRUNED } from '../light-server/limits.ts';
 import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
+import { type QuietAsked, QuietView } from './quiet-view.ts';
 import type { Sources } from './sources.ts';
 import { REFUSED, Stager, type Staging, type Target } from './stager.ts';
 
@@ -52,6 +54,12 @@ interface Asked {
   readonly progress: boolean;
 }
 
+function mapProofOf(answer: LogAnswer): { readonly logId: LogId; readonly mapProof: MapProof | null } {
+  const { logId } = answer;
+  if (answer.kind === 'part') return { logId, mapProof: answer.part.mapProof };
+  return { logId, mapProof: answer.kind === 'unchanged' ? answer.mapProof : null };
+}
+
 /** Brings the held logs up to the head of a source, verifying everything, one atomic write an answer. */
 export class Syncer {
   readonly logs = new Map<LogId, HeldLog>();
@@ -59,7 +67,11 @@ export class Syncer {
   /** Height up to which each log is complete; of this run only. */
   private readonly completeAt = new Map<LogId, Published>();
   private readonly named = new Map<LogId, Named>();
-  private readonly scopesTold = new Map<PeerId, number>();
+  /** Logs of the scopes that a source has named, in its order. */
+  private readonly scopesTold = new Map<PeerId, LogId[]>();
+  /** Sources that have named all scopes that they know of. */
+  private readonly toldAll = new Set<PeerId>();
+  private readonly quiet: QuietView;
   private readonly scopesBase = new Map<PeerId, number>();
   private readonly stager: Stager;
   private readonly systemLogId: LogId;
@@ -75,6 +87,7 @@ export class Syncer {
     this.systemLogId = logIdOf(suite.sha256, chainId, 'system', chainId);
     const verify = createTransactionVerifier(suite, limits.signaturesRemembered);
     this.stager = new Stager({ suite, member, store, verify });
+    this.quiet = new QuietView(suite.sha256, this.systemLogId);
     for (const log of held) this.logs.set(log.logId, log);
   }
 
@@ -85,11 +98,12 @@ export class Syncer {
   async pass(peer: PeerId): Promise<PassEnd> {
     const done = new Set<LogId>();
     for (;;) {
-      const open = this.open(peer, done);
+      const quiet = this.asking(peer);
+      const open = this.open(peer, done).filter(({ logId }) => !quiet.logs.has(logId));
       if (open.length === 0 && done.has(this.systemLogId)) break;
-      // The system log comes first each time: authors are checked against the state of the same head.
-      const targets = [this.systemTarget(), ...open.slice(0, LIGHT_WIRE_LIMITS.logsPerQuery - 1)];
-      const asked = await this.ask(peer, targets);
+      // Which of its logs are quiet can be said once a source has named them all.
+      const targets = this.withSystem(quiet, this.toldAll.has(peer) ? open : []);
+      const asked = await this.ask(peer, targets, quiet);
       if (asked === 'behind' || isReject(asked)) return asked;
       const before = done.size;
       for (const logId of asked.complete) done.add(logId);
@@ -118,12 +132,22 @@ export class Syncer {
     const fault = await this.catchUp(peer);
     if (fault !== null) return fault;
     // Only a source can tell that a removed member was added again.
-    const ended = this.open(peer, new Set()).filter(({ held }) => held?.ended === true);
-    const asked = await this.ask(peer, [
-      this.systemTarget(),
-      ...ended.slice(0, LIGHT_WIRE_LIMITS.logsPerQuery - 1),
-    ]);
+    const quiet = this.asking(peer);
+    const open = this.open(peer, new Set()).filter(({ logId }) => !quiet.logs.has(logId));
+    const ended = open.filter(({ held }) => held?.ended === true);
+    const asked = await this.ask(peer, this.withSystem(quiet, ended), quiet);
     return isReject(asked) ? asked : null;
+  }
+
+  private asking(peer: PeerId): QuietAsked {
+    const { sources } = this.config;
+    return this.quiet.asking(this.scopesTold.get(peer) ?? [], logId => sources.isUseless(peer, logId));
+  }
+
+  /** The system log comes with every answer: authors are checked against the state of the same head. */
+  private withSystem(quiet: QuietAsked, targets: readonly Target[]): Target[] {
+    const first = targets.slice(0, LIGHT_WIRE_LIMITS.logsPerQuery - 1);
+    return quiet.logs.has(this.systemLogId) ? first : [this.systemTarget(), ...first];
   }
 
   /** True when a source has named a log of which nothing is held yet. */
@@ -165,7 +189,11 @@ export class Syncer {
     return null;
   }
 
-  private async ask(peer: PeerId, targets: readonly Target[]): Promise<Asked | 'behind' | Reject> {
+  private async ask(
+    peer: PeerId,
+    targets: readonly Target[],
+    asked: QuietAsked,
+  ): Promise<Asked | 'behind' | Reject> {
     const { sources, signal } = this.config;
     const logs = targets.map(
       ({ logId, held }): LogQuery => ({
@@ -175,9 +203,10 @@ export class Syncer {
         ended: held?.ended ?? false,
       }),
     );
-    const scopesFrom = this.scopesTold.get(peer) ?? 0;
+    const scopesFrom = this.scopesTold.get(peer)?.length ?? 0;
     const before = this.trust;
-    const query = { kind: 'logs' as const, knownHeight: before.header.height, scopesFrom, logs };
+    const quiet = asked.query === null ? {} : { quiet: asked.query };
+    const query = { kind: 'logs' as const, knownHeight: before.header.height, scopesFrom, logs, ...quiet };
     const answer = await sources.ask(peer, query, signal);
     if (isReject(answer)) return answer;
     if (answer.kind !== 'logs') return reject('wrong_answer', answer.kind);
@@ -185,15 +214,47 @@ export class Syncer {
     if (ahead === 'moved') return { complete: [], progress: true };
     if (ahead !== null) return ahead;
     const named = this.learnScopes(peer, answer);
-    const staging = this.stager.stage(this.trust.header, this.system, targets, answer.logs);
-    if (isReject(staging)) return staging;
-    await this.commit(staging);
+    const taken = await this.take(targets, asked, answer);
+    if (isReject(taken)) return taken;
+    const { staging, complete } = taken;
     for (const { target, fault } of staging.faults) this.refuse(peer, target, fault);
     const { height, timeMs } = this.trust.header;
-    for (const logId of staging.complete) this.completeAt.set(logId, { height, timeMs });
-    const { logs: changed, faults, complete } = staging;
-    const progress = changed.length + faults.length + named > 0 || this.trust !== before;
+    for (const logId of complete) this.completeAt.set(logId, { height, timeMs });
+    const { logs: changed, faults } = staging;
+    const forgotten = asked.query !== null && answer.quiet === null;
+    const progress = changed.length + faults.length + named > 0 || this.trust !== before || forgotten;
     return { complete, progress };
+  }
+
+  /** Verifies an answer of the trusted head and stores what it brings: of the logs asked for, and of quiet ones that changed. */
+  private async take(
+    targets: readonly Target[],
+    asked: QuietAsked,
+    answer: LogsAnswer,
+  ): Promise<{ readonly staging: Staging; readonly complete: readonly LogId[] } | Reject> {
+    const { header } = this.trust;
+    const { logs } = answer;
+    const woken = new Set(logs.slice(targets.length).map(({ logId }) => logId));
+    if (logs.length !== targets.length + woken.size) return reject('wrong_answer', 'another number of logs');
+    const followed = this.quiet.follow(header, asked, woken, answer.quiet);
+    if (isReject(followed)) return followed;
+    const changed = [...woken].map(logId => this.targetOf(logId));
+    // the system log is the first of either
+    const [first, second] = woken.has(this.systemLogId) ? [changed, targets] : [targets, changed];
+    const answers =
+      first === targets ? logs : [...logs.slice(targets.length), ...logs.slice(0, targets.length)];
+    const staging = this.stager.stage(header, this.system, [...first, ...second], answers);
+    if (isReject(staging)) return staging;
+    await this.commit(staging);
+    const proven = new Set(staging.complete);
+    const shown = answers.filter(({ logId }) => proven.has(logId)).map(mapProofOf);
+    this.quiet.settle(header, followed, shown);
+    return { staging, complete: [...staging.complete, ...followed.logs] };
+  }
+
+  private targetOf(logId: LogId): Target {
+    const held = this.logs.get(logId);
+    return held === undefined ? this.systemTarget() : { logId, ref: held.ref, held };
   }
 
   /** Null when the trusted head is the answer's; `moved` when it changed and is another. */
@@ -250,18 +311,25 @@ export class Syncer {
     if (!isKnownOrder) {
       // the source began anew with a snapshot, and counts its scopes in another order
       this.scopesTold.delete(peer);
+      this.toldAll.delete(peer);
       return 1;
     }
     let added = 0;
+    const told = this.scopesTold.get(peer) ?? [];
+    this.scopesTold.set(peer, told);
     for (const ref of answer.scopes) {
       const logId = logIdOf(suite.sha256, chainId, ref.scope, ref.id);
+      told.push(logId);
       if (this.logs.has(logId) || this.named.has(logId) || ref.scope === 'system') continue;
-      if (this.named.size >= limits.unverifiedScopesMax) break;
+      if (this.named.size >= limits.unverifiedScopesMax) continue;
       this.named.set(logId, { ref, teller: peer });
       added += 1;
     }
-    this.scopesTold.set(peer, (this.scopesTold.get(peer) ?? 0) + answer.scopes.length);
-    return added;
+    if (answer.scopes.length > 0 && told.length < answer.scopeCount) return added + 1;
+    // what was not asked for yet comes next
+    if (this.toldAll.has(peer)) return added;
+    this.toldAll.add(peer);
+    return added + 1;
   }
 
   private refuse(peer: PeerId, { logId, held }: Target, fault: Reject): void {

@@ -19,6 +19,8 @@ export interface LightServerLimits {
   readonly setChangesPerAnswer: number;
   /** Roots of subtrees that are kept, some 200 bytes each: those of about a million leaves. */
   readonly subtreesKept: number;
+  /** Members' logs of which the keys in the map are remembered, some 300 bytes each. */
+  readonly quietLogsKept: number;
   /** Blocks whose transaction trees are kept for receipts: up to 8 MiB each at the format's limit of entries. */
   readonly entryTreesKept: number;
   /** Shortest time between two notices of a new head. */
@@ -31,6 +33,7 @@ export const LIGHT_SERVER_LIMITS: LightServerLimits = {
   scopesPerAnswer: 1024,
   setChangesPerAnswer: 64,
   subtreesKept: 65_536,
+  quietLogsKept: 131_072,
   entryTreesKept: 32,
   noticeIntervalMs: 10,
 };

@@ -2,23 +2,26 @@ import { activeRanges, firstMissing } from '../../core/access/visibility.ts';
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { type LogRow, mapKeyOf, type ScopeRef } from '../../core/codec/state.ts';
+import { type LogRow, mapKeyOf, mapValueOf, type ScopeRef } from '../../core/codec/state.ts';
 import {
   decodeBody,
+  decodeLeaf,
   decodeSignedTransaction,
   encodeSignedTransaction,
 } from '../../core/codec/transaction.ts';
 import { readLog, readMemberScope, readMemberScopeCount, readScopeBytes } from '../../core/ledger/read.ts';
 import type { LogItem } from '../../core/light/log-update.ts';
-import { EMPTY_FRONTIER } from '../../core/merkle/log.ts';
+import { EMPTY_FRONTIER, frontierRoot } from '../../core/merkle/log.ts';
 import { type MapProof, mapProve } from '../../core/merkle/map.ts';
+import { hasValue } from '../../core/merkle/map-view.ts';
 import { Subtrees } from '../../core/merkle/subtrees.ts';
 import type { CertifiedHeader } from '../../core/types/chain.ts';
 import type { Span } from '../../core/types/span.ts';
 import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
-import type { LogQuery, LogsQuery } from '../../wire/light.ts';
+import { LIGHT_WIRE_LIMITS, type LogQuery, type LogsQuery } from '../../wire/light.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
 import { type LightServerLimits, PRUNED } from './limits.ts';
+import { QuietLogReader } from './quiet-logs.ts';
 import { SubtreeCache } from './subtree-cache.ts';
 
 const HASH_BYTES = 32;
@@ -43,6 +46,7 @@ function bytesOf(proof: MapProof): number {
 /** Cuts logs out of the committed state for one member, who is active there: all of one answer under one head. */
 export class LogReader {
   private readonly subtrees: SubtreeCache;
+  private readonly quiet: QuietLogReader;
 
   constructor(
     private readonly store: ChainStore,
@@ -50,6 +54,7 @@ export class LogReader {
     private readonly limits: LightServerLimits,
   ) {
     this.subtrees = new SubtreeCache(limits.subtreesKept);
+    this.quiet = new QuietLogReader(store, suite.sha256, limits.quietLogsKept);
   }
 
   answer(member: MemberId, query: LogsQuery): LogsAnswer {
@@ -57,6 +62,15 @@ export class LogReader {
     const { height } = head.block.header;
     const budget = { bytes: this.limits.answerBytesTarget, items: this.limits.itemsPerAnswer };
     const logs: LogAnswer[] = [];
+    const changedMax = LIGHT_WIRE_LIMITS.logsPerQuery;
+    const quiet = query.quiet ? this.quiet.answer(head, member, query.quiet, changedMax) : null;
+    // What is followed all the time comes before what a newcomer has to catch up with.
+    const woken: LogAnswer[] = [];
+    for (const { logId, ended } of quiet?.changed ?? []) {
+      const asked = { logId, ended, height: query.quiet!.height };
+      const answer = this.woken(head, member, asked, budget);
+      if (answer !== null) woken.push(answer);
+    }
     for (const asked of query.logs) {
       const answer = this.log(head, member, asked, budget);
       logs.push(answer);
@@ -69,8 +83,74 @@ export class LogReader {
       scopeCount: readMemberScopeCount(this.store.state, member),
       scopes: this.scopes(member, query.scopesFrom),
       scopesBase: this.store.history.baseHeight,
-      logs,
+      logs: [...logs, ...woken],
+      quiet: quiet?.step ?? null,
     };
+  }
+
+  /** What has changed of a log that the asker held whole at a height; null where that changes nothing for it. */
+  private woken(
+    head: StoredBlock,
+    member: MemberId,
+    { logId, ended, height }: { readonly logId: LogId; readonly ended: boolean; readonly height: number },
+    budget: Budget,
+  ): LogAnswer | null {
+    const { state } = this.store;
+    const row = readLog(state, logId);
+    if (row === null) return null;
+    const readable = activeRanges(state, member, logId);
+    const ends = readable.at(-1)?.to ?? null;
+    const size = this.sizeAt(logId, row.size, height);
+    // what came after the removal, which is held
+    if (ends !== null && ends <= size) return null;
+    // added again: only the asker knows what it holds
+    if (ended) return { logId, kind: 'later' };
+    const held = readable
+      .map(({ from, to }) => ({ from, to: Math.min(to ?? size, size) }))
+      .filter(({ from, to }) => from < to);
+    const same = this.hadDigest(logId, row, size, height);
+    const digest = same ? row.digest : null;
+    return this.log(head, member, { logId, held, digest, ended: false }, budget);
+  }
+
+  /** Leaves of the log up to a height. */
+  private sizeAt(logId: LogId, size: number, height: number): number {
+    const heightOf = (position: number) => {
+      const leaf = decodeLeaf(this.store.leaves(logId, position, position + 1, 1)[0]!.leaf);
+      assert(!isReject(leaf), 'a stored leaf decodes');
+      return leaf.height;
+    };
+    let [from, to] = [0, size];
+    // most often few leaves are new
+    for (let step = 1; step < size; step *= 2) {
+      if (heightOf(size - step) > height) to = size - step;
+      else {
+        from = size - step + 1;
+        break;
+      }
+    }
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      if (heightOf(middle) > height) to = middle;
+      else from = middle + 1;
+    }
+    return from;
+  }
+
+  /** True when the scope's state was the same at that height, as the map of that height says. */
+  private hadDigest(logId: LogId, row: LogRow, size: number, height: number): boolean {
+    const { sha256 } = this.suite;
+    const before = this.store.block(height);
+    if (before === null) return false;
+    const root = frontierRoot(sha256, this.tree(logId).frontier(size));
+    const value = mapValueOf(sha256, { size, root, digest: row.digest });
+    const nodes = (hash: Hash) => this.store.state.mapNode(hash);
+    return hasValue(nodes, before.block.header.mapRoot, mapKeyOf(sha256, logId), value);
+  }
+
+  private tree(logId: LogId): Subtrees {
+    const leafHashes = (first: number, end: number) => this.store.leafHashes(logId, first, end);
+    return new Subtrees(this.suite.sha256, leafHashes, this.subtrees.of(logId));
   }
 
   private scopes(member: MemberId, from: number): ScopeRef[] {
@@ -89,7 +169,9 @@ export class LogReader {
     const last = readable.at(-1);
     const row = readLog(state, logId);
     // A log that does not exist and one that is not the asker's look the same [82].
-    if (last === undefined || row === null) return { logId, kind: 'refused', code: 'not_readable' };
+    const refused = { logId, kind: 'refused' } as const;
+    if (row === null) return { ...refused, code: 'unknown_log', absence: this.mapProof(head, logId) };
+    if (last === undefined) return { ...refused, code: 'not_readable' };
     const missing = firstMissing(readable, asked.held, row.size);
     const ended = last.to !== null;
     if (missing === null && ended && asked.ended) return { logId, kind: 'ended' };
@@ -101,7 +183,7 @@ export class LogReader {
     const end = last.to ?? row.size;
     const span = missing ?? { from: end, to: end };
     const part = this.part(asked, row, { span, ended, mapProof }, budget);
-    if (part === null) return { logId, kind: 'refused', code: PRUNED };
+    if (part === null) return { ...refused, code: PRUNED };
     budget.bytes -= bytesOf(mapProof);
     return { logId, kind: 'part', part };
   }
@@ -128,11 +210,7 @@ export class LogReader {
     budget.bytes -= state?.length ?? 0;
     const items = this.items(logId, span, budget);
     if (items.length === 0 && span.from < span.to && budget.items > 0) return null;
-    const tree = new Subtrees(
-      this.suite.sha256,
-      (first, end) => this.store.leafHashes(logId, first, end),
-      this.subtrees.of(logId),
-    );
+    const tree = this.tree(logId);
     // Whoever goes on from leaves that it holds has the frontier already.
     const goesOn = from > 0 && held.some(entry => entry.to === from);
     return {

@@ -1,28 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { readableRanges } from '../../../src/core/access/visibility.ts';
 import { utf8Decode } from '../../../src/core/base/bytes.ts';
-import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { encodePhaseState } from '../../../src/core/codec/state.ts';
 import { readPhase } from '../../../src/core/ledger/read.ts';
-import { GRANTS, KINDS, ROLES } from '../../../src/core/types/operation.ts';
+import { GRANTS, KINDS } from '../../../src/core/types/operation.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
-import { createActor, hashOf, TestLedger, testGenesis } from '../../support/ledger-kit.ts';
-import { LightNetwork, type TestClient } from '../../support/light-kit.ts';
-
-const actor = createActor;
-const [admin, owner, alice, bob] = [actor('admin'), actor('owner'), actor('alice'), actor('bob')];
-const project = hashOf('project');
-const phase = hashOf('phase') as PhaseId;
-const both = ROLES.contributor | ROLES.reader;
-
-/** Alice is in the phase from the start; bob comes and goes. */
-function setUp(): LightNetwork {
-  const net = new LightNetwork(new TestLedger(testGenesis([admin], [owner, alice, bob])));
-  net.commit(net.actions.createProject(owner, project));
-  net.commit(net.actions.addPhase(owner, project, phase, { alice: both }));
-  net.commit(net.actions.open(owner, phase));
-  return net;
-}
+import type { LightNetwork, TestClient } from '../../support/light-kit.ts';
+import { alice, bob, networkWithPhase, owner, phase } from '../../support/light-phase.ts';
 
 describe('a member that was removed and is added again', () => {
   let net: LightNetwork;
@@ -58,7 +42,7 @@ describe('a member that was removed and is added again', () => {
   }
 
   it('[83] reads everything once it is granted everything, in a node that held a later part only', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     write('before');
     add(GRANTS.none);
@@ -79,7 +63,7 @@ describe('a member that was removed and is added again', () => {
   });
 
   it('[83] gets the rest of its first stay and its second, when it was away from both ends', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     add(GRANTS.all);
     write('seen');
@@ -100,7 +84,7 @@ describe('a member that was removed and is added again', () => {
   });
 
   it('[83] gets two whole stays that it was away from, though it is shown no state', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     add(GRANTS.all);
     const client = await visit();
@@ -129,7 +113,7 @@ describe('a member that was removed and is added again', () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return Math.floor((state / 2 ** 32) * below);
     };
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0, { itemsPerAnswer: 3 });
     let client = await visit();
     for (let round = 0; round < 80; round += 1) {

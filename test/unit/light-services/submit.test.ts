@@ -1,25 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { reject } from '../../../src/core/base/reject.ts';
-import { ROLES } from '../../../src/core/types/operation.ts';
 import { OUTCOMES } from '../../../src/core/types/outcome.ts';
-import { createActor, hashOf, TestLedger, testGenesis } from '../../support/ledger-kit.ts';
-import { LightNetwork } from '../../support/light-kit.ts';
+import type { LightNetwork } from '../../support/light-kit.ts';
+import { alice, bob, networkWithPhase, phase } from '../../support/light-phase.ts';
 import { errorOf } from '../../support/recording-peer.ts';
-
-const actor = createActor;
-const [admin, owner, alice, bob] = [actor('admin'), actor('owner'), actor('alice'), actor('bob')];
-const project = hashOf('project');
-const phase = hashOf('phase') as PhaseId;
-const both = ROLES.contributor | ROLES.reader;
-
-function setUp(): LightNetwork {
-  const net = new LightNetwork(new TestLedger(testGenesis([admin], [owner, alice, bob])));
-  net.commit(net.actions.createProject(owner, project));
-  net.commit(net.actions.addPhase(owner, project, phase, { alice: both }));
-  net.commit(net.actions.open(owner, phase));
-  return net;
-}
 
 describe('submission through a light client', () => {
   let net: LightNetwork;
@@ -30,7 +14,7 @@ describe('submission through a light client', () => {
   };
 
   it('resolves with the outcome when the block is held', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     await net.serve(1);
     const client = await net.join(alice);
@@ -53,7 +37,7 @@ describe('submission through a light client', () => {
   });
 
   it('learns by a receipt what leaves no leaf in its own logs', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     const client = await net.join(bob);
     await client.reached(net.ledger.height);
@@ -68,7 +52,7 @@ describe('submission through a light client', () => {
   });
 
   it('believes no receipt that does not verify', async () => {
-    net = setUp();
+    net = networkWithPhase();
     const { lie } = await net.serve(0);
     await net.serve(1);
     const client = await net.join(bob);
@@ -92,7 +76,7 @@ describe('submission through a light client', () => {
   });
 
   it('[81] sends again elsewhere when the source that took it dies', async () => {
-    net = setUp();
+    net = networkWithPhase();
     const first = await net.serve(0);
     const client = await net.join(alice, { limits: { submitSources: 1, connectMs: 60_000 } });
     await client.reached(net.ledger.height);
@@ -108,7 +92,7 @@ describe('submission through a light client', () => {
   });
 
   it('hands a batch to the pool at once, so that it travels in one flush', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     const client = await net.join(alice, { limits: { resendMs: 60_000 } });
     await client.reached(net.ledger.height);
@@ -130,7 +114,7 @@ describe('submission through a light client', () => {
   });
 
   it('reports what every asked source refuses, and tries again what time may cure', async () => {
-    net = setUp();
+    net = networkWithPhase();
     const servers = [await net.serve(0), await net.serve(1)];
     const client = await net.join(alice);
     await client.reached(net.ledger.height);
@@ -161,7 +145,7 @@ describe('submission through a light client', () => {
   });
 
   it('reports expiry once no block can take it any more', async () => {
-    net = setUp();
+    net = networkWithPhase();
     await net.serve(0);
     const client = await net.join(alice);
     await client.reached(net.ledger.height);
@@ -175,7 +159,7 @@ describe('submission through a light client', () => {
   });
 
   it('says so when no source can be reached', async () => {
-    net = setUp();
+    net = networkWithPhase();
     const { transport } = await net.serve(0);
     const client = await net.join(alice, { limits: { connectMs: 20 } });
     await client.reached(net.ledger.height);
