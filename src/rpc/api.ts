@@ -1,11 +1,10 @@
 import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/base/ids.ts';
 import type { Reject } from '../core/base/reject.ts';
 import type { SignedMessage } from '../core/pbft/messages.ts';
-import type { Block, Certificate, CertifiedHeader, Validator } from '../core/types/chain.ts';
+import type { Block, Certificate, Validator } from '../core/types/chain.ts';
 import type { EvidenceRecord } from '../core/types/governance.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
-import type { Leaf } from '../core/types/transaction.ts';
 import type {
   CopiesWanted,
   FileApi,
@@ -15,11 +14,11 @@ import type {
   StagedInput,
   StageInput,
 } from './file-api.ts';
+import type { ProofApi } from './proof-api.ts';
 import type { NamedPhase } from './resolve.ts';
 import type { Uploads } from './uploads.ts';
 
 export type { AdminApi } from './admin-api.ts';
-
 export type {
   CopiesView,
   CopiesWanted,
@@ -32,6 +31,7 @@ export type {
   StagedInput,
   StageInput,
 } from './file-api.ts';
+export type { ProofApi } from './proof-api.ts';
 
 /**
  * What the RPC methods ask of a node: ports that the roles implement. Values are domain values; the methods turn them
@@ -271,7 +271,7 @@ export interface RecordApi {
     limit: number,
   ): Promise<{ records: readonly RecordView[]; next: number; size: number } | Reject>;
   record(phase: PhaseId, key: TransactionId | number): Promise<RecordView | Reject>;
-  /** Checks anew from stored bytes: inclusion, certificate, authorship, key commitment, payload. */
+  /** What this member checks when it opens a record: author, key commitment, payload, fields. `ProofApi` proves the rest. */
   verifyRecord(phase: PhaseId, key: TransactionId | number): Promise<readonly Check[] | Reject>;
   /** Called for changes of any phase. */
   readonly onRecords: OnChange;
@@ -302,33 +302,6 @@ export interface HandoverResult {
   readonly skipped: readonly TransactionId[];
   /** Set when a later batch was refused: the earlier ones stand. */
   readonly refusal: Reject | null;
-}
-
-export interface LeafProof {
-  readonly leaf: Leaf;
-  readonly leafBytes: Uint8Array;
-  /** RFC 9162 inclusion path in the log of `entry`. */
-  readonly path: readonly Hash[];
-  readonly entry: LogEntry;
-  /** Encoded map proof of `entry` under the header's map root. */
-  readonly mapProof: Uint8Array;
-  readonly head: CertifiedHeader;
-  readonly hash: BlockHash;
-}
-
-export interface ProofApi {
-  certifiedHead(): Promise<{ head: CertifiedHeader; hash: BlockHash } | Reject>;
-  recordProof(phase: PhaseId, key: TransactionId | number): Promise<LeafProof | Reject>;
-  consistency(
-    phase: PhaseId,
-    first: number,
-    second: number,
-  ): Promise<{ firstRoot: Hash; secondRoot: Hash; path: readonly Hash[] } | Reject>;
-  /** A dossier of the phase as a stream of its bytes; `payloads` adds the readable contents. */
-  dossier(
-    phase: PhaseId,
-    options: { readonly payloads: boolean },
-  ): Promise<{ readonly bytes: number | null; readonly stream: AsyncIterable<Uint8Array> } | Reject>;
 }
 
 /** A node that acts for a member: what it shows to have the member registered. */

@@ -10,6 +10,7 @@ import type { RpcLimits } from './limits.ts';
 import { findPhase } from './methods/phase/find.ts';
 import { presentRecordReceipt, recordTextSchemas } from './methods/record/present.ts';
 import { parseParams } from './params.ts';
+import { SHOW_NOTHING } from './proof-api.ts';
 import { cidSchema, phaseNameSchema } from './schemas.ts';
 import { limitBytes } from './streams.ts';
 import { registerTusRoutes } from './tus-routes.ts';
@@ -190,7 +191,8 @@ async function importCar(
 async function downloadDossier(api: FileRoutesApi, request: FastifyRequest, reply: FastifyReply) {
   const { phase, payloads } = parseParams(dossierSchema, paramsOf(request));
   const found = await findPhase(api, phase);
-  const dossier = await api.dossier(found.state.id, { payloads: payloads === 'true' });
+  const show = { ...SHOW_NOTHING, payloads: payloads === 'true' };
+  const dossier = await api.dossier(found.state.id, show);
   if (isReject(dossier)) throw failureOfReject(dossier);
   if (dossier.bytes !== null) reply.header('content-length', dossier.bytes);
   return reply

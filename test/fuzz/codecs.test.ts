@@ -19,7 +19,7 @@ import { Reader } from '../../src/core/codec/reader.ts';
 import * as state from '../../src/core/codec/state.ts';
 import * as transaction from '../../src/core/codec/transaction.ts';
 import { Writer } from '../../src/core/codec/writer.ts';
-import { buildDossier, decodeDossier } from '../../src/core/light/dossier.ts';
+import { buildDossier, decodeDossier } from '../../src/core/light/dossier-codec.ts';
 import { decodeFreshHead, encodeFreshHead } from '../../src/core/light/fresh-head.ts';
 import { decodeLogUpdate, encodeLogUpdate } from '../../src/core/light/log-update-codec.ts';
 import { decodeReceipt, EntryTree, encodeReceipt, makeReceipt } from '../../src/core/light/receipt.ts';
@@ -30,6 +30,7 @@ import { OUTCOMES } from '../../src/core/types/outcome.ts';
 import { nodeSuite } from '../../src/crypto/suite.ts';
 import { GovernanceActions } from '../support/governance-actions.ts';
 import { createActor, TestLedger, testGenesis, testSigner } from '../support/ledger-kit.ts';
+import { sampleClaims, sampleDossier } from '../unit/light/sample-dossier.ts';
 import { certify, sampleChain } from '../unit/light/test-chain.ts';
 import {
   announce,
@@ -182,22 +183,11 @@ function decodeFrontier(bytes: Uint8Array): Frontier | Reject {
 }
 
 const update = light.chain.logUpdate(light.a, 1);
+const sample = sampleDossier();
 const dossier = buildDossier(sha256, {
-  chainId: light.chain.chainId,
-  genesisHash: ledger.blocks[0]!.hash,
-  setChanges: [{ certified: head, nextSet: light.chain.keys.set }],
-  head,
-  logs: [light.system, light.a, light.b].map(log => light.chain.dossierLog(log)),
-  openings: [
-    {
-      logId: light.a.logId,
-      position: 1,
-      item: 0,
-      contentKey: new Uint8Array(32),
-      plaintext: new Uint8Array(5),
-    },
-  ],
-  files: [{ logId: light.a.logId, position: 1, item: null, cid: 'bafk', ciphertextBytes: 9 }],
+  ...sample.content,
+  claims: sampleClaims(sample),
+  sealed: sample.sealed,
 });
 const lastBlock = light.chain.blocks.at(-1)!;
 const receipt = makeReceipt(lastBlock, head.certificate, new EntryTree(sha256, lastBlock), 1);

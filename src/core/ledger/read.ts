@@ -105,7 +105,7 @@ export function readMemberScopes(view: StateView, member: MemberId): ScopeRef[] 
 }
 
 /** Members are sorted by id. */
-export function findMember(system: SystemState, id: MemberId): Member | null {
+export function findMember(system: Pick<SystemState, 'members'>, id: MemberId): Member | null {
   let from = 0;
   let to = system.members.length;
   while (from < to) {

@@ -8,18 +8,18 @@ import type { MemberKey, SystemState } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
 /** A key that a block ends holds for that whole block: `untilHeight` is the first height without it, 0 while it is open. */
-function isValidAt(key: MemberKey, height: number): boolean {
+export function isValidAt(key: MemberKey, height: number): boolean {
   return key.fromHeight <= height && (key.untilHeight === 0 || height < key.untilHeight);
 }
 
 /**
  * The sender wrote this: its key was valid at the leaf's height and signed the id, in a batch or alone [91].
- * @param system the state of the system scope at the head or any later one: key histories only grow
+ * @param system the members, or the one, as of the head or any later one, sorted by id: key histories only grow
  * @param verify the verdict on a signature; by default the plain one, a shell may bring one that remembers batches
  */
 export function checkAuthorship(
   suite: Suite,
-  system: SystemState,
+  system: Pick<SystemState, 'members'>,
   leaf: Leaf,
   transaction: Transaction,
   verify: VerifyTransaction = (signed, key) => verifyTransactionSignature(suite, signed, key),

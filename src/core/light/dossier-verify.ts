@@ -1,39 +1,48 @@
-import type { Hash, LogId, Suite } from '../base/ids.ts';
+import type { Hash, LogId, Suite, TransactionId } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
+import { isoTime } from '../base/time.ts';
 import { headerHash } from '../codec/chain.ts';
-import { decodeSystemState, type ScopeKind, scopeDigest } from '../codec/state.ts';
+import type { ScopeKind } from '../codec/state.ts';
 import { logIdOf } from '../codec/transaction.ts';
-import { createTransactionVerifier, type VerifyTransaction } from '../ledger/signature.ts';
-import { EMPTY_FRONTIER } from '../merkle/log.ts';
-import type { Header, ValidatorSet } from '../types/chain.ts';
-import type { SystemState } from '../types/state.ts';
+import { createTransactionVerifier } from '../ledger/signature.ts';
+import type { CertifiedHeader, Header, ValidatorSet } from '../types/chain.ts';
+import type { Member } from '../types/state.ts';
 import { checkAuthorship } from './authorship.ts';
 import { checkCertificate } from './certificate.ts';
+import { checkClaim, claimName } from './claim-verify.ts';
+import type { Dossier, DossierLog, Opening, RecordPlace } from './dossier.ts';
+import { decodeDossier, verifyDossierChecksum } from './dossier-codec.ts';
+import { checkFileListed, checkOpening, checkShownField, findRecord } from './dossier-records.ts';
 import {
-  type Dossier,
-  type DossierLog,
-  decodeDossier,
-  type RecordPlace,
-  verifyDossierChecksum,
-} from './dossier.ts';
-import { checkFileListed, checkOpening, type VerifiedRecords } from './dossier-records.ts';
-import { checkLogEntry, checkLogPrefix, checkLogUpdate, type VerifiedLog } from './log-update.ts';
+  checkMember,
+  checkMembersEntry,
+  checkProvenEntry,
+  checkProvenState,
+  checkRange,
+  type Evidence,
+  reachesEnd,
+  type VerifiedRange,
+} from './evidence.ts';
 import type { OpenPayload } from './record.ts';
 import { advanceTrust, genesisTrust, type Trust } from './trust.ts';
 
 /** Signatures of batches that a verification remembers: neighbouring leaves often share one. */
 const REMEMBERED_SIGNATURES_MAX = 1024;
 
-/** What the verifier brings and does not take from the file. */
-export interface DossierAnchor {
-  /** Header of height 0, made from the genesis file. */
-  readonly genesisHeader: Header;
-  readonly genesisSet: ValidatorSet;
-}
+/** What the verifier brings and does not take from the file: genesis, or a head that it has verified before. */
+export type DossierAnchor =
+  | {
+      /** Header of height 0, made from the genesis file. */
+      readonly genesisHeader: Header;
+      readonly genesisSet: ValidatorSet;
+    }
+  | { readonly pinned: Trust };
 
 export interface VerifyDossierOptions {
   /** Without it a dossier with opened records does not verify. */
   readonly openPayload?: OpenPayload;
+  /** Content keys that were sealed for the verifier, unsealed by it. */
+  readonly unsealed?: readonly Opening[];
 }
 
 export interface DossierCheck {
@@ -41,6 +50,18 @@ export interface DossierCheck {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
+}
+
+/** What a record was shown to say. */
+export interface ShownRecord {
+  readonly id: TransactionId;
+  readonly author: string;
+  readonly height: number;
+  readonly timeMs: number;
+  /** The whole payload, JSON as its author wrote it; null where it was not opened. */
+  readonly text: string | null;
+  /** Single fields, and their values as JSON. */
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface DossierSummary {
@@ -53,14 +74,16 @@ export interface DossierSummary {
   readonly logs: readonly {
     readonly scope: ScopeKind;
     readonly id: Hash;
-    readonly logId: LogId;
     /** The leaves [from, to) are in the file, none missing. */
     readonly from: number;
     readonly to: number;
     /** Leaves of the log at the head. */
     readonly size: number;
   }[];
+  readonly claims: readonly string[];
   readonly openedRecords: number;
+  readonly sealedRecords: number;
+  readonly fields: number;
   readonly files: number;
 }
 
@@ -69,6 +92,8 @@ export interface DossierVerdict {
   readonly checks: readonly DossierCheck[];
   /** What the file says; to be believed only when `ok`. Null when it could not be read. */
   readonly summary: DossierSummary | null;
+  /** What was shown of records, and holds. */
+  readonly records: readonly ShownRecord[];
 }
 
 class Findings {
@@ -84,38 +109,39 @@ class Findings {
 
 const short = (hash: Hash) => hash.slice(0, 8);
 
-function logName(log: DossierLog): string {
-  return log.scope === 'system' ? 'log system' : `log ${log.scope} ${short(log.id)}`;
+function logName({ scope, id }: { readonly scope: ScopeKind; readonly id: Hash }): string {
+  return scope === 'system' ? 'log system' : `log ${scope} ${short(id)}`;
 }
 
-function unless(holds: boolean, code: string, detail: string): Reject | null {
-  return holds ? null : reject(code, detail);
+function trustOf(suite: Suite, anchor: DossierAnchor): Trust | Reject {
+  return 'pinned' in anchor ? anchor.pinned : genesisTrust(suite, anchor.genesisHeader, anchor.genesisSet);
 }
 
-function verifyAnchor(suite: Suite, dossier: Dossier, anchor: DossierAnchor, findings: Findings): void {
-  const { chainId } = anchor.genesisHeader;
-  const chainFault = unless(dossier.chainId === chainId, 'wrong_chain', `the file is of ${dossier.chainId}`);
-  findings.add('chain id', chainFault, chainId);
-  const genesisHash = headerHash(suite.sha256, anchor.genesisHeader);
-  const same = dossier.genesisHash === genesisHash;
-  findings.add(
-    'genesis',
-    unless(same, 'wrong_genesis', `the file is of ${dossier.genesisHash}`),
-    genesisHash,
-  );
+function verifyAnchor(
+  suite: Suite,
+  dossier: Dossier,
+  anchor: DossierAnchor,
+  findings: Findings,
+): Trust | null {
+  const trust = trustOf(suite, anchor);
+  const pinned = 'pinned' in anchor;
+  const { chainId } = pinned ? anchor.pinned.header : anchor.genesisHeader;
+  const of = dossier.head.header.chainId;
+  findings.add('chain', of === chainId ? null : reject('wrong_chain', `the file is of ${of}`), chainId);
+  const what = pinned ? `pinned head of height ${anchor.pinned.header.height}` : 'validator set at height 0';
+  const known = isReject(trust) ? '' : `${trust.set.validators.length} validators`;
+  return findings.add(what, isReject(trust) ? trust : null, known) && !isReject(trust) ? trust : null;
 }
 
-/** Follows the set changes from genesis. @returns null when one does not hold */
-function verifySets(suite: Suite, dossier: Dossier, anchor: DossierAnchor, findings: Findings): Trust | null {
-  let trust = genesisTrust(suite, anchor.genesisHeader, anchor.genesisSet);
-  const count = anchor.genesisSet.validators.length;
-  if (!findings.add('validator set at height 0', isReject(trust) ? trust : null, `${count} validators`)) {
-    return null;
-  }
+/** Follows the set changes from the anchor; a pinned head has those up to its height behind it. @returns null when one does not hold */
+function verifySets(suite: Suite, dossier: Dossier, start: Trust | null, findings: Findings): Trust | null {
+  let trust: Trust | Reject | null = start;
   for (const change of dossier.setChanges) {
-    if (isReject(trust)) return null;
+    const { height } = change.certified.header;
+    if (trust === null || isReject(trust)) return null;
+    if (height < trust.header.height) continue;
     trust = advanceTrust(suite, trust, { setChanges: [change], head: change.certified });
-    const name = `validator set at height ${change.certified.header.height}`;
+    const name = `validator set at height ${height}`;
     findings.add(name, isReject(trust) ? trust : null, `${change.nextSet.validators.length} validators`);
   }
   return isReject(trust) ? null : trust;
@@ -131,125 +157,189 @@ function checkHead(suite: Suite, trust: Trust | null, dossier: Dossier): Reject 
   return checkCertificate(suite, trust.header.chainId, dossier.head, trust.proof.set);
 }
 
-/** Every leaf of the log up to the head. @returns null when the log does not verify */
-function verifyLog(suite: Suite, dossier: Dossier, log: DossierLog, findings: Findings): VerifiedLog | null {
+/** A header between the anchor and the head, under the set changes that the file shows below it. */
+function trustAt(suite: Suite, dossier: Dossier, start: Trust | null) {
+  return (certified: CertifiedHeader): Trust | Reject => {
+    if (start === null) return reject('not_checked', 'the anchor is not verified');
+    const passed = dossier.setChanges.filter(({ certified: { header } }) => {
+      return header.height >= start.header.height && header.height <= certified.header.height;
+    });
+    return advanceTrust(suite, start, { setChanges: passed, head: certified });
+  };
+}
+
+function verifyMembers(suite: Suite, dossier: Dossier, findings: Findings): Member[] {
+  const { members } = dossier;
+  if (members === null) return [];
+  const fault = checkMembersEntry(suite.sha256, dossier.head.header, members);
+  const { height } = dossier.head.header;
+  if (!findings.add('state of the members', fault, `certified at height ${height}`)) return [];
+  const proven: Member[] = [];
+  for (const entry of members.members) {
+    const member = checkMember(suite.sha256, members, entry);
+    const name = isReject(member) ? `keys of member ${entry.index}` : `keys of ${member.id}`;
+    findings.add(name, isReject(member) ? member : null, 'as in the state of the members');
+    if (!isReject(member)) proven.push(member);
+  }
+  return proven.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function extentOf(range: VerifiedRange): string {
+  const { from, items, entry } = range;
+  if (items.length === 0) return `size (${entry.size} leaves)`;
+  if (from === 0 && reachesEnd(range)) return `complete (${entry.size} leaves)`;
+  return `leaves ${from} to ${from + items.length - 1} of ${entry.size}`;
+}
+
+/** @returns null when the log does not verify */
+function verifyLog(
+  suite: Suite,
+  dossier: Dossier,
+  log: DossierLog,
+  findings: Findings,
+): VerifiedRange | null {
   const { sha256 } = suite;
-  const { update } = log;
   const { header } = dossier.head;
   const name = logName(log);
-  const named = logIdOf(sha256, dossier.chainId, log.scope, log.id) === update.logId;
-  findings.add(`${name}: identity`, unless(named, 'wrong_log', update.logId), update.logId);
-  const proofFault = checkLogEntry(sha256, header, update.logId, update.entry, update.mapProof);
-  findings.add(`${name}: map proof`, proofFault, `certified at height ${header.height}`);
-  if (update.state !== null) {
-    const fits = scopeDigest(sha256, update.state) === update.entry.digest;
-    findings.add(`${name}: state`, unless(fits, 'wrong_state', 'not the certified state'), 'certified');
-  }
-  return verifyLeaves(suite, header, log, findings);
-}
-
-function verifyLeaves(suite: Suite, header: Header, log: DossierLog, findings: Findings): VerifiedLog | null {
-  const { update, consistency } = log;
-  const { from, entry, items } = update;
-  const known = { frontier: EMPTY_FRONTIER, startPosition: from };
-  const verified =
-    consistency === null
-      ? checkLogUpdate(suite, header, known, update)
-      : checkLogPrefix(suite, header, known, update, consistency);
-  const extent =
-    consistency === null
-      ? `complete (${items.length} leaves)`
-      : `first ${from + items.length} of ${entry.size} leaves`;
-  const range = from === 0 ? 'from the first leaf' : `from position ${from}`;
-  const detail = `${range}, as of height ${header.height}`;
-  findings.add(`${logName(log)}: ${extent}`, isReject(verified) ? verified : null, detail);
-  return isReject(verified) ? null : verified;
-}
-
-function systemState(dossier: Dossier, verified: ReadonlyMap<LogId, VerifiedLog>): SystemState | Reject {
-  const log = dossier.logs.find(candidate => candidate.scope === 'system');
-  if (log === undefined) return reject('no_system_log', 'the keys of the members are missing');
-  const state = verified.get(log.update.logId)?.state ?? null;
-  if (state === null) return reject('not_checked', 'the system log is not verified');
-  if (log.update.from !== 0 || log.consistency !== null) {
-    return reject('not_whole', 'the file has only some leaves of the system log');
-  }
-  return decodeSystemState(state);
-}
-
-interface AuthorCheck {
-  readonly suite: Suite;
-  readonly system: SystemState;
-  readonly verify: VerifyTransaction;
+  const logId = logIdOf(sha256, header.chainId, log.scope, log.id);
+  const entryFault = checkProvenEntry(sha256, header, logId, log);
+  findings.add(`${name}: map proof`, entryFault, `certified at height ${header.height}`);
+  const range = checkRange(suite, header, log);
+  const extent = isReject(range) ? 'leaves' : extentOf(range);
+  findings.add(`${name}: ${extent}`, isReject(range) ? range : null, `as of height ${header.height}`);
+  const stateFault = checkProvenState(sha256, log);
+  if (log.state !== null) findings.add(`${name}: state`, stateFault, 'certified');
+  return isReject(range) || entryFault !== null || stateFault !== null ? null : range;
 }
 
 /** One line when all hold; each author that does not is named. */
-function verifyAuthors(check: AuthorCheck, name: string, log: VerifiedLog, findings: Findings): void {
+function verifyAuthors(evidence: Evidence, range: VerifiedRange, findings: Findings): void {
+  const { suite, members } = evidence;
+  if (range.items.length === 0) return;
+  const verify = createTransactionVerifier(suite, REMEMBERED_SIGNATURES_MAX);
+  const name = logName(range.ref);
   let failed = 0;
-  for (const { leaf, transaction } of log.items) {
-    const fault = checkAuthorship(check.suite, check.system, leaf, transaction, check.verify);
+  for (const { leaf, transaction } of range.items) {
+    const fault = checkAuthorship(suite, members, leaf, transaction, verify);
     if (fault === null) continue;
     failed += 1;
     findings.add(`${name}: author of leaf ${leaf.position}`, fault, '');
   }
-  if (failed === 0)
-    findings.add(`${name}: authors (${log.items.length} leaves)`, null, 'every signature holds');
+  if (failed > 0) return;
+  findings.add(`${name}: authors (${range.items.length} leaves)`, null, 'every signature holds');
 }
 
-function verifyLogs(suite: Suite, dossier: Dossier, options: VerifyDossierOptions, findings: Findings): void {
-  const verified = new Map<LogId, VerifiedLog>();
-  for (const log of dossier.logs) {
-    const result = verifyLog(suite, dossier, log, findings);
-    if (result !== null) verified.set(result.logId, result);
+const placeKey = ({ logId, position, item }: RecordPlace) => `${logId}/${position}/${item}`;
+
+/** What the file shows of records; each is named by its place, and shown once. */
+class Shown {
+  private readonly records = new Map<string, ShownRecord>();
+
+  constructor(
+    private readonly evidence: Evidence,
+    private readonly dossier: Dossier,
+    private readonly findings: Findings,
+  ) {}
+
+  all(): ShownRecord[] {
+    return [...this.records.values()];
   }
-  const system = systemState(dossier, verified);
-  const members = isReject(system) ? '' : `${system.members.length} members`;
-  findings.add('keys of the members', isReject(system) ? system : null, members);
-  if (isReject(system)) return;
-  const verify = createTransactionVerifier(suite, REMEMBERED_SIGNATURES_MAX);
-  for (const log of dossier.logs) {
-    const whole = verified.get(log.update.logId);
-    if (whole !== undefined) verifyAuthors({ suite, system, verify }, logName(log), whole, findings);
+
+  nameOf({ logId, position, item }: RecordPlace): string {
+    const log = this.evidence.logs.get(logId);
+    const name = log === undefined ? `log ${short(logId)}` : logName(log.ref);
+    return `${name}: record ${item === null ? position : `${position}, item ${item}`}`;
   }
-  const openPayload = options.openPayload ?? null;
-  verifyRecords({ suite, system, logs: verified, openPayload }, dossier, findings);
+
+  opening(opening: Opening, how: string): void {
+    const text = checkOpening(this.evidence, opening);
+    const detail = isReject(text) ? '' : `${text.length} characters`;
+    this.findings.add(`${this.nameOf(opening)} ${how}`, isReject(text) ? text : null, detail);
+    if (!isReject(text)) this.show(opening, { text });
+  }
+
+  private show(place: RecordPlace, change: Partial<Pick<ShownRecord, 'text' | 'fields'>>): void {
+    const found = findRecord(this.evidence, place);
+    if (isReject(found)) return;
+    const { leaf, transaction } = found.source;
+    const { height, timeMs } = leaf;
+    const fresh = { id: found.id, author: transaction.body.sender, height, timeMs, text: null, fields: [] };
+    const before = this.records.get(placeKey(place)) ?? fresh;
+    const fields = [...before.fields, ...(change.fields ?? [])];
+    this.records.set(placeKey(place), { ...before, text: change.text ?? before.text, fields });
+  }
+
+  rest(): void {
+    for (const shown of this.dossier.fields) {
+      const { name, value } = shown.field;
+      const fault = checkShownField(this.evidence, shown);
+      this.findings.add(`${this.nameOf(shown)} field ${name}`, fault, value);
+      if (fault === null) this.show(shown, { fields: [{ name, value }] });
+    }
+    for (const sealed of this.dossier.sealed) {
+      const record = findRecord(this.evidence, sealed);
+      const detail = 'only its recipient can open it';
+      this.findings.add(`${this.nameOf(sealed)} sealed`, isReject(record) ? record : null, detail);
+    }
+    for (const file of this.dossier.files) {
+      const fault = checkFileListed(this.evidence, file);
+      this.findings.add(`${this.nameOf(file)} file ${file.cid}`, fault, `${file.ciphertextBytes} bytes`);
+    }
+  }
 }
 
-function verifyRecords(records: VerifiedRecords, dossier: Dossier, findings: Findings): void {
-  const names = new Map(dossier.logs.map(log => [log.update.logId, logName(log)] as const));
-  const nameOf = ({ logId }: RecordPlace) => names.get(logId) ?? `log ${short(logId)}`;
-  const numberOf = ({ position, item }: RecordPlace) =>
-    item === null ? `${position}` : `${position}, item ${item}`;
-  for (const opening of dossier.openings) {
-    const name = `${nameOf(opening)}: opened record ${numberOf(opening)}`;
-    findings.add(name, checkOpening(records, opening), `${opening.plaintext.length} bytes`);
+function verifyContent(
+  suite: Suite,
+  dossier: Dossier,
+  start: Trust | null,
+  options: VerifyDossierOptions,
+  findings: Findings,
+): ShownRecord[] {
+  const members = { members: verifyMembers(suite, dossier, findings) };
+  const logs = new Map<LogId, VerifiedRange>();
+  for (const log of dossier.logs) {
+    const range = verifyLog(suite, dossier, log, findings);
+    if (range !== null) logs.set(range.logId, range);
   }
-  for (const file of dossier.files) {
-    const name = `${nameOf(file)}: file ${file.cid} of record ${numberOf(file)}`;
-    findings.add(name, checkFileListed(records, file), `${file.ciphertextBytes} bytes`);
+  const evidence: Evidence = {
+    ...{ suite, header: dossier.head.header, members, logs },
+    trustAt: trustAt(suite, dossier, start),
+    openPayload: options.openPayload ?? null,
+  };
+  for (const range of logs.values()) verifyAuthors(evidence, range, findings);
+  for (const claim of dossier.claims) {
+    const said = checkClaim(evidence, claim);
+    findings.add(`proven: ${claimName(claim)}`, isReject(said) ? said : null, isReject(said) ? '' : said);
   }
+  const shown = new Shown(evidence, dossier, findings);
+  for (const opening of dossier.openings) shown.opening(opening, 'opened');
+  for (const opening of options.unsealed ?? []) shown.opening(opening, 'unsealed');
+  shown.rest();
+  return shown.all();
 }
 
 function summarise(suite: Suite, dossier: Dossier): DossierSummary {
   const { header } = dossier.head;
   return {
-    chainId: dossier.chainId,
+    chainId: header.chainId,
     height: header.height,
     timeMs: header.timeMs,
     headHash: headerHash(suite.sha256, header),
     setChanges: dossier.setChanges.length,
-    logs: dossier.logs.map(({ scope, id, update }) => {
-      const { logId, from, items, entry } = update;
-      return { scope, id, logId, from, to: from + items.length, size: entry.size };
+    logs: dossier.logs.map(({ scope, id, frontier, items, entry }) => {
+      return { scope, id, from: frontier.size, to: frontier.size + items.length, size: entry.size };
     }),
+    claims: dossier.claims.map(claimName),
     openedRecords: dossier.openings.length,
+    sealedRecords: dossier.sealed.length,
+    fields: dossier.fields.length,
     files: dossier.files.length,
   };
 }
 
 /**
- * Verifies a dossier offline, from genesis alone. Goes on after a fault, so that everything that fails is named [80].
- * Never throws on a file.
+ * Verifies a dossier or a proof offline, from its anchor alone. Goes on after a fault, so that everything that fails is named
+ * [80]. Never throws on a file.
  */
 export function verifyDossier(
   suite: Suite,
@@ -259,16 +349,17 @@ export function verifyDossier(
 ): DossierVerdict {
   const findings = new Findings();
   const intact = verifyDossierChecksum(suite.sha256, bytes);
-  const checksumFault = unless(intact, 'bytes_changed', 'the file is not as it was written');
+  const checksumFault = intact ? null : reject('bytes_changed', 'the file is not as it was written');
   findings.add('file checksum', checksumFault, `${bytes.length} bytes`);
   const dossier = decodeDossier(bytes);
   findings.add('file format', isReject(dossier) ? dossier : null, 'version 1');
-  if (isReject(dossier)) return { ok: false, checks: findings.checks, summary: null };
-  verifyAnchor(suite, dossier, anchor, findings);
-  const trust = verifySets(suite, dossier, anchor, findings);
+  if (isReject(dossier)) return { ok: false, checks: findings.checks, summary: null, records: [] };
+  const start = verifyAnchor(suite, dossier, anchor, findings);
+  const trust = verifySets(suite, dossier, start, findings);
   const { header } = dossier.head;
-  findings.add('head certificate', checkHead(suite, trust, dossier), `height ${header.height}`);
-  verifyLogs(suite, dossier, options, findings);
+  const at = `height ${header.height}, ${isoTime(header.timeMs)}`;
+  findings.add('head certificate', checkHead(suite, trust, dossier), at);
+  const records = verifyContent(suite, dossier, start, options, findings);
   const ok = findings.checks.every(check => check.ok);
-  return { ok, checks: findings.checks, summary: summarise(suite, dossier) };
+  return { ok, checks: findings.checks, summary: summarise(suite, dossier), records };
 }

@@ -3,7 +3,6 @@ import type { Hash, MemberId, PhaseId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { decodeFilePurge, decodeFilePurgeAck, decodeFileReceipt } from '../codec/operation.ts';
 import { Reader } from '../codec/reader.ts';
-import { decodeSystemState } from '../codec/state.ts';
 import { tagged } from '../codec/tags.ts';
 import { logIdOf } from '../codec/transaction.ts';
 import { Writer } from '../codec/writer.ts';
@@ -12,10 +11,12 @@ import { type MapProof, readMapProof, writeMapProof } from '../merkle/map.ts';
 import { LIMITS } from '../types/limits.ts';
 import { KINDS } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
-import type { LogEntry, SystemState } from '../types/state.ts';
+import type { LogEntry, Member } from '../types/state.ts';
 import { checkAuthorship } from './authorship.ts';
-import { type Dossier, decodeDossier } from './dossier.ts';
+import type { Dossier } from './dossier.ts';
+import { decodeDossier } from './dossier-codec.ts';
 import { type DossierAnchor, type DossierCheck, verifyDossier } from './dossier-verify.ts';
+import { checkMember } from './evidence.ts';
 import { checkLogEntry, readLogItem, type VerifiedItem } from './log-update.ts';
 
 const MAGIC = 'PHLPURG1';
@@ -35,7 +36,7 @@ export interface ProvenLeaf {
 
 /** That a file was purged: the order, who had signed to hold the file, and who has signed that it is deleted. */
 export interface PurgeCertificate {
-  /** A dossier of the system log: head, certificates, and the keys of the members. */
+  /** A dossier without logs: head, certificates, and the keys of those who signed. */
   readonly dossier: Uint8Array;
   readonly phase: PhaseId;
   readonly cid: string;
@@ -131,30 +132,34 @@ interface Ground {
   readonly suite: Suite;
   readonly content: PurgeCertificate;
   readonly dossier: Dossier;
-  readonly system: SystemState;
+  readonly members: { readonly members: readonly Member[] };
 }
 
 function groundOf(suite: Suite, content: PurgeCertificate): Ground | Reject {
   const dossier = decodeDossier(content.dossier);
   if (isReject(dossier)) return dossier;
-  const state = dossier.logs.find(log => log.scope === 'system')?.update.state ?? null;
-  const system = state === null ? reject('no_system_log', 'the keys are missing') : decodeSystemState(state);
-  if (isReject(system)) return system;
-  const logId = logIdOf(suite.sha256, dossier.chainId, 'phase', content.phase);
+  const members: Member[] = [];
+  for (const entry of dossier.members?.members ?? []) {
+    const member = checkMember(suite.sha256, dossier.members!, entry);
+    if (isReject(member)) return member;
+    members.push(member);
+  }
+  members.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const logId = logIdOf(suite.sha256, dossier.head.header.chainId, 'phase', content.phase);
   const fault = checkLogEntry(suite.sha256, dossier.head.header, logId, content.entry, content.mapProof);
-  return fault ?? { suite, content, dossier, system };
+  return fault ?? { suite, content, dossier, members: { members } };
 }
 
 /** The log has exactly this leaf there, its sender signed it, and the ledger took it as a `kind`. */
 function checkLeaf(
-  { suite, content, dossier, system }: Ground,
+  { suite, content, dossier, members }: Ground,
   proven: ProvenLeaf,
   kind: number,
 ): VerifiedItem | Reject {
   const { sha256 } = suite;
   const { position, path } = proven;
   const { header } = dossier.head;
-  const logId = logIdOf(sha256, dossier.chainId, 'phase', content.phase);
+  const logId = logIdOf(sha256, header.chainId, 'phase', content.phase);
   const item = readLogItem(sha256, header, logId, position, proven);
   if (isReject(item)) return item;
   const { size, root } = content.entry;
@@ -164,7 +169,7 @@ function checkLeaf(
   if (item.leaf.outcome !== OUTCOMES.committed) return reject('refused', `leaf ${position} was refused`);
   if (item.transaction.body.kind !== kind)
     return reject('other_kind', `leaf ${position} says something else`);
-  return checkAuthorship(suite, system, item.leaf, item.transaction) ?? item;
+  return checkAuthorship(suite, members, item.leaf, item.transaction) ?? item;
 }
 
 function contentOf<T>(item: VerifiedItem, decode: (bytes: Uint8Array) => T | Reject): T | Reject {

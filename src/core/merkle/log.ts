@@ -113,7 +113,7 @@ function rangeRoot(sha256: Sha256, leafHashAt: LeafHashAt, from: number, to: num
 }
 
 /** The largest power of two below `size`, which is at least 2. */
-function splitPoint(size: number): number {
+export function splitPoint(size: number): number {
   let point = 1;
   while (point * 2 < size) point *= 2;
   return point;

@@ -27,9 +27,12 @@ export class Subtrees {
 
   /** RFC 9162 section 2.1.4.1. */
   consistencyProof(first: number, second: number): Hash[] {
-    const rootOf = (from: number, to: number) =>
-      frontierRoot(this.sha256, { size: to - from, hashes: this.perfectRoots(from, to) });
-    return consistencyPath(rootOf, first, second);
+    return consistencyPath((from, to) => this.root(from, to), first, second);
+  }
+
+  /** Of the leaves [from, to) of one subtree. */
+  root(from: number, to: number): Hash {
+    return frontierRoot(this.sha256, { size: to - from, hashes: this.perfectRoots(from, to) });
   }
 
   /** Of the perfect subtrees of [from, to), left to right; `from` is a multiple of the largest. */

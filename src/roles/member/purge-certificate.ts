@@ -1,8 +1,9 @@
 import type { LogId, MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { decodeFilePurgeAck, decodeFileReceipt } from '../../core/codec/operation.ts';
-import { genesisBlock } from '../../core/ledger/index.ts';
-import { buildDossier } from '../../core/light/dossier.ts';
+import { mapKeyOf, mapValueOf } from '../../core/codec/state.ts';
+import { NOTHING_SHOWN } from '../../core/light/dossier.ts';
+import { buildDossier } from '../../core/light/dossier-codec.ts';
 import {
   buildPurgeCertificate,
   type ProvenLeaf,
@@ -12,11 +13,10 @@ import { inclusionProof } from '../../core/merkle/log.ts';
 import { KINDS } from '../../core/types/operation.ts';
 import { OUTCOMES } from '../../core/types/outcome.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
-import { DossierCollector } from '../../services/dossier/collector.ts';
-import { systemClock } from '../../system/clock.ts';
+import { WHOLE_LOG } from '../../services/dossier/collector.ts';
 import type { RoleInput } from '../node-role.ts';
 import type { MemberNode } from './member-node.ts';
-import { leafHashes, phaseLog } from './proof-api.ts';
+import { anchorOf, collectorOf, leafHashes, phaseLog } from './proof-api.ts';
 
 const { sha256 } = nodeSuite;
 /** Leaves that are read at a time. */
@@ -57,30 +57,30 @@ async function statements(node: MemberNode, logId: LogId, cid: string, order: nu
  */
 export function purgeCertifier(
   node: MemberNode,
-  { genesis }: RoleInput,
+  input: RoleInput,
 ): (phase: PhaseId, cid: string) => Promise<Uint8Array | Reject> {
-  const { block } = genesisBlock(nodeSuite, genesis);
-  const anchor = { genesisHeader: block.header, genesisSet: { id: 0, validators: genesis.validators } };
-  const collector = new DossierCollector(nodeSuite, node.light, systemClock, anchor);
+  const anchor = anchorOf(input);
+  const collector = collectorOf(node, anchor);
   return async (phase, cid) => {
     const purge = node.files.purgeStatus(phase, cid);
     if (purge === null) return reject('not_purged', `file ${cid} was not purged in this phase`, 'ignore');
     const logId = phaseLog(node, phase);
     const hashAt = leafHashes(node, logId);
     if (isReject(hashAt)) return hashAt;
-    const whole = await collector.collect([{ scope: 'phase', id: phase }], [], []);
+    const whole = await collector.collect([{ scope: 'phase', id: phase, ...WHOLE_LOG }]);
     if (isReject(whole)) return whole;
-    const update = whole.logs.find(log => log.update.logId === logId)?.update;
-    if (update === undefined) return reject('not_readable', 'the log of the phase is not served', 'ignore');
-    const { size } = update.entry;
+    const { setChanges, head, members } = whole;
+    const { entry, siblings } = whole.logs[0]!;
+    const { size } = entry;
+    const leaf = { key: mapKeyOf(sha256, logId), value: mapValueOf(sha256, entry) };
     const proven = (position: number): ProvenLeaf => {
       const { leaf, transaction } = node.light.rawItem(logId, position)!;
       return { position, leaf, transaction, path: inclusionProof(sha256, hashAt, position, size) };
     };
     const said = await statements(node, logId, cid, purge.position, size);
     const bytes = buildPurgeCertificate(sha256, {
-      dossier: buildDossier(sha256, { ...whole, logs: whole.logs.filter(log => log.scope === 'system') }),
-      ...{ phase, cid, entry: update.entry, mapProof: update.mapProof },
+      dossier: buildDossier(sha256, { setChanges, head, members, logs: [], ...NOTHING_SHOWN }),
+      ...{ phase, cid, entry, mapProof: { siblings, leaf } },
       order: proven(purge.position),
       receipts: said.receipts.map(proven),
       acks: said.acks.map(proven),

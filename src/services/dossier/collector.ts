@@ -1,18 +1,23 @@
 import type { Hash, LogId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
-import { headerHash } from '../../core/codec/chain.ts';
-import type { ScopeRef } from '../../core/codec/state.ts';
+import { decodeSystemState, type ScopeRef, scopeDigest } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
-import type { Dossier, DossierFile, DossierLog, Opening } from '../../core/light/dossier.ts';
+import type { Dossier, DossierLog } from '../../core/light/dossier.ts';
+import { provenMembers } from '../../core/light/prove.ts';
 import { advanceTrust, genesisTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
 import { EMPTY_FRONTIER, type Frontier, frontierRoot } from '../../core/merkle/log.ts';
+import type { MapProof } from '../../core/merkle/map.ts';
 import type { CertifiedHeader, Header, ValidatorSet } from '../../core/types/chain.ts';
+import type { Span } from '../../core/types/span.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
 import type { LightClient } from '../light-client/light-client.ts';
+import { SubtreeCache } from '../light-server/subtree-cache.ts';
+import { dossierItem, type RecordParts, signersOf } from './lean.ts';
+import { LogTree } from './log-tree.ts';
 
 /** Where the proofs of a dossier start: what a verifier makes from the genesis file. */
-export interface DossierAnchor {
+export interface CollectorAnchor {
   readonly genesisHeader: Header;
   readonly genesisSet: ValidatorSet;
 }
@@ -20,6 +25,25 @@ export interface DossierAnchor {
 /** The chain moves while a dossier is made: so often the answer may be of a head that is not held yet. */
 const TRIES_MAX = 50;
 const WAIT_MS = 100;
+/** Roots of subtrees that are remembered, for proofs of logs that were proven before. */
+const SUBTREES_KEPT_MAX = 65_536;
+
+/** What of a log goes into a dossier. */
+export interface LogWish extends ScopeRef {
+  /** The leaves, of those that are held in [from, to). */
+  readonly span: (held: Span) => Span;
+  readonly parts: RecordParts;
+  readonly state: boolean;
+}
+
+/** Every leaf that is held, whole. */
+export const WHOLE_LOG = { span: (held: Span) => held, parts: 'all', state: true } as const;
+
+/** What was proven of what was asked for; the caller adds what it shows of it. */
+export interface Collected extends Pick<Dossier, 'setChanges' | 'head' | 'members' | 'logs'> {
+  /** For proofs of more than the dossier has, under the same head. */
+  readonly trees: ReadonlyMap<LogId, LogTree>;
+}
 
 /** What was held of a log when a source was asked for it. */
 interface Asked {
@@ -29,54 +53,77 @@ interface Asked {
 }
 
 interface HeldPart {
-  readonly ref: ScopeRef;
   readonly logId: LogId;
   readonly part: LogPart;
 }
 
 /** Fetches what a dossier needs beyond what a light client keeps: set changes, and map proofs under one head. */
 export class DossierCollector {
+  private readonly memory = new SubtreeCache(SUBTREES_KEPT_MAX);
+
   constructor(
     private readonly suite: Suite,
     private readonly light: LightClient,
     private readonly clock: Clock,
-    private readonly anchor: DossierAnchor,
+    private readonly anchor: CollectorAnchor,
   ) {}
 
-  /** @param refs scopes whose logs go in; the system log goes in by itself */
-  async collect(
-    refs: readonly ScopeRef[],
-    openings: readonly Opening[],
-    files: readonly DossierFile[],
-  ): Promise<Dossier | Reject> {
-    const all: ScopeRef[] = [{ scope: 'system', id: this.light.chainId }, ...refs];
+  /** @param members whose keys go in besides those of all who signed what is shown */
+  async collect(wishes: readonly LogWish[], members: readonly string[] = []): Promise<Collected | Reject> {
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      const answer = await this.logsAtHead(all);
-      if (isReject(answer)) return answer;
-      if (answer === null) {
-        await new Promise<void>(resolve => this.clock.setTimer(WAIT_MS, resolve));
-        continue;
-      }
-      const { head, parts } = answer;
-      const setChanges = await this.setChanges(head);
-      if (isReject(setChanges)) return setChanges;
-      const logs: DossierLog[] = [];
-      for (const part of parts) {
-        const log = this.dossierLog(part);
-        if (isReject(log)) return log;
-        logs.push(log);
-      }
-      const genesisHash = headerHash(this.suite.sha256, this.anchor.genesisHeader);
-      const { chainId } = this.light;
-      const inside = ({ logId, position }: { readonly logId: LogId; readonly position: number }) =>
-        logs.some(({ update }) => update.logId === logId && position >= update.from);
-      const shown = { openings: openings.filter(inside), files: files.filter(inside) };
-      return { chainId, genesisHash, setChanges, head, logs, ...shown };
+      const found = await this.tryOnce(wishes, members);
+      if (found !== null) return found;
+      await new Promise<void>(resolve => this.clock.setTimer(WAIT_MS, resolve));
     }
     return reject('not_ready', 'the chain moves faster than this node follows it; try again', 'ignore');
   }
 
   /** Null while the answer's head is one that this node does not hold yet. */
+  private async tryOnce(
+    wishes: readonly LogWish[],
+    members: readonly string[],
+  ): Promise<Collected | null | Reject> {
+    const { chainId } = this.light;
+    const answer = await this.logsAtHead([{ scope: 'system', id: chainId }, ...wishes]);
+    if (isReject(answer) || answer === null) return answer;
+    const { head, parts } = answer;
+    const [system, ...rest] = parts;
+    const setChanges = await this.setChanges(head);
+    if (isReject(setChanges)) return setChanges;
+    const trees = new Map<LogId, LogTree>();
+    const logs = rest.map((part, index) => this.dossierLog(wishes[index]!, part, trees));
+    const signers = logs.flatMap(({ items }) => items.flatMap(signersOf));
+    const proven = this.members(system!, new Set([...members, ...signers]));
+    return proven === null ? null : { setChanges, head, members: proven, logs, trees };
+  }
+
+  /** Null while the answer is not the state that is held. */
+  private members({ logId, part }: HeldPart, wanted: ReadonlySet<string>): Dossier['members'] | null {
+    const bytes = part.state ?? this.light.stateOf(logId)?.state ?? null;
+    if (bytes === null || scopeDigest(this.suite.sha256, bytes) !== part.entry.digest) return null;
+    const state = decodeSystemState(bytes);
+    if (isReject(state)) return null;
+    const { size, root } = part.entry;
+    const { siblings } = part.mapProof;
+    return provenMembers(this.suite.sha256, state, wanted, { size, root, siblings });
+  }
+
+  /** That the map has no such log, under the head of a dossier without logs. */
+  async absence(ref: ScopeRef): Promise<(Collected & { readonly proof: MapProof }) | Reject> {
+    const logId = logIdOf(this.suite.sha256, this.light.chainId, ref.scope, ref.id);
+    const answer = await this.ask([{ logId, known: null }]);
+    if (isReject(answer)) return answer;
+    const { certified: head, logs } = answer;
+    const [log] = logs;
+    const proof = log?.kind === 'refused' ? log.absence : undefined;
+    if (proof === undefined)
+      return reject('conflict', `there is a ${ref.scope} ${ref.id.slice(0, 12)}`, 'ignore');
+    if (head === null) return reject('not_ready', 'there is no certified head yet', 'ignore');
+    const setChanges = await this.setChanges(head);
+    if (isReject(setChanges)) return setChanges;
+    return { setChanges, head, members: null, logs: [], trees: new Map(), proof };
+  }
+
   private async logsAtHead(
     refs: readonly ScopeRef[],
   ): Promise<{ head: CertifiedHeader; parts: HeldPart[] } | null | Reject> {
@@ -103,7 +150,7 @@ export class DossierCollector {
       const { size } = this.light.frontierOf(logId);
       const behind = part.entry.size > size && this.light.held(logId)?.ended !== true;
       if (behind || part.from !== size) return null;
-      parts.push({ ref, logId, part });
+      parts.push({ logId, part });
     }
     return { head, parts };
   }
@@ -119,7 +166,7 @@ export class DossierCollector {
     return { entry, mapProof: answer.mapProof, state, from: frontier.size, frontier, ...rest };
   }
 
-  private async ask(asked: readonly Asked[]): Promise<LogsAnswer | Reject> {
+  private async ask(asked: readonly Pick<Asked, 'logId' | 'known'>[]): Promise<LogsAnswer | Reject> {
     // Without the states the answer has room for all logs, under one head.
     const logs = asked.map(({ logId, known }) => {
       const held = this.light.held(logId)?.ranges ?? [];
@@ -155,18 +202,28 @@ export class DossierCollector {
     return trust;
   }
 
-  /** The last range that is held: of a member that was added again, its present stay. */
-  private dossierLog({ ref, logId, part }: HeldPart): DossierLog | Reject {
+  /** Of the last range that is held: of a member that was added again, its present stay. */
+  private dossierLog(wish: LogWish, { logId, part }: HeldPart, trees: Map<LogId, LogTree>): DossierLog {
     const start = this.light.rangesOf(logId).at(-1)?.start ?? EMPTY_FRONTIER;
-    const items = [];
+    const { entry, mapProof, from: end, consistency } = part;
     // The part says where the log stood when it was asked for: it may have gone on since.
-    for (let position = start.size; position < part.from; position += 1) {
-      const item = this.light.rawItem(logId, position);
-      if (item === null) return reject('not_ready', `leaf ${position} of log ${logId} is not held`, 'ignore');
-      items.push(item);
+    const held = { logId, start, end, size: entry.size, path: end === entry.size ? [] : consistency };
+    const tree = new LogTree(this.suite.sha256, this.light, held, this.memory.of(logId));
+    trees.set(logId, tree);
+    const asked = wish.span({ from: start.size, to: end });
+    const from = Math.min(Math.max(asked.from, start.size), end);
+    const to = Math.max(Math.min(asked.to, end), from);
+    const items = [];
+    for (let position = from; position < to; position += 1) {
+      const raw = this.light.rawItem(logId, position);
+      if (raw !== null) items.push(dossierItem(raw, wish.parts));
     }
-    const { entry, mapProof, state, consistency } = part;
-    const update = { logId, entry, mapProof, state, from: start.size, frontier: start, items };
-    return { ...ref, update, consistency: part.from === entry.size ? null : consistency };
+    const state = wish.state ? (part.state ?? this.light.stateOf(logId)?.state ?? null) : null;
+    return {
+      ...{ scope: wish.scope, id: wish.id, entry, siblings: mapProof.siblings, items },
+      state: state !== null && scopeDigest(this.suite.sha256, state) === entry.digest ? state : null,
+      frontier: tree.frontier(from),
+      right: tree.right(to),
+    };
   }
 }

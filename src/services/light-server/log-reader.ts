@@ -170,7 +170,7 @@ export class LogReader {
     const row = readLog(state, logId);
     // A log that does not exist and one that is not the asker's look the same [82].
     const refused = { logId, kind: 'refused' } as const;
-    if (row === null) return { ...refused, code: 'unknown_log', absence: this.mapProof(head, logId) };
+    if (row === null) return { ...refused, code: 'not_readable', absence: this.mapProof(head, logId) };
     if (last === undefined) return { ...refused, code: 'not_readable' };
     const missing = firstMissing(readable, asked.held, row.size);
     const ended = last.to !== null;

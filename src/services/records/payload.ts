@@ -1,5 +1,6 @@
 import { utf8, utf8Decode } from '../../core/base/bytes.ts';
 import { type Hash, isHash } from '../../core/base/ids.ts';
+import type { RecordField } from '../../core/light/fields.ts';
 import type { FileReference } from '../../core/types/operation.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
@@ -29,6 +30,9 @@ export interface RecordContent {
 }
 
 const VERSION = 1;
+/** Members of JSON data that are fields of their own; data with more is one field only. */
+const DATA_FIELDS_MAX = 256;
+const DATA_FIELD_NAME_BYTES_MAX = 128;
 /** Longest texts, in bytes of UTF-8. */
 const TEXT_BYTES_MAX = { type: 128, title: 1024, mediaType: 256, name: 1024 } as const;
 
@@ -84,6 +88,40 @@ export function encodePayload(content: RecordContent): Uint8Array {
   const { type, title, mediaType } = content;
   const data = text === null ? { base64: toBase64(content.data) } : { text };
   return utf8(canonicalJson({ v: VERSION, type, title, mediaType, data, files }));
+}
+
+/** `data.<member>` of data that is a JSON object. */
+function dataFields(data: Uint8Array): RecordField[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8Decode(data) ?? '');
+  } catch {
+    return [];
+  }
+  const entries = isJson(value) ? Object.entries(value) : [];
+  if (entries.length > DATA_FIELDS_MAX) return [];
+  return entries
+    .filter(([name]) => utf8(name).length <= DATA_FIELD_NAME_BYTES_MAX)
+    .map(([name, entry]) => ({ name: `data.${name}`, value: canonicalJson(entry) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The fields of a payload that can be shown one by one (`RecordMeta.fieldsRoot`), always in the same order; without the files' keys. */
+export function payloadFields({ type, title, mediaType, data, files }: RecordContent): RecordField[] {
+  const text = utf8Decode(data);
+  const shown = files.map(file => ({
+    ...{ cid: file.cid, name: file.name, mediaType: file.mediaType },
+    ...{ bytes: file.plaintextBytes, hash: file.plaintextHash },
+  }));
+  const whole = {
+    type,
+    title,
+    mediaType,
+    data: text === null ? { base64: toBase64(data) } : { text },
+    files: shown,
+  };
+  const fields = Object.entries(whole).map(([name, value]) => ({ name, value: canonicalJson(value) }));
+  return [...fields, ...dataFields(data)];
 }
 
 type Json = Readonly<Record<string, unknown>>;

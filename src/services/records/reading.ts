@@ -2,17 +2,18 @@ import type { LogId, MemberId, PhaseId, TransactionId } from '../../core/base/id
 import { isReject } from '../../core/base/reject.ts';
 import { decodeRecordMeta } from '../../core/codec/operation.ts';
 import { checkAuthorship } from '../../core/light/authorship.ts';
+import { fieldsRoot } from '../../core/light/fields.ts';
 import { type LocatedRecord, locateRecord } from '../../core/light/record.ts';
 import type { FileReference, RecordMeta } from '../../core/types/operation.ts';
 import type { Part } from '../../core/types/transaction.ts';
 import { type Context, phaseLog } from './context.ts';
-import { decodePayload, type RecordContent } from './payload.ts';
+import { decodePayload, payloadFields, type RecordContent } from './payload.ts';
 import type { LogItem } from './ports.ts';
 import type { RecordPlace } from './record-index.ts';
 import { short } from './refusal.ts';
 
 export interface RecordCheck {
-  readonly name: 'authorship' | 'metadata' | 'epoch key' | 'content key' | 'payload';
+  readonly name: 'authorship' | 'metadata' | 'epoch key' | 'content key' | 'payload' | 'fields';
   readonly ok: boolean;
   readonly detail: string;
 }
@@ -130,7 +131,11 @@ function openContent(
   if (plaintext === null) return note(reading, 'payload', false, 'it does not decrypt');
   reading.content = decodePayload(plaintext, files);
   const detail = reading.content === null ? 'its content is malformed' : 'it decrypts';
-  return note(reading, 'payload', reading.content !== null, detail);
+  if (!note(reading, 'payload', reading.content !== null, detail)) return false;
+  const salts = context.crypto.fieldSalts(reading.contentKey!);
+  const root = fieldsRoot(context.suite.sha256, payloadFields(reading.content!), salts);
+  const same = root === reading.meta!.fieldsRoot;
+  return note(reading, 'fields', same, same ? 'as committed to' : 'it commits to other fields than it has');
 }
 
 async function read(context: Context, phase: PhaseId, source: LocatedRecord): Promise<Reading> {

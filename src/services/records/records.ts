@@ -2,12 +2,13 @@ import { participantOf } from '../../core/access/standing.ts';
 import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { encodeRecordMeta } from '../../core/codec/operation.ts';
+import { fieldsRoot } from '../../core/light/fields.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import type { RecordMeta } from '../../core/types/operation.ts';
 import { OUTCOMES, outcomeName } from '../../core/types/outcome.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import { type Context, phaseLog } from './context.ts';
-import { checkContent, encodePayload, type RecordContent } from './payload.ts';
+import { checkContent, encodePayload, payloadFields, type RecordContent } from './payload.ts';
 import { type RecordView, readRecord } from './reading.ts';
 import type { RecordPlace } from './record-index.ts';
 import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './refusal.ts';
@@ -82,6 +83,7 @@ async function putOnce(context: Context, input: RecordInput): Promise<RecordRece
     epoch,
     wrappedKey: crypto.wrapContentKey(vault.keys(phase.id, epoch)!, wrap, contentKey),
     keyCommitment,
+    fieldsRoot: fieldsRoot(context.suite.sha256, payloadFields(input), crypto.fieldSalts(contentKey)),
     files: input.files.map(file => ({
       cid: file.cid,
       ciphertextBytes: file.ciphertextBytes,

@@ -2,6 +2,7 @@ import type { MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../c
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
 import type { MemberCard } from '../../core/types/operation.ts';
+import type { Span } from '../../core/types/span.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
 import type { Unsealer } from '../../ports/sealing.ts';
@@ -16,7 +17,7 @@ import {
   renameProject,
 } from './cards.ts';
 import type { Context } from './context.ts';
-import { type Disclosure, disclose } from './disclosure.ts';
+import { type DisclosableRecord, disclose } from './disclosure.ts';
 import { PhaseFollower } from './follower.ts';
 import {
   createProposal,
@@ -214,8 +215,12 @@ export class Records {
     return handover(this.context, input);
   }
 
-  /** What a dossier of the phase can show: opened payloads (`payloads`) and the files that records name. */
-  disclose(phase: PhaseId, payloads: boolean): Promise<Disclosure | Refusal> {
-    return disclose(this.context, phase, payloads);
+  /** The records of a part of the phase's log, or one of them, with what shows them to others. */
+  disclose(
+    phase: PhaseId,
+    span: Span,
+    key: TransactionId | number | null,
+  ): Promise<readonly DisclosableRecord[] | Refusal> {
+    return disclose(this.context, phase, span, key);
   }
 }

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { headerHash } from '../../../src/core/codec/chain.ts';
 import { encodePhaseState } from '../../../src/core/codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../../../src/core/codec/transaction.ts';
-import { buildDossier, type Dossier } from '../../../src/core/light/dossier.ts';
+import { type Dossier, NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
+import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import { type DossierVerdict, verifyDossier } from '../../../src/core/light/dossier-verify.ts';
 import { locateRecord } from '../../../src/core/light/record.ts';
 import type { HandoverItem } from '../../../src/core/types/operation.ts';
 import { openPayload } from '../../../src/crypto/record-cipher.ts';
 import { hashOf, ok, sampleChain, samplePhase, sha256, signerOf, suite, type TestLog } from './test-chain.ts';
-import { addRecord, CID, contentKey, handOver, plaintext } from './test-records.ts';
+import { addRecord, CID, contentKey, handOver } from './test-records.ts';
 
 const failing = (verdict: DossierVerdict) =>
   verdict.checks.filter(check => !check.ok).map(check => check.name);
@@ -23,12 +23,12 @@ describe('a dossier of a phase that got its record over another one', () => {
     const third = handOver(chain, b, c, second, change);
     const place = { logId: c.logId, position: third, item: 0 };
     const dossier: Dossier = {
-      chainId: chain.chainId,
-      genesisHash: headerHash(sha256, chain.anchor.genesisHeader),
       setChanges: [],
       head: chain.head,
-      logs: [system, c].map(log => chain.dossierLog(log)),
-      openings: [{ ...place, contentKey, plaintext }],
+      members: chain.provenMembers(system),
+      logs: [chain.dossierLog(c)],
+      ...NOTHING_SHOWN,
+      openings: [{ ...place, contentKey }],
       files: [{ ...place, cid: CID, ciphertextBytes: 4096 }],
     };
     const verdict = verifyDossier(suite, buildDossier(sha256, dossier), chain.anchor, { openPayload });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { signTransactions } from '../../../src/core/codec/build.ts';
-import { headerHash } from '../../../src/core/codec/chain.ts';
 import { encodeFilePurge, encodeFilePurgeAck, encodeFileReceipt } from '../../../src/core/codec/operation.ts';
-import { buildDossier } from '../../../src/core/light/dossier.ts';
+import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
+import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import {
   buildPurgeCertificate,
   type ProvenLeaf,
@@ -46,13 +46,11 @@ function sample() {
   const { entry, mapProof } = chain.logUpdate(a);
   const content: PurgeCertificate = {
     dossier: buildDossier(sha256, {
-      chainId: chain.chainId,
-      genesisHash: headerHash(sha256, chain.anchor.genesisHeader),
       setChanges: chain.setChanges,
       head: chain.head,
-      logs: [chain.dossierLog(system)],
-      openings: [],
-      files: [],
+      members: chain.provenMembers(system),
+      logs: [],
+      ...NOTHING_SHOWN,
     }),
     ...{ phase, cid: CID, entry, mapProof },
     order: prove(order),

@@ -11,7 +11,9 @@ import {
   encodeRecordMeta,
 } from '../../../src/core/codec/operation.ts';
 import { decodeSignedTransaction } from '../../../src/core/codec/transaction.ts';
+import { fieldsRoot } from '../../../src/core/light/fields.ts';
 import type { HandoverItem } from '../../../src/core/types/operation.ts';
+import { fieldSalts } from '../../../src/crypto/field-salt.ts';
 import { keyCommitment } from '../../../src/crypto/phase-keys.ts';
 import { sealPayload } from '../../../src/crypto/record-cipher.ts';
 import { hashOf, ok, sha256, signerOf, type TestChain, type TestLog } from './test-chain.ts';
@@ -19,6 +21,15 @@ import { hashOf, ok, sha256, signerOf, type TestChain, type TestLog } from './te
 export const CID = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
 export const contentKey = new Uint8Array(32).fill(3);
 export const plaintext = utf8('{"note":"goods received"}');
+
+/** Fields of every record that `addRecord` writes. */
+export const fields = [
+  { name: 'title', value: '"Delivery"' },
+  { name: 'data', value: '{"text":"secret"}' },
+  { name: 'data.amount', value: '42' },
+];
+export const saltOf = fieldSalts(contentKey);
+const sampleFieldsRoot = fieldsRoot(sha256, fields, saltOf);
 
 /** Appends a record of `sender`, sealed with the content key, and answers its position. */
 export function addRecord(
@@ -33,6 +44,7 @@ export function addRecord(
     epoch: 1,
     wrappedKey: { mode: 'epoch', bytes: new Uint8Array(60) },
     keyCommitment: commitment,
+    fieldsRoot: sampleFieldsRoot,
     files: [{ cid: CID, ciphertextBytes: 4096, keyCommitment: hashOf('file key') }],
     references: [],
   });

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Hash, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { mapKeyOf, STATE_KEYS } from '../../../src/core/codec/state.ts';
-import { encodeLeaf, encodeSignedTransaction } from '../../../src/core/codec/transaction.ts';
+import { decodeSystemState, mapKeyOf, STATE_KEYS } from '../../../src/core/codec/state.ts';
+import { encodeSignedTransaction } from '../../../src/core/codec/transaction.ts';
 import { readLog } from '../../../src/core/ledger/read.ts';
-import { buildDossier, type DossierLog, type Opening } from '../../../src/core/light/dossier.ts';
+import {
+  type Dossier,
+  type DossierLog,
+  NOTHING_SHOWN,
+  type Opening,
+} from '../../../src/core/light/dossier.ts';
+import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import { verifyDossier } from '../../../src/core/light/dossier-verify.ts';
+import { provenMembers } from '../../../src/core/light/prove.ts';
 import { locateRecord, readRecord } from '../../../src/core/light/record.ts';
 import { EMPTY_FRONTIER } from '../../../src/core/merkle/log.ts';
 import { mapProve } from '../../../src/core/merkle/map.ts';
@@ -201,24 +208,35 @@ describe('who has only the third phase', () => {
     expect(files.phasesOf(CID)).toEqual([decision]);
   });
 
-  /** A log at the head as a consensus node serves it to a reader. */
-  async function dossierLog(world: World, scope: 'system' | 'phase', id: Hash): Promise<DossierLog> {
+  /** What the head's map says of a log. */
+  function entryOf(world: World, scope: 'system' | 'phase', id: Hash) {
     const { ledger } = world;
     const logId = ledger.logId(scope, id);
     const { size, root, digest } = readLog(ledger.state, logId)!;
     const { mapRoot } = ledger.head.header;
-    const access = world.access('dave');
-    const items = await access.items(logId, 0, size);
-    const update = {
-      ...{ logId, entry: { size, root, digest }, from: 0, frontier: EMPTY_FRONTIER },
-      mapProof: mapProve(sha256, ledger.state.mapNode, mapRoot, mapKeyOf(sha256, logId)),
-      state: ledger.state.get(scope === 'system' ? STATE_KEYS.system : STATE_KEYS.phase(id)),
-      items: items.map(({ leaf, transaction }) => ({
-        leaf: encodeLeaf(leaf),
+    const { siblings } = mapProve(sha256, ledger.state.mapNode, mapRoot, mapKeyOf(sha256, logId));
+    return { entry: { size, root, digest }, siblings };
+  }
+
+  /** A phase's log at the head with every leaf. */
+  async function dossierLog(world: World, id: Hash): Promise<DossierLog> {
+    const proven = entryOf(world, 'phase', id);
+    const items = await world.access('dave').items(world.ledger.logId('phase', id), 0, proven.entry.size);
+    return {
+      ...{ scope: 'phase', id, ...proven, frontier: EMPTY_FRONTIER, right: [] },
+      state: world.ledger.state.get(STATE_KEYS.phase(id)),
+      items: items.map(({ leaf: { height, timeMs, outcome }, transaction }) => ({
+        ...{ height, timeMs, outcome },
         transaction: encodeSignedTransaction(transaction.signed),
       })),
     };
-    return { scope, id, update, consistency: null };
+  }
+
+  function members(world: World) {
+    const { entry, siblings } = entryOf(world, 'system', world.ledger.chainId);
+    const state = decodeSystemState(world.ledger.state.get(STATE_KEYS.system)!);
+    if (isReject(state)) throw new Error(state.detail);
+    return provenMembers(sha256, state, null, { size: entry.size, root: entry.root, siblings });
   }
 
   /** The opening of the record at one item of a handover, made with what this member holds. */
@@ -235,7 +253,7 @@ describe('who has only the third phase', () => {
     const contentKey = (await unwrapContentKey(keys, wrap, handed.wrappedKey))!;
     const context = { logId: content.logId, epoch, keyCommitment: commitment };
     const plaintext = openPayload(contentKey, context, content.payload!)!;
-    const made: Opening = { logId, position, item, contentKey, plaintext };
+    const made: Opening = { logId, position, item, contentKey };
     return { made, title: decodePayload(plaintext, content.meta.files)!.title };
   }
 
@@ -246,15 +264,15 @@ describe('who has only the third phase', () => {
     expect(title).toBe('first');
     const { ledger } = world;
     const place = { logId: made.logId, position: made.position, item: 1 };
-    const content = {
-      chainId: ledger.chainId,
-      genesisHash: ledger.blocks[0]!.hash,
+    const content: Dossier = {
       setChanges: [],
       head: {
         header: ledger.head.header,
         certificate: new LedgerStore(ledger).certificate(ledger.height)!,
       },
-      logs: [await dossierLog(world, 'system', ledger.chainId), await dossierLog(world, 'phase', decision)],
+      members: members(world),
+      logs: [await dossierLog(world, decision)],
+      ...NOTHING_SHOWN,
       openings: [made],
       files: [{ ...place, cid: CID, ciphertextBytes: 1016 }],
     };
@@ -262,7 +280,7 @@ describe('who has only the third phase', () => {
       genesisHeader: ledger.blocks[0]!.block.header,
       genesisSet: { id: 0, validators: ledger.genesis.validators },
     };
-    const failing = (changed: Partial<typeof content>) =>
+    const failing = (changed: Partial<Dossier>) =>
       verifyDossier(nodeSuite, buildDossier(sha256, { ...content, ...changed }), anchor, { openPayload })
         .checks.filter(check => !check.ok)
         .map(check => `${check.name}: ${check.detail}`);

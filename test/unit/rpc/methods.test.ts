@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { consensusNodeMethods, participantMethods } from '../../../src/rpc/groups.ts';
 import type { RpcMethod } from '../../../src/rpc/method.ts';
-import { call, hashOf, MemoryConsensusNode, MemoryParticipant, startServer, stopServers } from './support.ts';
+import {
+  call,
+  hashOf,
+  MemoryConsensusNode,
+  MemoryParticipant,
+  proofFile,
+  startServer,
+  stopServers,
+} from './support.ts';
 
 const consensus = new MemoryConsensusNode();
 const participant = new MemoryParticipant();
@@ -87,8 +95,14 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [url, 'phase_handover', { source: phase, target: 'review' }],
     [url, 'phase_handover', { source: phase, target: review, records: [hashOf(100)] }],
     [url, 'proof_head', {}],
-    [url, 'proof_record', { phase, record: 0 }],
-    [url, 'proof_consistency', { phase, first: 1, second: 2 }],
+    [url, 'proof_record', { phase, record: 0, recipients: ['alice', `02${hashOf(4)}`], disclose: ['title'] }],
+    [url, 'proof_range', { phase, unit: 'height', from: 1, to: 9, payloads: true }],
+    [url, 'proof_absence', { id: hashOf(9), what: 'record', phase }],
+    [url, 'proof_absence', { id: hashOf(9), what: 'project' }],
+    [url, 'proof_consistency', { earlier: Buffer.from(proofFile).toString('base64') }],
+    [url, 'proof_participants', { phase, height: 1 }],
+    [url, 'proof_epoch', { phase, height: 1 }],
+    [url, 'proof_memberKey', { member: 'alice', height: 1 }],
     [url, 'dossier_export', { phase, path: join(dir, 'intake.dossier') }],
     [url, 'identity_card', {}],
     [url, 'identity_answer', { nonce: Buffer.alloc(32).toString('base64') }],
@@ -256,9 +270,11 @@ describe('records and files over JSON', () => {
       code: 1002,
       data: { reason: 'unknown_record' },
     });
-    expect((await call(url, 'proof_consistency', { phase: 'intake', first: 3, second: 2 })).error.code).toBe(
-      -32602,
-    );
+    expect((await call(url, 'proof_consistency', { earlier: 'AAAA' })).error.code).toBe(-32602);
+    expect((await call(url, 'proof_range', { phase: 'intake', from: 3, to: 2 })).error.code).toBe(-32602);
+    expect((await call(url, 'proof_absence', { id: hashOf(1) })).error.code).toBe(-32602);
+    const nobody = await call(url, 'proof_record', { phase: 'intake', record: 0, recipients: ['nobody'] });
+    expect(nobody.error).toMatchObject({ code: 1002, data: { reason: 'unknown_member' } });
   });
 
   it('[88] local paths are absolute regular files, and nothing is replaced', async () => {

@@ -3,9 +3,12 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
+import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
+import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import type { Certificate, CertifiedHeader, Header } from '../../../src/core/types/chain.ts';
 import { LIFECYCLE, ROLES } from '../../../src/core/types/operation.ts';
 import type { Genesis, Member, PhaseState } from '../../../src/core/types/state.ts';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { Clock, Timer } from '../../../src/ports/clock.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import type {
@@ -125,6 +128,12 @@ const certificate: Certificate = {
   signatures: [{ signer: 0, signature: new Uint8Array(64).fill(7) }],
 };
 export const certifiedHead: CertifiedHeader = { header, certificate };
+
+/** A proof of nothing but its head. */
+export const proofFile = buildDossier(nodeSuite.sha256, {
+  ...{ setChanges: [], head: certifiedHead, members: null, logs: [] },
+  ...NOTHING_SHOWN,
+});
 
 export const alice: Member = {
   id: member('alice'),
@@ -411,24 +420,17 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     skipped: [],
     refusal: null,
   });
-  certifiedHead = async () => ({ head: certifiedHead, hash: hashOf(6) });
-  recordProof = async () => ({
-    leaf: {
-      logId: hashOf(31),
-      position: 0,
-      height: 1,
-      timeMs: 1_700_000_000_001,
-      transactionId: hashOf(100),
-      outcome: 0,
+  certifiedHead = async () => ({ head: certifiedHead, hash: hashOf(6), set: { id: 0, validators: [] } });
+  prove = async () => ({
+    bytes: proofFile,
+    verdict: {
+      ok: true,
+      checks: [{ name: 'head certificate', ok: true, detail: 'height 1' }],
+      summary: null,
+      records: [],
     },
-    leafBytes: new Uint8Array([1, 2, 3]),
-    path: [hashOf(32)],
-    entry: { size: 2, root: hashOf(33), digest: hashOf(34) },
-    mapProof: new Uint8Array([4]),
-    head: certifiedHead,
-    hash: hashOf(6),
   });
-  consistency = async () => ({ firstRoot: hashOf(35), secondRoot: hashOf(36), path: [hashOf(37)] });
+  firstPosition = async () => 0;
   purgeCertificate = async () => new Uint8Array([4, 5]);
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
   card = () => {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
+import { encodeValidatorSet } from '../../../core/codec/chain.ts';
 import type { ProofApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
+import { base64, bytesText } from '../../schemas.ts';
 import { certifiedHeadSchema, presentCertifiedHead } from './present.ts';
 
 export const proofHead = (api: ProofApi): RpcMethod =>
@@ -10,10 +12,14 @@ export const proofHead = (api: ProofApi): RpcMethod =>
     summary: 'The highest certified header that this node verified, with its certificate.',
     access: 'session',
     params: z.strictObject({}),
-    result: certifiedHeadSchema,
+    result: certifiedHeadSchema.extend({
+      validatorSet: bytesText.meta({ description: 'the set that decides the next height: pins the head' }),
+    }),
     errors: ['unavailable'],
     handle: async () => {
       const found = await api.certifiedHead();
-      return isReject(found) ? found : presentCertifiedHead(found.head, found.hash);
+      if (isReject(found)) return found;
+      const validatorSet = base64(encodeValidatorSet(found.set));
+      return { ...presentCertifiedHead(found.head, found.hash), validatorSet };
     },
   });
