@@ -9,16 +9,18 @@ await generateWire();
 const { build } = await import('esbuild');
 const directory = join(root, 'node_modules/.phaseline');
 mkdirSync(directory, { recursive: true });
-/** Receivers of one frame share what they work out from it; see the module that they are given. */
+/** Nodes share what they work out from one and the same input; see the modules that their shells are given. */
 const sharedWork = {
   name: 'shared work',
   setup(bundle) {
-    const shell = /src\/services\/(consensus\/network|pool\/pool)\.ts$/;
+    const give = (pure, shell, shared) =>
+      bundle.onResolve({ filter: pure }, ({ importer }) =>
+        shell.test(importer) ? { path: join(root, 'test/simulation', shared) } : undefined,
+      );
     const pure =
       /\/(core\/pbft\/(message-codec|verify)|core\/codec\/transaction|wire\/(consensus|pool))\.ts$/;
-    bundle.onResolve({ filter: pure }, ({ importer }) =>
-      shell.test(importer) ? { path: join(root, 'test/simulation/shared-work.ts') } : undefined,
-    );
+    give(pure, /src\/services\/(consensus\/network|pool\/pool)\.ts$/, 'shared-work.ts');
+    give(/\/core\/ledger\/execute\.ts$/, /src\/services\/consensus\/executor\.ts$/, 'shared-execution.ts');
   },
 };
 const outfile = join(directory, `simulate-${process.pid}.mjs`);

@@ -7,7 +7,7 @@ import type { WalContent, WriteAheadLog } from '../ports/wal.ts';
 import { type DiskFile, type FileOperations, nodeFileOperations } from './file-operations.ts';
 import {
   encodeWalHead,
-  encodeWalRecord,
+  encodeWalRecords,
   scanWal,
   WAL_IDENTITY_BYTES,
   WAL_RECORD_BYTES_MAX,
@@ -137,7 +137,7 @@ export class FileWal implements WriteAheadLog {
 
   private async write(records: readonly Uint8Array[]): Promise<void> {
     if (records.length === 0) return;
-    const bytes = concatBytes(...records.map(encodeWalRecord));
+    const bytes = encodeWalRecords(records);
     const file = assertDefined(this.file, 'the log is open');
     await file.write(bytes, this.endBytes);
     await file.sync();
@@ -146,7 +146,7 @@ export class FileWal implements WriteAheadLog {
 
   /** A crash at any point leaves the old file or the new one, whole. */
   private async replace(records: readonly Uint8Array[]): Promise<void> {
-    const bytes = concatBytes(encodeWalHead(this.identity), ...records.map(encodeWalRecord));
+    const bytes = concatBytes(encodeWalHead(this.identity), encodeWalRecords(records));
     const next = await this.disk.create(this.nextPath());
     try {
       await next.write(bytes, 0);

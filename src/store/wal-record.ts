@@ -30,13 +30,19 @@ export const WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024;
 const HEADER_BYTES = 12;
 const SECTOR_BYTES = 512;
 
-export function encodeWalRecord(payload: Uint8Array): Uint8Array {
-  const header = new Uint8Array(HEADER_BYTES);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, payload.length);
-  view.setUint32(4, checksum(payload));
-  view.setUint32(8, checksum(header.subarray(0, 8)));
-  return concatBytes(header, payload);
+/** Records as they follow each other in the file. */
+export function encodeWalRecords(payloads: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(payloads.reduce((sum, { length }) => sum + HEADER_BYTES + length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const payload of payloads) {
+    view.setUint32(at, payload.length);
+    view.setUint32(at + 4, checksum(payload));
+    view.setUint32(at + 8, checksum(bytes.subarray(at, at + 8)));
+    bytes.set(payload, at + HEADER_BYTES);
+    at += HEADER_BYTES + payload.length;
+  }
+  return bytes;
 }
 
 export interface WalScan {

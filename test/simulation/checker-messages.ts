@@ -32,7 +32,11 @@ export class MessageRules {
   private readonly reigns = new Map<number, Reign>();
   private readonly logs = new Map<string, Logged>();
 
-  constructor(private readonly fail: (what: string) => never) {}
+  /** @param agreedOn hash of the block that is committed at a height; undefined while none is known */
+  constructor(
+    private readonly fail: (what: string) => never,
+    private readonly agreedOn: (height: number) => string | undefined,
+  ) {}
 
   /** @param startHeight of the block after which the set decides: 0, or that of the one that brought it in */
   opens(set: ValidatorSet, chainId: Hash, startHeight: number, startHash: BlockHash): void {
@@ -99,6 +103,8 @@ export class MessageRules {
       if (proof === undefined || proof.parentHash !== below) return;
       // Before the last NEW-VIEW: that may have cut it. In the view asked for or later: prepared after this was signed.
       if (proof.view < logged.lastView || proof.view >= content.view) return;
+      // Another block is committed there: whoever has seen that needs this proof no more, nor what stands on its block.
+      if ((this.agreedOn(height) ?? proof.hash) !== proof.hash) return;
       if ((shown.get(height) ?? -1) < proof.view)
         this.fail(`${name} asks for view ${content.view} and hides what it prepared at ${height}`);
       below = proof.hash;

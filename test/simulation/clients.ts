@@ -79,9 +79,9 @@ export class Clients {
 
   /** Somebody does something unless much is waiting already. */
   actBelow(openMax: number): void {
-    const { transactions } = this.checker();
+    const { transactions } = this.checker().chain;
     if (transactions !== this.executed)
-      for (const id of this.open.keys()) if (this.checker().isExecuted(id)) this.open.delete(id);
+      for (const id of this.open.keys()) if (this.checker().chain.isExecuted(id)) this.open.delete(id);
     this.executed = transactions;
     if (this.open.size < openMax) {
       this.act();
@@ -121,9 +121,11 @@ export class Clients {
     this.ids.add(id);
     this.open.set(id, { ...draft, kind });
     this.world.coverage.hit(`transaction: ${kind}`);
-    const everywhere = this.world.random.chance(0.3);
-    for (const node of this.cluster.nodes)
-      if (everywhere || this.world.random.chance(0.4)) this.give(node, draft);
+    const { random } = this.world;
+    const { nodes } = this.cluster;
+    const everywhere = random.chance(0.1);
+    const first = random.pick(nodes);
+    for (const node of nodes) if (node === first || everywhere || random.chance(0.1)) this.give(node, draft);
   }
 
   private give(node: SimulatedNode, { bytes }: Draft): void {
@@ -156,11 +158,11 @@ export class Clients {
 
   /** What is not over yet is asked for again; what is over is forgotten. */
   retry(): void {
-    const { height } = this.checker();
+    const { height } = this.checker().chain;
     for (const [id, submitted] of this.open) {
       const isExpired = submitted.transaction.body.lastValidHeight <= height;
       if (isExpired) this.world.coverage.hit('transaction: expired');
-      if (isExpired || this.checker().isExecuted(id)) this.open.delete(id);
+      if (isExpired || this.checker().chain.isExecuted(id)) this.open.delete(id);
       else
         for (const node of this.cluster.nodes) if (this.world.random.chance(0.5)) this.give(node, submitted);
     }

@@ -4,7 +4,6 @@ import type { SignedMessage } from '../../src/core/pbft/messages.ts';
 import type { Validator } from '../../src/core/types/chain.ts';
 import type { Parameters } from '../../src/core/types/state.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
-import { consensusMessageCodec } from '../../src/wire/consensus.ts';
 import { type BehaviourKind, ByzantineDisguise, type Conspiracy } from './byzantine.ts';
 import { Checker } from './checker.ts';
 import { faultsOf } from './checker-certificate.ts';
@@ -19,6 +18,7 @@ import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { hasOwnedError } from './rejections.ts';
 import { Schedule } from './schedule.ts';
+import { consensusMessageCodec } from './shared-work.ts';
 import { Trace } from './trace.ts';
 import type { SimulatedTransport } from './transport.ts';
 
@@ -119,7 +119,7 @@ export class Cluster implements World, Wiretap {
 
   private makeLights(): void {
     const { consortium, network, identities, options } = this;
-    if (options.lights > 0) this.checker.history = [];
+    if (options.lights > 0) this.checker.chain.history = [];
     const isHonest = (peer: string) =>
       identities.some(({ name, peerId }) => peerId === peer && !this.faulty.has(name));
     const people = this.random.shuffled([...consortium.members, ...consortium.administrators]);
@@ -163,7 +163,7 @@ export class Cluster implements World, Wiretap {
   /** Whether so many validators can vote without this one that the others are never stuck, whatever is proposed now. */
   maySpare(node: SimulatedNode): boolean {
     const { governanceMs, pruned, lights } = this.options;
-    const validators = [...this.checker.sets.values()].at(-1)?.validators ?? [];
+    const validators = [...this.checker.chain.sets.values()].at(-1)?.validators ?? [];
     const isMember = validators.some(({ name }) => name === node.name);
     if (!node.isHonest || !isMember || node.keys.signers().length > 1) return false;
     if (node.isArchive && pruned && lights > 0) return false;
@@ -175,7 +175,7 @@ export class Cluster implements World, Wiretap {
   /** Faulty, or without the votes of its key. */
   unable(validators: readonly Validator[]): readonly Validator[] {
     return validators.filter(
-      validator => this.faulty.has(validator.name) || this.checker.isBarred(validator),
+      validator => this.faulty.has(validator.name) || this.checker.keys.isBarred(validator),
     );
   }
 

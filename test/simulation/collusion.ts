@@ -72,7 +72,7 @@ function committedBy(node: SimulatedNode, height: number): Certificate | null {
 function convict(cluster: Cluster, second: Certificate): void {
   const { checker, honest, faulty, consortium, coverage } = cluster;
   const { chainId, genesisHash: startHash } = consortium;
-  const set = checker.sets.get(0);
+  const set = checker.chain.sets.get(0);
   const first = honest
     .map(node => committedBy(node, second.height))
     .find(certificate => certificate !== null && certificate.blockHash !== second.blockHash);
@@ -98,7 +98,7 @@ function convict(cluster: Cluster, second: Certificate): void {
 export async function collude(cluster: Cluster): Promise<void> {
   const { checker, random, honest, schedule, coverage } = cluster;
   const camps = [0, 1].map(side => honest.filter((_, at) => at % 2 === side));
-  checker.onFork = certificate => cluster.broken(new Forked(certificate));
+  checker.chain.onFork = certificate => cluster.broken(new Forked(certificate));
   try {
     await cluster.runUntil(schedule.nowMs + random.between(300, 2000));
     await (random.chance(0.5) ? showTwoBlocks(cluster, camps) : forgetTogether(cluster, camps));

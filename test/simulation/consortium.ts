@@ -1,4 +1,4 @@
-import { utf8 } from '../../src/core/base/bytes.ts';
+import { hash } from 'node:crypto';
 import type { BlockHash, Hash, LogId, MemberId } from '../../src/core/base/ids.ts';
 import type { ScopeKind } from '../../src/core/codec/state.ts';
 import { logIdOf } from '../../src/core/codec/transaction.ts';
@@ -13,13 +13,15 @@ import { simulatedKey, simulatedSigner, simulatedSuite as suite } from './suite.
 const { sha256 } = suite;
 
 export function hashOf(text: string): Hash {
-  return sha256(utf8(text));
+  return hash('sha256', text, 'hex') as Hash;
 }
 
 /** Bytes that stand for `text`, at most 32 of them different. */
 export function bytesOf(text: string, length: number): Uint8Array {
   const digest = Buffer.from(hashOf(text), 'hex');
-  return Uint8Array.from({ length }, (_, index) => digest[index % 32] as number);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = digest[index % 32] as number;
+  return bytes;
 }
 
 /** A consensus node as the consortium knows it. */
@@ -44,7 +46,18 @@ export interface Actor {
   readonly card: MemberCard;
 }
 
+const ACTORS_MAX = 1000;
+const actors = new Map<string, Actor>();
+
 export function actorOf(id: string, keyId = 0): Actor {
+  const name = `${id}/${keyId}`;
+  const actor = actors.get(name) ?? makeActor(id, keyId);
+  if (actors.size >= ACTORS_MAX) actors.clear();
+  actors.set(name, actor);
+  return actor;
+}
+
+function makeActor(id: string, keyId: number): Actor {
   const signer = simulatedSigner(`member ${id} ${keyId}`);
   const sealingKey = simulatedKey(`sealing ${id} ${keyId}`);
   const card = {

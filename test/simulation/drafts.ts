@@ -3,7 +3,7 @@ import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/b
 import { isReject } from '../../src/core/base/reject.ts';
 import { buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
 import * as codec from '../../src/core/codec/operation.ts';
-import { decodeTransaction, encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
+import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
 import {
   type EpochOpening,
@@ -15,6 +15,7 @@ import {
 import type { PhaseState, StateView } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
 import { type Actor, bytesOf, type Consortium, hashOf } from './consortium.ts';
+import { decodeTransaction } from './shared-work.ts';
 import { simulatedKey, simulatedSuite as suite } from './suite.ts';
 
 /** A transaction as a client submits it. */

@@ -32,7 +32,7 @@ function figures(cluster: Cluster): string {
   const heapMb = Math.round(process.memoryUsage().heapUsed / 1e6);
   const logBytes = Math.max(...cluster.nodes.map(({ machine }) => machine.disk.logBytes));
   const slots = Math.max(...cluster.nodes.map(({ engine }) => engine?.slots.size ?? 0));
-  return `height ${cluster.checker.height}, heap ${heapMb} MB, largest log ${logBytes} bytes, slots ${slots}, frames ${cluster.network.frames}`;
+  return `height ${cluster.checker.chain.height}, heap ${heapMb} MB, largest log ${logBytes} bytes, slots ${slots}, frames ${cluster.network.frames}`;
 }
 
 /** Four nodes with nothing to do: nothing may be sent, and nothing may grow (SCENARIOS 4). */
@@ -60,13 +60,13 @@ export async function blocksFor(blocks: number, print: (line: string) => void): 
   const step = Math.max(1, Math.floor(blocks / 20));
   let next = step;
   let logBytesMax = 0;
-  while (cluster.checker.height < blocks) {
+  while (cluster.checker.chain.height < blocks) {
     for (let count = 0; count < 4; count += 1) cluster.clients.actBelow(OPEN_MAX);
     await cluster.runUntil(cluster.schedule.nowMs + 20, Number.POSITIVE_INFINITY);
     logBytesMax = Math.max(logBytesMax, ...cluster.nodes.map(({ machine }) => machine.disk.logBytes));
-    if (cluster.checker.height < next) continue;
+    if (cluster.checker.chain.height < next) continue;
     next += step;
-    cluster.checker.forgetBelow(cluster.checker.height - 2000);
+    cluster.checker.forgetBelow(cluster.checker.chain.height - 2000);
     trimOldest(cluster.clients.ids, SUBMITTED_MAX);
     cluster.clients.retry();
     print(`${figures(cluster)}, log at most ${logBytesMax} bytes`);

@@ -155,7 +155,12 @@ export class SimulatedNode implements Watched {
       limits: {
         keepMarginBlocks: 20,
         consensus: { bodiesRetryMs: 100 },
-        sync: { retryMs: 200, penaltyMs: 2000, requestTimeoutMs: 2000, snapshotPeriodMs: 1000 },
+        sync: {
+          retryMs: 200,
+          penaltyMs: 2000,
+          requestTimeoutMs: 2000,
+          snapshotPeriodMs: keepBlocks === null ? 5000 : 1000,
+        },
       },
     };
   }

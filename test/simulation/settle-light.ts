@@ -23,9 +23,9 @@ export async function settleLights(cluster: Cluster): Promise<void> {
   const { lights, checker, schedule, coverage } = cluster;
   if (lights.length === 0) return;
   for (const light of lights) light.start();
-  const history = new LightHistory(checker.history ?? []);
+  const history = new LightHistory(checker.chain.history ?? []);
   const isRevoked = ({ actor }: SimulatedLightNode) => history.revokedAt(actor.id) < Number.POSITIVE_INFINITY;
-  const isCurrent = ({ client }: SimulatedLightNode) => (client?.head().height ?? -1) >= checker.height;
+  const isCurrent = ({ client }: SimulatedLightNode) => (client?.head().height ?? -1) >= checker.chain.height;
   const untilMs = schedule.nowMs + CATCH_UP_MS;
   while (!lights.every(light => isRevoked(light) || isCurrent(light))) {
     if (schedule.nowMs > untilMs) {
@@ -33,7 +33,7 @@ export async function settleLights(cluster: Cluster): Promise<void> {
         ({ name, client }) =>
           `${name} published ${client?.head().height} trusts ${client?.trust().header.height} lacks ${JSON.stringify(client?.lag()?.logs)} ${JSON.stringify(client?.lies().slice(-3))}`,
       );
-      checker.fail(`light nodes do not catch up with ${checker.height}: ${behind.join('; ')}`);
+      checker.fail(`light nodes do not catch up with ${checker.chain.height}: ${behind.join('; ')}`);
     }
     await cluster.runUntil(schedule.nowMs + 200);
   }

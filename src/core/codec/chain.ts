@@ -117,10 +117,17 @@ export function decodeValidatorSet(bytes: Uint8Array): ValidatorSet | Reject {
   return reader.finish(readValidatorSet(reader), 'validator set');
 }
 
+/** By set: every block names the hash of its set, and a set lasts for many blocks. Sets are never changed in place. */
+const setHashes = new WeakMap<ValidatorSet, { readonly sha256: Sha256; readonly hash: Hash }>();
+
 export function validatorSetHash(sha256: Sha256, set: ValidatorSet): Hash {
+  const known = setHashes.get(set);
+  if (known?.sha256 === sha256) return known.hash;
   const writer = new Writer().raw(tagBytes('validatorSet'));
   writeValidatorSet(writer, set);
-  return sha256(writer.finish());
+  const hash = sha256(writer.finish());
+  setHashes.set(set, { sha256, hash });
+  return hash;
 }
 
 export interface VoteSubject {

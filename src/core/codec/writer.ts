@@ -11,6 +11,8 @@ const SCRATCH_BYTES = 256;
 /** A buffer that grew beyond this is not kept. */
 const SCRATCH_BYTES_MAX = 64 * 1024;
 const SCRATCHES_MAX = 16;
+/** Text up to this length, in characters, is looked at before an encoder is asked. */
+const PLAIN_TEXT_MAX = 80;
 /** Buffers of finished writers, for the next ones: most values are short, and a buffer costs more than what is written into it. */
 const spare: Scratch[] = [];
 const NOTHING = new Uint8Array(0);
@@ -107,8 +109,20 @@ export class Writer {
     return this.raw(bytes);
   }
 
+  /** In UTF-8. Names and ids are short and of ASCII characters, which are their own bytes. */
   text(text: string): this {
-    return this.bytes(utf8(text));
+    if (text.length > PLAIN_TEXT_MAX) return this.bytes(utf8(text));
+    const start = this.length;
+    const offset = this.u32(text.length).reserve(text.length);
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) {
+        this.length = start;
+        return this.bytes(utf8(text));
+      }
+      this.buffer[offset + index] = code;
+    }
+    return this;
   }
 
   list<T>(items: readonly T[], write: (writer: this, item: T) => void): this {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { dataPaths } from '../../../src/config/node-config.ts';
-import { encodeWalRecord } from '../../../src/store/wal-record.ts';
+import { encodeWalRecords } from '../../../src/store/wal-record.ts';
 import type { ChaosNode } from '../network/node.ts';
 import { anyConsensus, type Nemesis, type Stage, seconds } from './stage.ts';
 
@@ -45,7 +45,7 @@ const tornLog: Nemesis = {
   title: '[66] a validator is killed in the middle of a write of its log',
   draw: (draws, shape) => {
     const target = anyConsensus(draws, shape);
-    const record = encodeWalRecord(Buffer.alloc(draws.between(100, 2_000), draws.between(1, 255)));
+    const record = encodeWalRecords([Buffer.alloc(draws.between(100, 2_000), draws.between(1, 255))]);
     const torn = draws.fraction() < 0.3 ? Buffer.alloc(4096) : record.subarray(0, draws.between(1, 99));
     return {
       words: `kill -9 ${target} in the middle of a write: ${torn.length} bytes of a record at the end of its log`,

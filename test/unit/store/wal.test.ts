@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { FileWal } from '../../../src/store/file-wal.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
-import { encodeWalRecord, scanWal, WAL_HEAD_BYTES } from '../../../src/store/wal-record.ts';
+import { encodeWalRecords, scanWal, WAL_HEAD_BYTES } from '../../../src/store/wal-record.ts';
 import { openOrCreate, walContract } from '../../contracts/wal.ts';
 import { FailingDisk } from './failing-disk.ts';
 import { temporaryDirectory } from './temporary.ts';
@@ -40,7 +40,7 @@ async function sampleFile(): Promise<{ path: string; bytes: Uint8Array; ends: nu
   await wal.append(RECORDS);
   await wal.close();
   const ends = [WAL_HEAD_BYTES];
-  for (const record of RECORDS) ends.push(ends.at(-1)! + encodeWalRecord(record).length);
+  for (const record of RECORDS) ends.push(ends.at(-1)! + encodeWalRecords([record]).length);
   return { path, bytes: new Uint8Array(readFileSync(path)), ends };
 }
 
@@ -82,7 +82,7 @@ describe('FileWal', () => {
     const { bytes, ends } = await sampleFile();
     const torn = concatBytes(bytes.subarray(0, ends[2]), new Uint8Array(1000));
     expect(scanWal(torn)).toMatchObject({ validBytes: ends[2], corruptAt: null });
-    const long = encodeWalRecord(new Uint8Array(3000).fill(7));
+    const long = encodeWalRecords([new Uint8Array(3000).fill(7)]);
     const file = concatBytes(bytes, long);
     file.fill(0, 2048);
     expect(scanWal(file)).toMatchObject({ validBytes: ends.at(-1), corruptAt: null });
