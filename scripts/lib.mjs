@@ -78,6 +78,8 @@ export async function build() {
     console.error('phaseline: building');
     tool('typescript/bin/tsc', ['-p', 'tsconfig.json']);
   });
+  const { writeVerifierPage } = await import('./verifier-page.mjs');
+  once('verifier', ['src', 'scripts/verifier-page.mjs'], 'dist/verifier/index.html', writeVerifierPage);
 }
 
 /**

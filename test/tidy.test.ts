@@ -50,6 +50,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   services: ['core', 'ports', 'wire'],
   rpc: ['core', 'ports', 'services', 'config'],
   client: ['core', 'ports'],
+  verifier: ['core', 'ports', 'crypto', 'config'],
   manager: ['core', 'ports', 'services', 'rpc', 'config'],
   roles: [
     'core',

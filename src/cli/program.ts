@@ -12,6 +12,7 @@ import { addMemberCommands } from './commands/member.ts';
 import { addParticipantCommands } from './commands/participant.ts';
 import { addPhaseCommands } from './commands/phase.ts';
 import { addProjectCommands } from './commands/project.ts';
+import { addProofCommands } from './commands/proof.ts';
 import { addProposalCommands } from './commands/proposal.ts';
 import { addRecordCommands } from './commands/record.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -40,6 +41,7 @@ const FAMILIES: readonly AddCommands[] = [
   addRecordCommands,
   addFileCommands,
   addDossierCommands,
+  addProofCommands,
   addDoctorCommand,
   addImportCommands,
   addBenchCommands,

@@ -1,19 +1,14 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { concatBytes } from '../core/base/bytes.ts';
 import { tagBytes } from '../core/codec/tags.ts';
-import { Writer } from '../core/codec/writer.ts';
 import type { PayloadContext } from '../ports/phase-crypto.ts';
 import { pad, paddedBytesOf, unpad } from './padding.ts';
+import { payloadContextBytes } from './payload-context.ts';
 import { isCommittedKey, SECRET_BYTES } from './phase-keys.ts';
 
 const TAG_BYTES = 16;
 /** A content key encrypts one payload, so the nonce may be fixed (NIST SP 800-38D, 8.2.1). */
 const NONCE = new Uint8Array(12);
-
-function associatedData(context: PayloadContext): Uint8Array {
-  const writer = new Writer().raw(tagBytes('recordPayload')).hash(context.logId).u32(context.epoch);
-  return writer.hash(context.keyCommitment).finish();
-}
 
 /** Length of a sealed payload, in bytes. */
 export function sealedPayloadBytes(plaintextBytes: number): number {
@@ -32,7 +27,7 @@ export function sealPayload(
   plaintext: Uint8Array,
 ): Uint8Array {
   const cipher = createCipheriv('aes-256-gcm', payloadKey(contentKey), NONCE);
-  cipher.setAAD(associatedData(context));
+  cipher.setAAD(payloadContextBytes(context));
   return concatBytes(cipher.update(pad(plaintext)), cipher.final(), cipher.getAuthTag());
 }
 
@@ -46,7 +41,7 @@ export function openPayload(
   const decipher = createDecipheriv('aes-256-gcm', payloadKey(contentKey), NONCE, {
     authTagLength: TAG_BYTES,
   });
-  decipher.setAAD(associatedData(context));
+  decipher.setAAD(payloadContextBytes(context));
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
   const padded = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
   try {

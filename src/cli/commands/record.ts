@@ -4,6 +4,7 @@ import { addWaitOptions, putWithProgress, reportRows, type WaitOptions, waitOf }
 import { walk } from '../files/walk.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
+import { rangeOf } from '../proofs/range.ts';
 import { openSession, type Session, short } from '../session.ts';
 
 export interface FileAnswer {
@@ -46,7 +47,7 @@ interface PutOptions extends WaitOptions {
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
 /** `12` is a position in the log, anything else an id. */
-function recordKey(text: string): string | number {
+export function recordKey(text: string): string | number {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
@@ -63,8 +64,8 @@ export function showChecks(
   answer: { ok: boolean; checks: readonly CheckAnswer[] },
 ) {
   session.show(answer, {
-    head: ['CHECK', 'RESULT', 'DETAIL'],
-    rows: answer.checks.map(check => [check.name, check.ok ? 'ok' : 'FAILED', check.detail]),
+    head: CHECK_HEAD,
+    rows: checkRows(answer.checks),
   });
   if (!answer.ok) throw new CommandFailure(EXIT.unhealthy, `${what} does not verify`);
 }
@@ -110,46 +111,74 @@ async function put(io: Io, options: PutOptions, command: Command): Promise<void>
   session.show(report.records.length === 1 ? report.records[0] : report, { pairs: reportRows(report) });
 }
 
-async function get(io: Io, key: string, options: { phase: string }, command: Command): Promise<void> {
+interface Verification {
+  readonly ok: boolean;
+  readonly checks: readonly CheckAnswer[];
+}
+
+const CHECK_HEAD = ['CHECK', 'RESULT', 'DETAIL'];
+const checkRows = (checks: readonly CheckAnswer[]) =>
+  checks.map(check => [check.name, check.ok ? 'ok' : 'FAILED', check.detail]);
+
+function recordPairs(record: RecordAnswer): (readonly [string, unknown])[] {
+  return [
+    ['record', record.id],
+    ['author', record.author],
+    ['time', record.time.iso],
+    ['height', record.height],
+    ['position', record.position],
+    ...(record.handedOverFrom === null ? [] : [['handed over from', record.handedOverFrom.phase] as const]),
+    ['type', record.content?.type ?? ''],
+    ['text', record.content?.text ?? record.unreadable ?? ''],
+    ...(record.content?.files ?? []).map(
+      file => [`file ${file.name}`, `${file.cid} (${file.bytes} bytes)`] as const,
+    ),
+  ];
+}
+
+interface GetOptions {
+  readonly phase: string;
+  readonly verify?: boolean;
+}
+
+async function get(io: Io, key: string, options: GetOptions, command: Command): Promise<void> {
   const session = await openSession(io, command, null);
-  const record = await session.call<RecordAnswer>('record_get', {
-    phase: options.phase,
-    record: recordKey(key),
-  });
-  session.show(record, {
-    pairs: [
-      ['record', record.id],
-      ['author', record.author],
-      ['time', record.time.iso],
-      ['height', record.height],
-      ['position', record.position],
-      ...(record.handedOverFrom === null ? [] : [['handed over from', record.handedOverFrom.phase] as const]),
-      ['type', record.content?.type ?? ''],
-      ['text', record.content?.text ?? record.unreadable ?? ''],
-      ...(record.content?.files ?? []).map(
-        file => [`file ${file.name}`, `${file.cid} (${file.bytes} bytes)`] as const,
-      ),
-    ],
-  });
+  const params = { phase: options.phase, record: recordKey(key) };
+  const record = await session.call<RecordAnswer>('record_get', params);
+  const pairs = recordPairs(record);
+  if (options.verify !== true) {
+    session.show(record, { pairs });
+    return;
+  }
+  const verification = await session.call<Verification>('record_verify', params);
+  const { checks, ok } = verification;
+  session.show({ ...record, verification }, { pairs, head: CHECK_HEAD, rows: checkRows(checks) });
+  if (!ok) throw new CommandFailure(EXIT.unhealthy, `record ${key} does not verify`);
 }
 
 interface ListOptions {
   readonly phase: string;
-  readonly from: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly type?: string;
+  readonly author?: string;
   readonly limit: number;
+  readonly verify?: boolean;
+}
+
+interface ListAnswer {
+  readonly records: readonly RecordAnswer[];
+  readonly next: number | null;
+  readonly size: number;
+  readonly verification: (Verification & { readonly from: number; readonly to: number }) | null;
 }
 
 async function list(io: Io, options: ListOptions, command: Command): Promise<void> {
+  const { phase, limit, type = null, author = null, verify = false } = options;
+  const range = rangeOf(options.from, options.to);
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ records: RecordAnswer[]; next: number | null; size: number }>(
-    'record_list',
-    {
-      phase: options.phase,
-      from: options.from,
-      limit: options.limit,
-      withData: true,
-    },
-  );
+  const params = { phase, limit, withData: true, ...range, type, author, verify };
+  const answer = await session.call<ListAnswer>('record_list', params);
   session.show(answer, {
     head: ['POS', 'RECORD', 'AUTHOR', 'TIME', 'TYPE', 'TEXT', 'FILES'],
     rows: answer.records.map(record => [
@@ -161,8 +190,14 @@ async function list(io: Io, options: ListOptions, command: Command): Promise<voi
       (record.content?.text ?? record.unreadable ?? '').slice(0, 60),
       record.content?.files.length ?? '',
     ]),
-    ...(answer.next === null ? {} : { text: `more with --from ${answer.next}` }),
+    ...(answer.next === null ? {} : { text: `more from position ${answer.next} on` }),
   });
+  if (answer.verification === null) return;
+  const { ok, checks, from, to } = answer.verification;
+  const failed = checks.filter(check => !check.ok).map(check => check.name);
+  if (!ok) throw new CommandFailure(EXIT.unhealthy, `the list does not verify: ${failed.join(', ')}`);
+  session.tell(`verified: positions ${from} to below ${to}, nothing missing`);
+  for (const { name, detail } of checks) session.tell(`  ${name}: ${detail}`);
 }
 
 export function addRecordCommands(program: Command, io: Io): void {
@@ -182,13 +217,18 @@ export function addRecordCommands(program: Command, io: Io): void {
     .description('read a record')
     .argument('<record>', 'id or position')
     .requiredOption('--phase <phase>', 'phase')
-    .action((key: string, options: { phase: string }, command: Command) => get(io, key, options, command));
+    .option('--verify', 'check it anew, and say what was checked')
+    .action((key: string, options: GetOptions, command: Command) => get(io, key, options, command));
   record
     .command('list')
     .description('list the records of a phase')
     .requiredOption('--phase <phase>', 'phase')
-    .option('--from <position>', 'first position of the log', wholeNumber(0), 0)
+    .option('--from <bound>', 'a position of the log, height:N, or a time such as 2026-01-31')
+    .option('--to <bound>', 'the first that is not asked for')
+    .option('--type <type>', 'records of this type only')
+    .option('--author <member>', 'records of this member only')
     .option('--limit <n>', 'how many', wholeNumber(1, 500), 100)
+    .option('--verify', 'prove that nothing of the range is missing, and say what was checked')
     .action((options: ListOptions, command: Command) => list(io, options, command));
   record
     .command('verify')

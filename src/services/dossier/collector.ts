@@ -190,7 +190,11 @@ export class DossierCollector {
     while (!isReject(trust)) {
       const next = advanceTrust(this.suite, trust, { setChanges: [], head });
       if (!isReject(next)) return changes;
-      const answer = await this.light.askAny({ kind: 'head', knownHeight: trust.header.height });
+      const answer = await this.light.askAny({
+        kind: 'head',
+        knownHeight: trust.header.height,
+        knownHash: null,
+      });
       if (isReject(answer)) return answer;
       if (answer.kind !== 'head' || answer.changes.length === 0) return next;
       const fitting = answer.changes.filter(({ certified }) => certified.header.height <= head.header.height);

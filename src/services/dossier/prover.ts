@@ -134,9 +134,18 @@ export class Prover {
     if (isReject(collected)) return collected;
     const shown = await this.withRecords(collected, phase, null, show);
     if (isReject(shown)) return shown;
-    const end = { position: collected.logs[0]!.entry.size, height: 0, time: 0 };
+    const { entry, frontier, items } = collected.logs[0]!;
+    const end = frontier.size + items.length;
+    // A member that was removed cannot say when the leaf came that it does not have.
+    if (to === null && end < entry.size && unit !== 'position') {
+      return reject(
+        'not_readable',
+        'the log goes on after what this member may read: name the end',
+        'ignore',
+      );
+    }
     const { header } = collected.head;
-    const last = { ...end, height: header.height + 1, time: header.timeMs + 1 }[unit];
+    const last = { position: end, height: header.height + 1, time: header.timeMs + 1 }[unit];
     return { ...shown, claims: [{ type: 'range', logId, unit, from, to: to ?? last }] };
   }
 
