@@ -92,6 +92,8 @@ export type LightAnswer =
       readonly kind: 'head';
       readonly changes: readonly SetChange[];
       readonly certified: CertifiedHeader | null;
+      /** Of the height that the asker knows, where the source has another block there. */
+      readonly conflicting: CertifiedHeader | null;
     }
   | ({ readonly kind: 'logs' } & LogsAnswer)
   | { readonly kind: 'addresses'; readonly peers: readonly MemberPeer[] }
@@ -247,8 +249,10 @@ function answerToWire(answer: LightAnswer): phaseline.LightAnswer.$Properties {
         certified: encodeCertified(certified),
         nextSet: encodeValidatorSet(nextSet),
       }));
-      const { certified } = answer;
-      return { head: { changes, certified: certified === null ? EMPTY : encodeCertified(certified) } };
+      const bytesOf = (certified: CertifiedHeader | null) =>
+        certified === null ? EMPTY : encodeCertified(certified);
+      const { certified, conflicting } = answer;
+      return { head: { changes, certified: bytesOf(certified), conflicting: bytesOf(conflicting) } };
     }
     case 'logs': {
       const { height, certified, scopeCount, scopesBase } = answer;
@@ -296,7 +300,9 @@ function headOf(wire: phaseline.LightHead.$Properties): LightAnswer | Reject {
   const changes = listOf(wire.changes, LIGHT_ANSWER_LIMITS.setChangesPerAnswer, changeOf);
   if (isReject(changes)) return changes;
   const certified = certifiedOf(wire.certified);
-  return isReject(certified) ? certified : { kind: 'head', changes, certified };
+  if (isReject(certified)) return certified;
+  const conflicting = certifiedOf(wire.conflicting);
+  return isReject(conflicting) ? conflicting : { kind: 'head', changes, certified, conflicting };
 }
 
 function answerOf(wire: phaseline.LightAnswer.$Properties): LightAnswer | Reject {

@@ -1,5 +1,12 @@
 import { hashBytes, toHex } from '../core/base/bytes.ts';
-import { type Hash, isMemberId, type LogId, type MemberId, type TransactionId } from '../core/base/ids.ts';
+import {
+  type BlockHash,
+  type Hash,
+  isMemberId,
+  type LogId,
+  type MemberId,
+  type TransactionId,
+} from '../core/base/ids.ts';
 import { parseLinkAddress } from '../core/base/link-address.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
 import { LIMITS } from '../core/types/limits.ts';
@@ -52,8 +59,15 @@ export interface LogsQuery {
   readonly quiet?: QuietLogs;
 }
 
+export interface HeadQuery {
+  readonly kind: 'head';
+  readonly knownHeight: number;
+  /** Of the block that the asker knows at that height, to be compared with the source's; null for no comparison. */
+  readonly knownHash: BlockHash | null;
+}
+
 export type LightRequest =
-  | { readonly kind: 'head'; readonly knownHeight: number }
+  | HeadQuery
   | ({ readonly kind: 'logs' } & LogsQuery)
   | { readonly kind: 'addresses'; readonly members: readonly MemberId[] }
   | { readonly kind: 'submit'; readonly transactions: readonly Uint8Array[] }
@@ -169,7 +183,12 @@ function logsQueryOf(wire: phaseline.LightLogsQuery.$Properties): LightRequest |
 function requestToWire(request: LightRequest): phaseline.LightRequest.$Properties {
   switch (request.kind) {
     case 'head':
-      return { head: { knownHeight: toLong(request.knownHeight) } };
+      return {
+        head: {
+          knownHeight: toLong(request.knownHeight),
+          knownHash: request.knownHash === null ? new Uint8Array(0) : hashBytes(request.knownHash),
+        },
+      };
     case 'addresses':
       return { addresses: { members: [...request.members] } };
     case 'submit':
@@ -196,7 +215,11 @@ function requestOf(wire: phaseline.LightRequest.$Properties): LightRequest | Rej
   const { membersPerQuery, transactionsPerSubmit, idsPerQuery, nonceBytes } = LIGHT_WIRE_LIMITS;
   if (wire.head) {
     const knownHeight = fromLong(wire.head.knownHeight);
-    return knownHeight === null ? undecodable('height above 2^53 - 1') : { kind: 'head', knownHeight };
+    const knownHash = hashOf(wire.head.knownHash) as BlockHash | null;
+    if (knownHash === null && (wire.head.knownHash?.length ?? 0) > 0) return undecodable('a block hash');
+    return knownHeight === null
+      ? undecodable('height above 2^53 - 1')
+      : { kind: 'head', knownHeight, knownHash };
   }
   if (wire.logs) return logsQueryOf(wire.logs);
   if (wire.addresses) {

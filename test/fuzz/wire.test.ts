@@ -28,6 +28,7 @@ import { lightFrameCodec, lightRequestCodec } from '../../src/wire/light.ts';
 import { lightAnswerCodec } from '../../src/wire/light-answer.ts';
 import { poolFetchCodec, poolFetchedCodec, poolFrameCodec } from '../../src/wire/pool.ts';
 import { syncAnswerCodec, syncHeadCodec, syncRequestCodec } from '../../src/wire/sync.ts';
+import { joinedAnswer } from '../support/joined-answer.ts';
 import { LightNetwork } from '../support/light-kit.ts';
 import type { MemoryNetwork } from '../support/memory-transport.ts';
 import { alice, bob, consortium, INTAKE, PROJECT, WRITER } from '../unit/ledger/fixture.ts';
@@ -69,7 +70,7 @@ class Tap {
           return handler.message?.(from, frame) ?? null;
         },
         request: async (from, frame) => {
-          const answer = await handler.request!(from, frame);
+          const answer = joinedAnswer(await handler.request!(from, frame));
           this.requests.push(frame);
           if (!isReject(answer)) this.answers.push(answer);
           return answer;
@@ -219,7 +220,7 @@ const subjects: readonly Subject[] = [
   ]),
   recorded('light frame', lightFrameCodec, light.frames, []),
   recorded('light request', lightRequestCodec, light.requests, [
-    { kind: 'head', knownHeight: 5 },
+    { kind: 'head', knownHeight: 5, knownHash: null },
     { kind: 'addresses', members: [alice.id, bob.id] },
     { kind: 'status', ids: [hash] },
     { kind: 'fresh', nonce: new Uint8Array(32) },
@@ -229,6 +230,7 @@ const subjects: readonly Subject[] = [
       kind: 'head',
       changes: [{ certified: receipt.certified, nextSet: consortiumOfFour.set }],
       certified: receipt.certified,
+      conflicting: receipt.certified,
     },
     {
       kind: 'addresses',

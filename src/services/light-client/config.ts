@@ -1,4 +1,5 @@
 import type { LogId, MemberId, Suite } from '../../core/base/ids.ts';
+import type { ForkEvidence } from '../../core/light/fork.ts';
 import type { Genesis } from '../../core/types/state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KeyValueStore } from '../../ports/kv.ts';
@@ -30,4 +31,6 @@ export interface LightEvents {
   updated?(logId: LogId, from: number, to: number): void;
   /** The head that all reads include. */
   head?(head: Published): void;
+  /** Validators have certified two histories; the evidence is on disk, and nothing newer is believed. */
+  forked?(evidence: ForkEvidence): void;
 }

@@ -11,7 +11,7 @@ import {
 import { contentCodec, readOptional, writeOptional } from '../../core/codec/content.ts';
 import type { ScopeKind, ScopeRef } from '../../core/codec/state.ts';
 import { SCOPE_KINDS } from '../../core/codec/transaction.ts';
-import type { Trust } from '../../core/light/trust.ts';
+import type { SetChange, Trust } from '../../core/light/trust.ts';
 import { EMPTY_FRONTIER, type Frontier, readFrontier, writeFrontier } from '../../core/merkle/log.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import type { Span } from '../../core/types/span.ts';
@@ -95,6 +95,19 @@ export const { encode: encodeTrust, decode: decodeTrust } = contentCodec<Trust>(
     }));
     return proof === null ? trust : { ...trust, proof };
   },
+);
+
+export const { encode: encodeSetChange, decode: decodeSetChange } = contentCodec<SetChange>(
+  'set change',
+  (writer, { certified, nextSet }) => {
+    writeHeader(writer, certified.header);
+    writeCertificate(writer, certified.certificate);
+    writeValidatorSet(writer, nextSet);
+  },
+  reader => ({
+    certified: { header: readHeader(reader), certificate: readCertificate(reader) },
+    nextSet: readValidatorSet(reader),
+  }),
 );
 
 /** A leaf with its transaction, as it is stored. */

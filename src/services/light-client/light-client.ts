@@ -1,11 +1,12 @@
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../../core/base/ids.ts';
-import { isReject, type Reject } from '../../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { decodeSystemState, STATE_KEYS } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { genesisBlock } from '../../core/ledger/genesis.ts';
+import type { ForkEvidence } from '../../core/light/fork.ts';
 import type { LogItem as RawItem } from '../../core/light/log-update.ts';
-import { type ForkReject, genesisTrust, type Trust } from '../../core/light/trust.ts';
+import { genesisTrust, type Trust } from '../../core/light/trust.ts';
 import type { Frontier } from '../../core/merkle/log.ts';
 import type { PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { SignedTransaction } from '../../core/types/transaction.ts';
@@ -17,12 +18,13 @@ import type { LightAnswer, MemberPeer } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL } from '../light-server/limits.ts';
 import type { HeldSpans, LedgerAccess, LogItem, SubmitResult } from '../records/ports.ts';
 import type { LightClientConfig, LightEvents } from './config.ts';
+import { ForkWatch, forkedError } from './fork-watch.ts';
 import { type HeldLog, type HeldRange, lastEnd, spansOf } from './held-log.ts';
 import { Inquiries } from './inquiries.ts';
 import { type Lag, LagWatch } from './lag-watch.ts';
 import { LightStore, type Published } from './light-store.ts';
 import { LIGHT_CLIENT_LIMITS, type LightClientLimits } from './limits.ts';
-import { type Lie, SourceFailure, Sources } from './sources.ts';
+import { type Lie, SourceFailure, Sources, type SourceView } from './sources.ts';
 import { Submitter } from './submitter.ts';
 import { Syncer } from './syncer.ts';
 
@@ -48,6 +50,7 @@ export class LightClient implements LedgerAccess, Service {
     readonly published: Published;
   };
   private syncer: Syncer | null = null;
+  private forks: ForkWatch | null = null;
   private running: Promise<void> | null = null;
   private due = true;
   private crossCheckDue = false;
@@ -127,7 +130,14 @@ export class LightClient implements LedgerAccess, Service {
     };
     const { chainId, store, limits } = this;
     const { signal } = this.stopping;
-    const config = { suite, chainId, member, store, sources: this.sources, limits, events, signal };
+    const found = (evidence: ForkEvidence) => {
+      for (const listener of this.listeners) listener.forked?.(evidence);
+    };
+    const genesis = this.first.trust;
+    const watched = { suite, chainId, store, sources: this.sources, signal, genesis, found };
+    this.forks = new ForkWatch(watched, store.fork());
+    const { forks } = this;
+    const config = { suite, chainId, member, store, sources: this.sources, limits, events, signal, forks };
     this.syncer = new Syncer(config, trust, published, system, held);
     for (const source of sources) transport.keepConnected(source.peer, source.addresses);
     this.sources.follow(system);
@@ -228,7 +238,8 @@ export class LightClient implements LedgerAccess, Service {
     return this.store.rawItem(logId, position);
   }
 
-  submit(signed: readonly SignedTransaction[]): Promise<readonly SubmitResult[]> {
+  async submit(signed: readonly SignedTransaction[]): Promise<readonly SubmitResult[]> {
+    if (this.fork() !== null) throw forkedError();
     return this.submitter.submit(signed);
   }
 
@@ -237,9 +248,13 @@ export class LightClient implements LedgerAccess, Service {
     return this.sources.lies;
   }
 
-  /** Conflicting certified heads: evidence against at least f+1 validators. */
-  forks(): readonly ForkReject[] {
-    return this.syncer?.forks ?? [];
+  /** Two certified histories: evidence against at least f+1 validators. While there is any, nothing newer is believed. */
+  fork(): ForkEvidence | null {
+    return this.forks?.evidence ?? null;
+  }
+
+  sourceViews(): readonly SourceView[] {
+    return this.sources.views();
   }
 
   /** Addresses of the connected nodes of members, by the word of the consensus nodes; connections prove who answers. */
@@ -248,7 +263,8 @@ export class LightClient implements LedgerAccess, Service {
   }
 
   /** Null when f+1 validators vouch now for the highest verified head; otherwise why it may be old [76]. */
-  checkFresh(): Promise<Reject | null> {
+  async checkFresh(): Promise<Reject | null> {
+    if (this.fork() !== null) return reject('forked', 'validators have certified two histories', 'ignore');
     const nonce = this.config.random(LIGHT_WIRE_LIMITS.nonceBytes);
     return this.inquiries.checkFresh(this.config.suite, this.trust(), nonce);
   }
@@ -335,6 +351,7 @@ export class LightClient implements LedgerAccess, Service {
     const tried = new Set<PeerId>();
     for (;;) {
       const peer = this.sources.usable().find(candidate => !tried.has(candidate));
+      if (this.fork() !== null) return;
       if (peer === undefined || this.stopping.signal.aborted) return;
       tried.add(peer);
       let complete = false;
@@ -350,7 +367,11 @@ export class LightClient implements LedgerAccess, Service {
 
   private async crossCheck(syncer: Syncer): Promise<void> {
     this.crossCheckDue = false;
-    for (const peer of this.sources.usable()) await this.guarded(peer, () => syncer.crossCheck(peer));
+    this.sources.expect(syncer.trust.header.height);
+    for (const peer of this.sources.usable()) {
+      if (this.fork() !== null) return;
+      await this.guarded(peer, () => syncer.crossCheck(peer));
+    }
     this.due = this.due || syncer.wanting || syncer.trust.header.height > syncer.published.height;
   }
 

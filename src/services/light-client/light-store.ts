@@ -6,17 +6,20 @@ import { decodeValidatorSet, encodeValidatorSet } from '../../core/codec/chain.t
 import { contentCodec } from '../../core/codec/content.ts';
 import { decodePhaseState, decodeProjectState, decodeSystemState } from '../../core/codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../../core/codec/transaction.ts';
+import { decodeForkEvidence, encodeForkEvidence, type ForkEvidence } from '../../core/light/fork.ts';
 import type { LogItem as WireItem } from '../../core/light/log-update.ts';
-import type { Trust } from '../../core/light/trust.ts';
+import type { SetChange, Trust } from '../../core/light/trust.ts';
 import type { ValidatorSet } from '../../core/types/chain.ts';
 import type { PhaseState, ProjectState, SystemState } from '../../core/types/state.ts';
 import type { KeyValueStore, KvOperation } from '../../ports/kv.ts';
 import type { LogItem } from '../records/ports.ts';
 import {
   decodeHeldLog,
+  decodeSetChange,
   decodeStoredItem,
   decodeTrust,
   encodeHeldLog,
+  encodeSetChange,
   encodeStoredItem,
   encodeTrust,
   type HeldLog,
@@ -43,6 +46,8 @@ const digits = (position: number) => String(position).padStart(16, '0');
 const KEYS = {
   trust: `${PREFIX}trust`,
   published: `${PREFIX}published`,
+  fork: `${PREFIX}fork`,
+  change: (height: number) => `${PREFIX}change/${digits(height)}`,
   set: (id: number) => `${PREFIX}set/${digits(id)}`,
   log: (logId: LogId) => `${PREFIX}log/${logId}`,
   state: (logId: LogId) => `${PREFIX}state/${logId}`,
@@ -77,6 +82,22 @@ export class LightStore {
   validatorSet(id: number): ValidatorSet | null {
     const bytes = this.kv.get(KEYS.set(id));
     return bytes === null ? null : stored(decodeValidatorSet(bytes), 'validator set');
+  }
+
+  /** Evidence that ended all trust; null while there is none. */
+  fork(): ForkEvidence | null {
+    const bytes = this.kv.get(KEYS.fork);
+    return bytes === null ? null : stored(decodeForkEvidence(bytes), 'evidence of a fork');
+  }
+
+  /** All since genesis, verified, oldest first. */
+  async setChanges(): Promise<SetChange[]> {
+    const changes: SetChange[] = [];
+    const range = { from: `${PREFIX}change/`, to: `${PREFIX}change0` };
+    for await (const [, bytes] of this.kv.entries(range)) {
+      changes.push(stored(decodeSetChange(bytes), 'set change'));
+    }
+    return changes;
   }
 
   async logs(): Promise<HeldLog[]> {
@@ -134,6 +155,17 @@ export class LightStore {
       { type: 'put', key: KEYS.trust, value: encodeTrust(trust) },
       { type: 'put', key: KEYS.set(set.id), value: encodeValidatorSet(set) },
     ];
+  }
+
+  putSetChanges(changes: readonly SetChange[]): KvOperation[] {
+    return changes.map(change => {
+      const { height } = change.certified.header;
+      return { type: 'put', key: KEYS.change(height), value: encodeSetChange(change) };
+    });
+  }
+
+  putFork(evidence: ForkEvidence): KvOperation {
+    return { type: 'put', key: KEYS.fork, value: encodeForkEvidence(evidence) };
   }
 
   putPublished(published: Published): KvOperation {

@@ -21,6 +21,19 @@ export interface Lie {
   readonly timeMs: number;
 }
 
+/** What is known of a source: for people who look after a node. */
+export interface SourceView {
+  readonly peer: PeerId;
+  readonly connected: boolean;
+  /** Of the head that it announced or showed last; null while it said nothing. */
+  readonly height: number | null;
+  /** How long its head has been below one that others had shown before; null while it is not. */
+  readonly behindForMs: number | null;
+  /** What it said that did not verify, since this node started. */
+  readonly lies: number;
+  readonly lastLie: Lie | null;
+}
+
 /** The consensus nodes that a light client asks: whom to ask next, and whom not for a while. */
 export class Sources {
   readonly lies: Lie[] = [];
@@ -30,6 +43,11 @@ export class Sources {
   private readonly liedAboutUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly lacksUntilMs = new Map<PeerId, Map<LogId, number>>();
   private readonly connected = new Set<PeerId>();
+  /** The head that a source has shown when it was asked. */
+  private readonly shown = new Map<PeerId, number>();
+  private readonly behindSinceMs = new Map<PeerId, number>();
+  /** What every honest source has by now: the highest head that was verified when all were compared the last time. */
+  private expected = 0;
   /** Sources that came by a proposal, not by this node's configuration. */
   private readonly added = new Set<PeerId>();
 
@@ -69,6 +87,38 @@ export class Sources {
   onDisconnected(peer: PeerId): void {
     this.connected.delete(peer);
     this.heights.delete(peer);
+    this.shown.delete(peer);
+  }
+
+  /** All sources are about to be compared; this head is verified. */
+  expect(height: number): void {
+    for (const peer of this.peers) {
+      if ((this.shown.get(peer) ?? this.expected) >= this.expected) this.behindSinceMs.delete(peer);
+      else if (!this.behindSinceMs.has(peer)) this.behindSinceMs.set(peer, this.clock.monotonicMs());
+    }
+    this.expected = height;
+  }
+
+  /** The source's own head, as it shows it. */
+  told(peer: PeerId, height: number): void {
+    this.shown.set(peer, height);
+  }
+
+  /** Every source, in the order of their ids. */
+  views(): readonly SourceView[] {
+    const now = this.clock.monotonicMs();
+    return [...this.peers].sort().map(peer => {
+      const lies = this.lies.filter(lie => lie.peer === peer);
+      const since = this.behindSinceMs.get(peer);
+      return {
+        peer,
+        connected: this.connected.has(peer),
+        height: this.heights.get(peer) ?? this.shown.get(peer) ?? null,
+        behindForMs: since === undefined ? null : now - since,
+        lies: lies.length,
+        lastLie: lies.at(-1) ?? null,
+      };
+    });
   }
 
   /** The highest head that more sources announce than may be faulty; 0 when too few have announced any. */

@@ -4,13 +4,14 @@ import type { ScopeRef } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { createTransactionVerifier } from '../../core/ledger/signature.ts';
 import type { VerifiedItem } from '../../core/light/log-update.ts';
-import { advanceTrust, type ForkReject, isForkReject, type Trust } from '../../core/light/trust.ts';
+import { advanceTrust, isForkReject, type Trust } from '../../core/light/trust.ts';
 import type { MapProof } from '../../core/merkle/map.ts';
 import type { SystemState } from '../../core/types/state.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { LIGHT_WIRE_LIMITS, type LogQuery } from '../../wire/light.ts';
 import type { LogAnswer, LogsAnswer } from '../../wire/light-answer.ts';
 import { PRUNED } from '../light-server/limits.ts';
+import type { ForkWatch } from './fork-watch.ts';
 import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
@@ -39,6 +40,7 @@ export interface SyncerConfig {
   readonly limits: LightClientLimits;
   readonly signal: AbortSignal;
   readonly events: SyncerEvents;
+  readonly forks: ForkWatch;
 }
 
 /** A log that a source has named and of which nothing is held yet. */
@@ -63,7 +65,6 @@ function mapProofOf(answer: LogAnswer): { readonly logId: LogId; readonly mapPro
 /** Brings the held logs up to the head of a source, verifying everything, one atomic write an answer. */
 export class Syncer {
   readonly logs = new Map<LogId, HeldLog>();
-  readonly forks: ForkReject[] = [];
   /** Height up to which each log is complete; of this run only. */
   private readonly completeAt = new Map<LogId, Published>();
   private readonly named = new Map<LogId, Named>();
@@ -127,9 +128,9 @@ export class Syncer {
     return this.targets().flatMap(({ logId, ref }) => (this.includes([logId], height) ? [] : [ref]));
   }
 
-  /** Compares heads and scope lists with a source that is not the one in use. @returns its fault */
+  /** Compares histories, heads and scope lists with a source that is not the one in use. @returns its fault */
   async crossCheck(peer: PeerId): Promise<Reject | null> {
-    const fault = await this.catchUp(peer);
+    const fault = await this.catchUp(peer, true);
     if (fault !== null) return fault;
     // Only a source can tell that a removed member was added again.
     const quiet = this.asking(peer);
@@ -272,35 +273,42 @@ export class Syncer {
       return null;
     }
     // a head that a later set decided needs the set changes on the way to it
-    if (next.reject !== 'set_change_withheld' && next.reject !== 'wrong_set') return this.faulty(next);
+    if (next.reject !== 'set_change_withheld' && next.reject !== 'wrong_set') return this.faulty(peer, next);
     const fault = await this.catchUp(peer);
     if (fault !== null) return fault;
     if (this.trust.header.height === answer.height) return null;
     return this.trust === trust ? next : 'moved';
   }
 
-  /** Head updates until the source has no more: set changes may need several. */
-  private async catchUp(peer: PeerId): Promise<Reject | null> {
-    const { suite, sources, signal } = this.config;
+  /**
+   * Head updates until the source has no more: set changes may need several.
+   * @param compare whether the source's block at the trusted height is the trusted one
+   */
+  private async catchUp(peer: PeerId, compare = false): Promise<Reject | null> {
+    const { suite, sources, signal, store } = this.config;
     for (;;) {
       const { trust } = this;
-      const answer = await sources.ask(peer, { kind: 'head', knownHeight: trust.header.height }, signal);
+      const { height } = trust.header;
+      const knownHash = compare && trust.proof !== undefined ? trust.hash : null;
+      const answer = await sources.ask(peer, { kind: 'head', knownHeight: height, knownHash }, signal);
       if (isReject(answer)) return answer;
       if (answer.kind !== 'head') return reject('wrong_answer', answer.kind);
-      const { certified, changes } = answer;
+      const { certified, changes, conflicting } = answer;
+      sources.told(peer, certified?.header.height ?? 0);
+      if (conflicting !== null) return this.config.forks.compare(peer, trust, conflicting);
       // Genesis has no certificate, and a source that is behind shows nothing new.
-      if (certified === null || certified.header.height < trust.header.height) return null;
+      if (certified === null || certified.header.height < height) return null;
       const next = advanceTrust(suite, trust, { setChanges: changes, head: certified });
-      if (isReject(next)) return this.faulty(next);
+      if (isReject(next)) return this.faulty(peer, next);
       if (next === trust) return null;
       this.trust = next;
-      await this.config.store.write(this.config.store.putTrust(next));
+      await store.write([...store.putSetChanges(changes), ...store.putTrust(next)]);
     }
   }
 
-  private faulty(fault: Reject): Reject {
-    if (isForkReject(fault)) this.forks.push(fault);
-    return fault;
+  private async faulty(peer: PeerId, fault: Reject): Promise<Reject> {
+    if (!isForkReject(fault)) return fault;
+    return this.config.forks.compare(peer, this.trust, fault.conflicting.certified);
   }
 
   /** A list of scopes is a source's word: a lie by omission is met by asking every source. @returns the new ones */

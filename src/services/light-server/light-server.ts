@@ -1,16 +1,22 @@
 import { assertDefined } from '../../core/base/assert.ts';
-import type { Suite, TransactionId } from '../../core/base/ids.ts';
+import type { BlockHash, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { memberOfPeer, readSystem } from '../../core/ledger/read.ts';
 import { freshHeadBytes } from '../../core/light/fresh-head.ts';
 import { EntryTree, makeReceipt } from '../../core/light/receipt.ts';
-import type { Block } from '../../core/types/chain.ts';
+import type { Block, CertifiedHeader } from '../../core/types/chain.ts';
 import type { Member } from '../../core/types/state.ts';
 import type { ChainStore } from '../../ports/chain-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import { type LightFrame, type LightRequest, lightFrameCodec, lightRequestCodec } from '../../wire/light.ts';
+import {
+  type HeadQuery,
+  type LightFrame,
+  type LightRequest,
+  lightFrameCodec,
+  lightRequestCodec,
+} from '../../wire/light.ts';
 import { type LightAnswer, lightAnswerCodec, type TransactionStatus } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL, LIGHT_SERVER_LIMITS, type LightServerLimits } from './limits.ts';
 import { certifiedOf, LogReader } from './log-reader.ts';
@@ -122,7 +128,7 @@ export class LightServer {
   private async answer(member: Member, request: LightRequest): Promise<LightAnswer | Reject> {
     switch (request.kind) {
       case 'head':
-        return this.headSince(request.knownHeight);
+        return this.headSince(request);
       case 'logs':
         return { kind: 'logs', ...this.logs.answer(member.id, request) };
       case 'addresses':
@@ -137,7 +143,7 @@ export class LightServer {
   }
 
   /** Set changes since genesis are kept, so that a light node may have slept through any number of them [79]. */
-  private async headSince(knownHeight: number): Promise<LightAnswer> {
+  private async headSince({ knownHeight, knownHash }: HeadQuery): Promise<LightAnswer> {
     const { store } = this.config;
     const { setChangesPerAnswer } = this.limits;
     const head = this.head();
@@ -145,7 +151,14 @@ export class LightServer {
     const found = await store.setChanges(knownHeight, height, setChangesPerAnswer + 1);
     const changes = found.slice(0, setChangesPerAnswer);
     const isCut = found.length > changes.length;
-    return { kind: 'head', changes, certified: isCut ? changes.at(-1)!.certified : certifiedOf(head) };
+    const certified = isCut ? changes.at(-1)!.certified : certifiedOf(head);
+    return { kind: 'head', changes, certified, conflicting: this.conflicting(knownHeight, knownHash) };
+  }
+
+  /** The asker has another history: one of both is forked, and the asker can show it [76]. */
+  private conflicting(height: number, hash: BlockHash | null): CertifiedHeader | null {
+    const own = hash === null ? null : this.config.store.block(height);
+    return own === null || own.hash === hash ? null : certifiedOf(own);
   }
 
   private addresses(members: ReadonlySet<string>): LightAnswer {

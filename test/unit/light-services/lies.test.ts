@@ -236,9 +236,8 @@ describe('light client and lying sources', () => {
     twin.ledger.commit(twin.actions.put(alice, phase, 'in the other'));
     await net.serve(1, {}, twin.ledger);
     const client = await net.join(alice, { limits: { crossCheckMs: 5 } });
-    await client.until(() => client.light.forks().length > 0);
-    const [fork] = client.light.forks();
-    expect(fork?.conflicting.certified.header.height).toBe(net.ledger.height);
+    await client.until(() => client.light.fork() !== null);
+    expect(client.light.fork()?.second.header.height).toBe(net.ledger.height);
     expect(client.light.lies()[0]?.code).toBe('fork');
   });
 });
@@ -276,7 +275,7 @@ describe('light server', () => {
     await net.serve(0);
     const unknown = await stranger('peer-of-nobody');
     for (const request of [
-      { kind: 'head', knownHeight: 0 } as const,
+      { kind: 'head', knownHeight: 0, knownHash: null } as const,
       { kind: 'addresses', members: [bob.id] } as const,
       { kind: 'submit', transactions: [] } as const,
     ]) {
