@@ -6,6 +6,7 @@ import { addDatabaseCommands } from './commands/database.ts';
 import { addDevnetCommand } from './commands/devnet.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDossierCommands } from './commands/dossier.ts';
+import { addEvidenceCommands } from './commands/evidence.ts';
 import { addFileCommands } from './commands/file.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addMemberCommands } from './commands/member.ts';
@@ -41,6 +42,7 @@ const FAMILIES: readonly AddCommands[] = [
   addRecordCommands,
   addFileCommands,
   addDossierCommands,
+  addEvidenceCommands,
   addProofCommands,
   addDoctorCommand,
   addImportCommands,

@@ -22,6 +22,7 @@ export function dataPaths(dir: string) {
     wal: join(dir, 'db', 'consensus.wal'),
     state: join(dir, 'db', 'state'),
     files: join(dir, 'files'),
+    evidence: join(dir, 'evidence'),
     token: join(dir, 'rpc-token'),
     endpoint: join(dir, 'endpoint.json'),
   };

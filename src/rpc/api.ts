@@ -74,6 +74,8 @@ export interface NodeStatus {
     readonly peer: string;
     readonly name: string | null;
     readonly connected: boolean;
+    /** What is wrong with it as a source of a member's node; null or left out when nothing is known against it. */
+    readonly note?: string | null;
   }[];
   /** Empty when the node is ready; each reason is one short sentence. */
   readonly notReady: readonly string[];

@@ -27,6 +27,7 @@ import { createLibp2pTransport } from '../../transport/libp2p-transport.ts';
 import { publicIdentity } from '../data-directory.ts';
 import { type RoleInput, sequence } from '../node-role.ts';
 import { createBlobStore, limitsOf } from './blob-store.ts';
+import { keepsEvidence } from './evidence.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
 
@@ -151,6 +152,7 @@ export async function createMemberNode(
     { start: () => blobs.open(), stop: () => blobs.close() },
     { start: () => transport.start(), stop: () => transport.stop() },
     light,
+    keepsEvidence(light, paths, { logger, fail }),
     { start: () => phaseFiles.load(), stop: async () => {} },
     files,
     links,

@@ -18,6 +18,7 @@ import { Uploads } from '../../rpc/uploads.ts';
 import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
 import { VERSION } from '../rpc.ts';
+import { forkReason, noteOn } from './evidence.ts';
 import { createFileApi } from './file-api.ts';
 import type { MemberNode } from './member-node.ts';
 import { createProofApi } from './proof-api.ts';
@@ -32,12 +33,14 @@ function headView({ light }: MemberNode): HeadView {
   return { height: header.height, hash, timeMs: header.timeMs, transactions: null };
 }
 
-function notReady(node: MemberNode, { config }: RoleInput): string[] {
+function notReady(node: MemberNode, { config, paths }: RoleInput): string[] {
   const { light, transport, member } = node;
   const connected = transport.peers().filter(peer => peer.connected);
   const sources = new Set(config.network.peers.map(({ peerId }) => peerId));
   const reached = connected.filter(({ peer }) => sources.has(peer)).length;
   const registered = findMember(light.system(), member);
+  const forked = forkReason(light, paths);
+  if (forked !== null) return [forked];
   if (registered?.revoked === true) return [`member "${member}" is revoked`];
   if (reached === 0) {
     const hint = registered === null ? `; "${member}" may not be registered yet` : '';
@@ -66,6 +69,12 @@ function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
     const validator = light.system().validatorSet.validators.find(entry => entry.peerId === peer);
     return validator?.name ?? node.phaseFiles.memberOfPeer(peer);
   };
+  const peersOf = () => {
+    const notes = new Map(light.sourceViews().map(view => [view.peer, noteOn(view)]));
+    return transport
+      .peers()
+      .map(({ peer, connected }) => ({ peer, name: nameOf(peer), connected, note: notes.get(peer) ?? null }));
+  };
   const role: NodeStatus['role'] = config.role;
   return {
     status: () => ({
@@ -77,7 +86,7 @@ function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
       peerId: transport.peerId,
       addresses: transport.addresses(),
       head: headView(node),
-      peers: transport.peers().map(({ peer, connected }) => ({ peer, name: nameOf(peer), connected })),
+      peers: peersOf(),
       notReady: notReady(node, input),
       startedMs,
     }),
