@@ -7,6 +7,7 @@ import { addDevnetCommand } from './commands/devnet.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDossierCommands } from './commands/dossier.ts';
 import { addEvidenceCommands } from './commands/evidence.ts';
+import { addExportCommands } from './commands/export.ts';
 import { addFileCommands } from './commands/file.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addMemberCommands } from './commands/member.ts';
@@ -46,6 +47,7 @@ const FAMILIES: readonly AddCommands[] = [
   addProofCommands,
   addDoctorCommand,
   addImportCommands,
+  addExportCommands,
   addBenchCommands,
 ];
 

@@ -16,6 +16,7 @@ import type {
 } from './file-api.ts';
 import type { ProofApi } from './proof-api.ts';
 import type { NamedPhase } from './resolve.ts';
+import type { TrailApi } from './trail-api.ts';
 import type { Uploads } from './uploads.ts';
 
 export type { AdminApi } from './admin-api.ts';
@@ -154,7 +155,8 @@ export interface ParticipantApi
     RecordApi,
     FileApi,
     HandoverApi,
-    ProofApi {
+    ProofApi,
+    TrailApi {
   /** Files on their way in. */
   readonly uploads: Uploads;
 }

@@ -13,6 +13,7 @@ import { proofMethods } from './methods/proof.ts';
 import { proposalMethods } from './methods/proposal.ts';
 import { recordMethods } from './methods/record.ts';
 import { subscriptionMethods } from './methods/subscription.ts';
+import { trailMethods } from './methods/trail.ts';
 import { txMethods } from './methods/tx.ts';
 import { validatorMethods, validatorNodeMethods } from './methods/validator.ts';
 
@@ -39,6 +40,7 @@ export const participantMethods = (
   ...recordMethods(api),
   ...fileMethods(api),
   ...proofMethods(api),
+  ...trailMethods(api),
   ...subscriptionMethods(api, api),
   ...(admin === null ? [] : adminMethods(admin)),
 ];

@@ -3,12 +3,12 @@ import { type Command, Option } from 'commander';
 import { stopSignal } from '../devnet/stop.ts';
 import { importEventLog } from '../import/import.ts';
 import { type PlanOptions, planEventLog } from '../import/plan.ts';
-import { readEventLog } from '../import/read-csv.ts';
+import { readLogFile } from '../import/read-log.ts';
 import type { Io } from '../io.ts';
 import { openSession } from '../session.ts';
 
 async function eventLog(io: Io, file: string, options: PlanOptions, command: Command): Promise<void> {
-  const log = await readEventLog(resolve(io.directory, file));
+  const log = await readLogFile(resolve(io.directory, file));
   const session = await openSession(io, command, 'manager');
   const plan = planEventLog(log.rows, `${basename(file)} ${log.sha256.slice(0, 8)}`, options);
   io.err(
@@ -36,8 +36,8 @@ export function addImportCommands(program: Command, io: Io): void {
     .command('import')
     .description('bring existing flows into the ledger')
     .command('event-log')
-    .description('load a CSV event log; the same command again goes on where an interrupted one was')
-    .argument('<file>', 'CSV with the columns case:concept:name, concept:name, org:group')
+    .description('load an event log, XES or CSV; the same command again goes on where an interrupted one was')
+    .argument('<file>', 'XES, or CSV with the columns case:concept:name, concept:name, org:group')
     .addOption(
       new Option('--cases <as>', 'cases become records of one project, or a project each')
         .choices(['records', 'projects'])

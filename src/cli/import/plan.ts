@@ -25,7 +25,7 @@ export interface PlannedProject {
 }
 
 export interface PlannedRecord {
-  /** Line of the event in the file: names the event when an import goes on. */
+  /** `EventRow.line`: names the event when an import goes on. */
   readonly line: number;
   readonly project: string;
   readonly phase: string;

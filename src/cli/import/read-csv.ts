@@ -4,7 +4,7 @@ import { parse } from 'csv-parse';
 import { OperatingError } from '../../ports/lifecycle.ts';
 
 export interface EventRow {
-  /** Line of the file, the header being line 1. */
+  /** Line of a CSV file, the header being line 1; of an XES file the number of the event, from 1. */
   readonly line: number;
   readonly caseId: string;
   readonly activity: string;

@@ -23,6 +23,7 @@ import { createFileApi } from './file-api.ts';
 import type { MemberNode } from './member-node.ts';
 import { createProofApi } from './proof-api.ts';
 import { createHandoverApi, createRecordApi } from './record-api.ts';
+import { createTrailApi } from './trail-api.ts';
 
 const { sha256 } = nodeSuite;
 const LAG_MS = 10_000;
@@ -143,6 +144,7 @@ export function createParticipantApi(node: MemberNode, input: RoleInput): Partic
     ...createFileApi(node, input),
     ...createHandoverApi(node),
     ...createProofApi(node, input),
+    ...createTrailApi(node),
     members: () => light.system().members,
     member: id => findMember(light.system(), id),
     administrators: () => light.system().administrators,

@@ -103,10 +103,13 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [url, 'proof_participants', { phase, height: 1 }],
     [url, 'proof_epoch', { phase, height: 1 }],
     [url, 'proof_memberKey', { member: 'alice', height: 1 }],
+    [url, 'phase_trail', { phase, from: 0 }],
+    [url, 'project_trail', { project: 'permits' }],
     [url, 'dossier_export', { phase, path: join(dir, 'intake.dossier') }],
     [url, 'identity_card', {}],
     [url, 'identity_answer', { nonce: Buffer.alloc(32).toString('base64') }],
     [url, 'admin_sources', {}],
+    [url, 'admin_standing', { phase: review }],
     [url, 'admin_probe', { peer: 'peer-of-bob', kind: 'log', phase: review }],
     [url, 'admin_probe', { peer: 'peer-of-bob', kind: 'file', phase: review, cid: 'bafy0' }],
   ];

@@ -11,6 +11,7 @@ import type { Genesis, Member, PhaseState } from '../../../src/core/types/state.
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { Clock, Timer } from '../../../src/ports/clock.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
+import type { PhaseStanding } from '../../../src/rpc/admin-api.ts';
 import type {
   AdminApi,
   ConsensusNodeApi,
@@ -431,6 +432,16 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     },
   });
   firstPosition = async () => 0;
+  trail = async () => ({
+    events: [
+      {
+        ...{ position: 0, height: 1, timeMs: 1_700_000_000_001, transaction: hashOf(100), kind: 'recordPut' },
+        ...{ member: alice.id, keyId: 0, refused: null, records: [hashOf(100)], details: { roles: 3 } },
+      },
+    ],
+    next: 1,
+    size: 2,
+  });
   purgeCertificate = async () => new Uint8Array([4, 5]);
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
   card = () => {
@@ -440,6 +451,11 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   };
   answer = () => new Uint8Array(64);
   sources = () => [{ name: 'validator-0', publicKey: new Uint8Array(33), peerId: 'peer-0' }];
+  standingGiven: PhaseStanding = {
+    ...{ standing: 'foreign', end: null, epochs: 0, openEpochs: [], frozen: false, opensCard: false },
+    ...{ label: null, projectLabel: null },
+  };
+  standing = async () => this.standingGiven;
   probe = async () => ({ answer: 'refused' as const, reason: 'not_readable', bytes: 0 });
 }
 
