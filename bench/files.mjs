@@ -1,7 +1,7 @@
 // How fast files are put, replicated, read and made whole again in a network of real processes on this machine, measured against
 // what the same run measures as the machine's ceiling. `phaseline bench files` runs it. Needs a build.
 // Usage: node bench/files.mjs [--quick] [--consensus N] [--bytes N] [--small-files N] [--small-bytes N] [--big-bytes N]
-//   [--rounds N] [--only ceiling,large,small,big,lost] [--dir DIR] [--json FILE] [--markdown FILE]
+//   [--rounds N] [--only ceiling,large,small,big,lost] [--dir DIR] [--json FILE] [--markdown FILE] [--profile DIR]
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     dir: { type: 'string' },
     json: { type: 'string' },
     markdown: { type: 'string' },
+    profile: { type: 'string' },
     main: { type: 'string', default: fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)) },
   },
 });
@@ -55,14 +56,25 @@ const LATENCY_SAMPLES = 100;
 const work = resolve(values.dir ?? mkdtempSync(join(tmpdir(), 'phaseline-bench-')));
 const inputs = join(work, 'inputs');
 mkdirSync(inputs, { recursive: true });
-const network = new BenchNetwork(resolve(values.main), join(work, 'net'), {
-  consensus: parameters.consensus,
-  participants: HOLDERS.length + 1,
-});
+const network = new BenchNetwork(
+  resolve(values.main),
+  join(work, 'net'),
+  { consensus: parameters.consensus, participants: HOLDERS.length + 1 },
+  values.profile === undefined ? null : resolve(values.profile),
+);
 const say = text => process.stderr.write(`${text}\n`);
 const seconds = startMs => (performance.now() - startMs) / 1000;
 const best = numbers => Math.max(...numbers);
 const quantile = (sorted, at) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))];
+
+/** Processor time that the work took, in ms for each of these megabytes (10^6 bytes) by node; what took next to nothing is left out. */
+async function processorTime(bytes, work) {
+  const before = network.processorMs();
+  const value = await work();
+  const after = network.processorMs();
+  const took = Object.keys(after).map(name => [name, (after[name] - (before[name] ?? 0)) / (bytes / 1e6)]);
+  return { value, msPerMegabyte: Object.fromEntries(took.filter(([, ms]) => ms >= 0.05)) };
+}
 
 /** A file of bytes that nothing can make smaller, written piece by piece. */
 function inputFile(name, bytes) {
@@ -100,11 +112,13 @@ async function measureLarge() {
   const { bytes, rounds } = parameters;
   const path = inputFile('large', bytes);
   const results = { put: [], getOne: [], getThree: [] };
+  const processor = {};
   for (let round = 1; round <= rounds; round += 1) {
     const three = await network.phase(`three ${round}`, HOLDERS, HOLDERS.length);
     const startMs = performance.now();
-    const stored = await put(three, path, WAIT);
+    const { value: stored, msPerMegabyte } = await processorTime(bytes, () => put(three, path, WAIT));
     results.put.push(bytes / 1e6 / seconds(startMs));
+    processor.put = msPerMegabyte;
     const one = await network.phase(`one ${round}`, HOLDERS.slice(0, 1), 1);
     const alone = await put(one, path, null);
     for (const [name, phase, { cid }] of [
@@ -113,7 +127,9 @@ async function measureLarge() {
     ]) {
       await until(async () => signed(phase, cid, name === 'getOne' ? 1 : HOLDERS.length));
       await network.addReader(phase, GETTER);
-      results[name].push(await read(GETTER, phase, cid, bytes));
+      const got = await processorTime(bytes, () => read(GETTER, phase, cid, bytes));
+      results[name].push(got.value);
+      processor[name] = got.msPerMegabyte;
     }
     say(
       `round ${round}: ${Object.entries(results)
@@ -127,6 +143,7 @@ async function measureLarge() {
     getOne: best(results.getOne),
     getThree: best(results.getThree),
     rounds: results,
+    processor,
   };
 }
 

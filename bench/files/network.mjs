@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const SAMPLE_MS = 250;
+/** Of /proc on every Linux. */
+const TICKS_PER_SECOND = 100;
 
 const readJson = path => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -15,10 +17,12 @@ export class BenchNetwork {
   /** Largest resident memory seen, bytes by node, since `watchMemory`. */
   residentBytes = {};
 
-  constructor(main, dir, shape) {
+  /** @param profileDir where each process leaves the profile of its life; null for none */
+  constructor(main, dir, shape, profileDir = null) {
     this.main = main;
     this.dir = dir;
     this.shape = shape;
+    this.profileDir = profileDir;
   }
 
   async start() {
@@ -27,8 +31,14 @@ export class BenchNetwork {
     this.createClient = createClient;
     const { consensus, participants } = this.shape;
     const words = ['devnet', '--consensus', String(consensus), '--participants', String(participants)];
+    const preload = new URL('../profile.mjs', import.meta.url).href;
+    const profile =
+      this.profileDir === null
+        ? {}
+        : { NODE_OPTIONS: `--import ${preload}`, PHASELINE_PROFILE_DIR: this.profileDir };
     this.#program = spawn(process.execPath, [this.main, ...words, '--dir', this.dir], {
       cwd: this.dir,
+      env: { ...process.env, ...profile },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
@@ -105,6 +115,20 @@ export class BenchNetwork {
         () => false,
       );
     });
+  }
+
+  /** Processor time used so far, in ms by node, where the system shows it (/proc); empty elsewhere. */
+  processorMs() {
+    const used = {};
+    try {
+      for (const [name, pid] of Object.entries(this.pids())) {
+        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+        used[name] = ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+      }
+    } catch {
+      return {};
+    }
+    return used;
   }
 
   /** Samples resident memory where the system shows it (/proc); null elsewhere. */

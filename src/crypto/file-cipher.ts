@@ -53,9 +53,17 @@ function nonceOf(index: number, last: boolean): Uint8Array {
   return nonce;
 }
 
-function sealSegment(key: Uint8Array, index: number, last: boolean, plaintext: Uint8Array): Uint8Array {
+/** Ciphertext, then tag: whoever cuts them into blocks copies them anyway. */
+function* sealSegment(
+  key: Uint8Array,
+  index: number,
+  last: boolean,
+  plaintext: Uint8Array,
+): Generator<Uint8Array> {
   const cipher = createCipheriv('aes-256-gcm', key, nonceOf(index, last));
-  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  yield cipher.update(plaintext);
+  cipher.final();
+  yield cipher.getAuthTag();
 }
 
 function openSegment(key: Uint8Array, index: number, last: boolean, sealed: Uint8Array): Uint8Array {
@@ -132,12 +140,12 @@ export async function* encryptFile(
   let index = 0;
   for await (const piece of pieces(padded(plaintext), SEGMENT_BYTES)) {
     if (waiting !== null) {
-      yield sealSegment(key, index, false, waiting);
+      yield* sealSegment(key, index, false, waiting);
       index += 1;
     }
     waiting = piece;
   }
-  yield sealSegment(key, index, true, assertDefined(waiting, 'a padded file is not empty'));
+  yield* sealSegment(key, index, true, assertDefined(waiting, 'a padded file is not empty'));
 }
 
 /** @returns segments */

@@ -26,9 +26,10 @@ export interface ProtocolHandler {
   /**
    * Answers a request; a Reject reaches the requester as code and detail. The code `undecodable` also closes the connection
    * for a while (SCENARIOS 93). An OperatingError is answered as `unavailable`; anything else thrown stops the process. Do
-   * not wait here for a request of your own to the same peer and protocol: both sides could wait for each other.
+   * not wait here for a request of your own to the same peer and protocol: both sides could wait for each other. A long answer
+   * may be given in pieces, one behind the other: they are not copied, so nobody writes into them afterwards.
    */
-  request?(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject>;
+  request?(from: PeerId, frame: Uint8Array): Promise<Uint8Array | readonly Uint8Array[] | Reject>;
 }
 
 export interface TransportEvents {

@@ -24,10 +24,9 @@ export function parseCid(text: string): CID | null {
   return known && whole && cid.version === 1 && cid.toString() === text ? cid : null;
 }
 
-/** The CID of bytes as they are. */
-export function leafCid(bytes: Uint8Array): string {
+export function blockCid(codec: 'raw' | 'dag-pb', bytes: Uint8Array): CID {
   const hash = createHash('sha256').update(bytes).digest();
-  return CID.createV1(raw.code, createDigest(sha256.code, hash)).toString();
+  return CID.createV1((codec === 'raw' ? raw : dagPb).code, createDigest(sha256.code, hash));
 }
 
 export function verifyCid(cid: CID, bytes: Uint8Array): boolean {

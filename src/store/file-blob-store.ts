@@ -1,4 +1,4 @@
-import { access, mkdir, opendir, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { access, mkdir, open, opendir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../core/base/assert.ts';
 import type { Blob, BlobStore } from '../ports/blob-store.ts';
@@ -14,6 +14,24 @@ const TEMPORARY = 'tmp';
 const SHARD_CHARACTERS = 2;
 /** Blocks of one `putMany` that are written at the same time. */
 const WRITES_IN_FLIGHT = 8;
+
+/** In one piece: `readFile` reads in several and copies them together. */
+async function readWhole(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let filled = 0;
+    while (filled < size) {
+      const { bytesRead } = await file.read(bytes, filled, size - filled, filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return new Uint8Array(bytes.buffer, 0, filled);
+  } finally {
+    await file.close();
+  }
+}
 
 /**
  * Blocks as files: `blocks/<shard>/<cid>`. Paths are made of checked CIDs only, so no name from outside reaches the file system
@@ -70,8 +88,7 @@ export class FileBlobStore implements BlobStore {
     if (parsed === null) return null;
     let bytes: Uint8Array;
     try {
-      const { buffer, byteOffset, length } = await readFile(this.pathOf(cid));
-      bytes = new Uint8Array(buffer, byteOffset, length);
+      bytes = await readWhole(this.pathOf(cid));
     } catch (error) {
       if (isMissing(error)) return null;
       throw this.failure('read', error);

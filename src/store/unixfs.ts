@@ -1,29 +1,20 @@
 import * as dagPb from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
-import { importByteStream, type WritableStorage } from 'ipfs-unixfs-importer';
 import type { CID } from 'multiformats/cid';
 import * as raw from 'multiformats/codecs/raw';
-import { assert } from '../core/base/assert.ts';
-import { concatBytes } from '../core/base/bytes.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { ByteRange, DagNode, FileDag, ImportedFile } from '../ports/file-dag.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { leafCid, parseCid, verifyCid } from './cid.ts';
+import { parseCid, verifyCid } from './cid.ts';
+import { FileImport, LINKS_MAX } from './unixfs-import.ts';
 
-/** Blocks that are hashed and written at the same time: 1 MiB each. */
-const WRITES_IN_FLIGHT = 4;
 /** 1,024 links a node and 1 MiB leaves: five levels are beyond 2^53 bytes, so more is malice. */
 const DEPTH_MAX = 6;
-/** Width of the profile's trees: a node with more links was not made by it, and costs its readers dearly. */
-const LINKS_MAX = 1024;
 
 interface ParsedNode extends DagNode {
   /** Content that stands in the block itself. */
   readonly data: Uint8Array;
 }
-
-/** A leaf of the profile. */
-const LEAF_BYTES_MAX = 1024 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -61,34 +52,7 @@ export class UnixFsDag implements FileDag {
     source: AsyncIterable<Uint8Array>,
     store: (cid: string, bytes: Uint8Array) => Promise<void> = (cid, bytes) => this.blobs.put(cid, bytes),
   ): Promise<ImportedFile> {
-    const distinct = new Set<string>();
-    const storage: Pick<WritableStorage, 'put'> = {
-      put: async (cid, bytes) => {
-        assert(bytes instanceof Uint8Array, 'the importer stores whole blocks');
-        const text = cid.toString();
-        distinct.add(text);
-        await store(text, bytes);
-        return cid;
-      },
-    };
-    let bytes = 0;
-    const counted = async function* () {
-      for await (const chunk of source) {
-        bytes += chunk.length;
-        yield chunk;
-      }
-    };
-    const { head, rest } = await leafOf(counted());
-    if (rest === null) {
-      const leaf = leafCid(head);
-      await store(leaf, head);
-      return { cid: leaf, bytes, blocks: 1 };
-    }
-    const root = await importByteStream(rest, storage, {
-      profile: 'unixfs-v1-2025',
-      blockWriteConcurrency: WRITES_IN_FLIGHT,
-    });
-    return { cid: root.cid.toString(), bytes, blocks: distinct.size };
+    return new FileImport(store).run(source);
   }
 
   async *exportFile(cid: string, range?: ByteRange): AsyncIterable<Uint8Array> {
@@ -159,32 +123,6 @@ export class UnixFsDag implements FileDag {
     if (node === null || (contentBytes !== null && node.contentBytes !== contentBytes)) throw malformed(cid);
     return node;
   }
-}
-
-/**
- * A file of one leaf is that leaf, and needs no tree: the importer costs many small files more than all the rest.
- * @returns the whole content, or with `rest` all of it again
- */
-async function leafOf(
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ readonly head: Uint8Array; readonly rest: AsyncIterable<Uint8Array> | null }> {
-  const iterator = source[Symbol.asyncIterator]();
-  const chunks: Uint8Array[] = [];
-  for (let bytes = 0; bytes <= LEAF_BYTES_MAX; ) {
-    const { done, value } = await iterator.next();
-    if (done === true) return { head: chunks.length === 1 ? chunks[0]! : concatBytes(...chunks), rest: null };
-    chunks.push(value);
-    bytes += value.length;
-  }
-  const rest = async function* () {
-    try {
-      for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
-      yield* { [Symbol.asyncIterator]: () => iterator };
-    } finally {
-      await iterator.return?.();
-    }
-  };
-  return { head: NOTHING, rest: rest() };
 }
 
 function isLeaf(cid: string): boolean {

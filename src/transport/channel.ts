@@ -194,7 +194,7 @@ export class Channel {
     const answer = await this.ask(frame.payload);
     this.answering -= 1;
     if (this.closed) return;
-    if (isReject(answer)) this.outbox.push(FRAME_KINDS.reject, frame.id, encodeReject(answer));
+    if (isReject(answer)) this.outbox.push(FRAME_KINDS.reject, frame.id, [encodeReject(answer)]);
     else this.outbox.push(FRAME_KINDS.response, frame.id, answer);
     this.answerEnds.push(this.outbox.pushed);
     if (isReject(answer) && answer.reject === 'undecodable') {
@@ -205,14 +205,17 @@ export class Channel {
     this.resumeReading();
   }
 
-  private async ask(payload: Uint8Array): Promise<Uint8Array | Reject> {
+  private async ask(payload: Uint8Array): Promise<readonly Uint8Array[] | Reject> {
     const { handler, options } = this.protocol;
     if (handler.request === undefined)
       return reject('unsupported', `${options.id} takes no requests`, 'ignore');
     try {
       const answer = await handler.request(this.owner.peer, payload);
-      if (isReject(answer) || answer.length <= options.frameBytesMax) return answer;
-      return reject('answer_too_large', `${answer.length} bytes, at most ${options.frameBytesMax}`, 'ignore');
+      if (isReject(answer)) return answer;
+      const pieces = answer instanceof Uint8Array ? [answer] : answer;
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      if (bytes <= options.frameBytesMax) return pieces;
+      return reject('answer_too_large', `${bytes} bytes, at most ${options.frameBytesMax}`, 'ignore');
     } catch (error) {
       // Anything else is a broken invariant and stops the process.
       if (!(error instanceof OperatingError)) throw error;

@@ -1,5 +1,10 @@
 import type { Stream } from '@libp2p/interface';
+import { Uint8ArrayList } from 'uint8arraylist';
+import { concatBytes } from '../core/base/bytes.ts';
 import { FRAME_HEADER_BYTES, type FrameKind, frameHeader } from './frame.ts';
+
+/** A piece of at most this many bytes is copied to its neighbours; a longer one is sent where it lies. */
+const COPIED_BYTES_MAX = 8 * 1024;
 
 /**
  * What waits for one peer on one protocol. Frames of one turn of the event loop leave in one `send`: libp2p's cost is a
@@ -34,17 +39,20 @@ export class Outbox {
   /** @returns false, and nothing queued, when the frame does not fit */
   offer(kind: FrameKind, id: number, payload: Uint8Array): boolean {
     if (this.closed || this.bytes + payload.length > this.bytesMax) return false;
-    this.push(kind, id, payload);
+    this.push(kind, id, [payload]);
     return true;
   }
 
-  /** Requests and answers are not refused here: their number on the way is bounded. */
-  push(kind: FrameKind, id: number, payload: Uint8Array): void {
+  /**
+   * Requests and answers are not refused here: their number on the way is bounded.
+   * @param payload in pieces, which nobody writes into any more
+   */
+  push(kind: FrameKind, id: number, payload: readonly Uint8Array[]): void {
     if (this.closed) return;
-    this.pieces.push(frameHeader(kind, id, payload.length));
-    if (payload.length > 0) this.pieces.push(payload);
-    this.bytes += FRAME_HEADER_BYTES + payload.length;
-    this.pushed += FRAME_HEADER_BYTES + payload.length;
+    const bytes = payload.reduce((sum, piece) => sum + piece.length, 0);
+    this.pieces.push(frameHeader(kind, id, bytes), ...payload.filter(piece => piece.length > 0));
+    this.bytes += FRAME_HEADER_BYTES + bytes;
+    this.pushed += FRAME_HEADER_BYTES + bytes;
     this.schedule();
   }
 
@@ -67,7 +75,7 @@ export class Outbox {
   private flush(): void {
     const before = this.bytes;
     while (this.bytes > 0 && this.stream !== null && this.takesMore(this.stream))
-      this.stream.send(this.cut());
+      this.stream.send(joinSmall(this.cut()));
     if (this.bytes < before) this.flushed();
   }
 
@@ -80,14 +88,15 @@ export class Outbox {
     return writeStatus === 'writable' && !writableNeedsDrain && writeBufferLength < this.flushBytesMax;
   }
 
-  private cut(): Uint8Array {
-    const whole = new Uint8Array(Math.min(this.bytes, this.flushBytesMax));
+  private cut(): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    const bytes = Math.min(this.bytes, this.flushBytesMax);
     let filled = 0;
     let used = 0;
-    while (filled < whole.length) {
+    while (filled < bytes) {
       const piece = this.pieces[used]!;
-      const part = piece.subarray(this.offset, this.offset + whole.length - filled);
-      whole.set(part, filled);
+      const part = piece.subarray(this.offset, this.offset + bytes - filled);
+      parts.push(part);
       filled += part.length;
       this.offset += part.length;
       if (this.offset === piece.length) {
@@ -96,7 +105,27 @@ export class Outbox {
       }
     }
     this.pieces = used === this.pieces.length ? [] : this.pieces.slice(used);
-    this.bytes -= whole.length;
-    return whole;
+    this.bytes -= bytes;
+    return parts;
   }
+}
+
+/** Many small pieces cost more than their bytes, and long ones cost their bytes. */
+function joinSmall(parts: readonly Uint8Array[]): Uint8ArrayList {
+  const joined = new Uint8ArrayList();
+  let small: Uint8Array[] = [];
+  const join = () => {
+    if (small.length > 0) joined.append(small.length === 1 ? small[0]! : concatBytes(...small));
+    small = [];
+  };
+  for (const part of parts) {
+    if (part.length <= COPIED_BYTES_MAX) {
+      small.push(part);
+      continue;
+    }
+    join();
+    joined.append(part);
+  }
+  join();
+  return joined;
 }

@@ -94,7 +94,7 @@ export class Requester {
       this.waiting.delete(id);
       this.waitingBytes -= payload.length;
       this.onTheWay.add(id);
-      this.outbox.push(FRAME_KINDS.request, id, payload);
+      this.outbox.push(FRAME_KINDS.request, id, [payload]);
     }
   }
 }

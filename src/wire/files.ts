@@ -1,4 +1,4 @@
-import { hashBytes, toHex } from '../core/base/bytes.ts';
+import { concatBytes, hashBytes, toHex } from '../core/base/bytes.ts';
 import type { Hash, PhaseId } from '../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
 import { LIMITS } from '../core/types/limits.ts';
@@ -201,27 +201,23 @@ const headCodec = wireCodec<WireAnswer, AnswerHead>(
   answerFromWire,
 );
 
+/** An answer as it is sent, in pieces: its blocks are not copied. */
+export function filesAnswerPieces(answer: FilesAnswer): readonly Uint8Array[] {
+  const blocks = answer.kind === 'blocks' ? answer.blocks : [];
+  const lengths = blocks.map(({ cid, bytes }) => ({ cid, length: bytes.length }));
+  const head = headCodec.encode(answer.kind === 'blocks' ? { ...answer, blocks: lengths } : answer);
+  const framed = new Uint8Array(HEAD_BYTES + head.length);
+  new DataView(framed.buffer).setUint32(0, head.length);
+  framed.set(head, HEAD_BYTES);
+  return [framed, ...blocks.map(({ bytes }) => bytes)];
+}
+
 /**
- * u32 length of the message, the message, and the bytes of its blocks: a block is copied once on its way out and not at all on
- * its way in, where the message itself is read and written again to see that it is canonical.
+ * u32 length of the message, the message, and the bytes of its blocks: those are not copied on their way in either, where the
+ * message itself is read and written again to see that it is canonical.
  */
 export const filesAnswerCodec: WireCodec<FilesAnswer> = {
-  encode: answer => {
-    const blocks = answer.kind === 'blocks' ? answer.blocks : [];
-    const lengths = blocks.map(({ cid, bytes }) => ({ cid, length: bytes.length }));
-    const head = headCodec.encode(answer.kind === 'blocks' ? { ...answer, blocks: lengths } : answer);
-    const frame = new Uint8Array(
-      blocks.reduce((sum, { bytes }) => sum + bytes.length, HEAD_BYTES + head.length),
-    );
-    new DataView(frame.buffer).setUint32(0, head.length);
-    frame.set(head, HEAD_BYTES);
-    let at = HEAD_BYTES + head.length;
-    for (const { bytes } of blocks) {
-      frame.set(bytes, at);
-      at += bytes.length;
-    }
-    return frame;
-  },
+  encode: answer => concatBytes(...filesAnswerPieces(answer)),
   decode: frame => {
     if (frame.length < HEAD_BYTES) return undecodable('an answer begins with a length');
     const end = HEAD_BYTES + new DataView(frame.buffer, frame.byteOffset).getUint32(0);

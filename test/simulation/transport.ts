@@ -9,6 +9,7 @@ import type {
   Transport,
   TransportEvents,
 } from '../../src/ports/transport.ts';
+import { joinedAnswer } from '../support/joined-answer.ts';
 import type { Machine } from './machine.ts';
 import type { Link, SimulatedNetwork } from './network.ts';
 
@@ -192,7 +193,7 @@ export class SimulatedTransport implements Transport {
     const handler = this.protocols.get(protocol)?.handler;
     if (handler?.request === undefined) return reject('unsupported', protocol, 'ignore');
     try {
-      const answer = await handler.request(link.other(this).peerId, bytes);
+      const answer = joinedAnswer(await handler.request(link.other(this).peerId, bytes));
       if (isReject(answer) || this.disguise === null) return answer;
       return this.disguise.answer(protocol, answer);
     } catch (error) {

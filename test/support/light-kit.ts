@@ -24,6 +24,7 @@ import type { LightServerLimits } from '../../src/services/light-server/limits.t
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { type LightRequest, lightRequestCodec } from '../../src/wire/light.ts';
 import { type LightAnswer, lightAnswerCodec } from '../../src/wire/light-answer.ts';
+import { joinedAnswer } from './joined-answer.ts';
 import { Actions } from './ledger-actions.ts';
 import { type Actor, bytesOf, type TestLedger, testSigner } from './ledger-kit.ts';
 import { MemoryNetwork, realClock } from './memory-transport.ts';
@@ -124,7 +125,7 @@ function lying(transport: Transport, lie: { tell: Lie }): Transport {
     transport.register(options, {
       ...handler,
       request: async (from, frame) => {
-        const bytes = await handler.request!(from, frame);
+        const bytes = joinedAnswer(await handler.request!(from, frame));
         const request = lightRequestCodec.decode(frame);
         const answer = isReject(bytes) ? bytes : lightAnswerCodec.decode(bytes);
         if (isReject(bytes) || isReject(request) || isReject(answer)) return bytes;

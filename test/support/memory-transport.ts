@@ -9,6 +9,7 @@ import type {
   Transport,
   TransportEvents,
 } from '../../src/ports/transport.ts';
+import { joinedAnswer } from './joined-answer.ts';
 
 // Taken at load, so that tests which fake timers do not stop the network.
 const nextTick = globalThis.setImmediate;
@@ -289,7 +290,7 @@ export class MemoryTransport implements Transport {
     if (handler.request === undefined)
       return reject('unsupported', 'this protocol takes no requests', 'ignore');
     try {
-      return await handler.request(from, bytes);
+      return joinedAnswer(await handler.request(from, bytes));
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       return reject('unavailable', error.message, 'ignore');

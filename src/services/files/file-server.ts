@@ -7,7 +7,7 @@ import {
   type FilesAnswer,
   type FilesBlock,
   type FilesRequest,
-  filesAnswerCodec,
+  filesAnswerPieces,
   filesRequestCodec,
   type RequestOf,
 } from '../../wire/files.ts';
@@ -59,11 +59,11 @@ export class FileServer {
     );
   }
 
-  private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
+  private async answer(from: PeerId, frame: Uint8Array): Promise<readonly Uint8Array[] | Reject> {
     const request = filesRequestCodec.decode(frame);
     if (isReject(request)) return request;
     const answer = await this.answerOf(from, request);
-    return isReject(answer) ? answer : filesAnswerCodec.encode(answer);
+    return isReject(answer) ? answer : filesAnswerPieces(answer);
   }
 
   private async answerOf(from: PeerId, request: FilesRequest): Promise<FilesAnswer | Reject> {

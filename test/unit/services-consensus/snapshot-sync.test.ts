@@ -5,6 +5,7 @@ import { silentLogger } from '../../../src/ports/logger.ts';
 import type { ProtocolHandler, ProtocolOptions, Transport } from '../../../src/ports/transport.ts';
 import { type SyncAnswer, syncAnswerCodec } from '../../../src/wire/sync.ts';
 import { GovernanceActions } from '../../support/governance-actions.ts';
+import { joinedAnswer } from '../../support/joined-answer.ts';
 import { testSigner } from '../../support/ledger-kit.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
@@ -55,7 +56,7 @@ function lying(transport: Transport, lie: (answer: SyncAnswer) => SyncAnswer | R
         ? {}
         : {
             request: async (from, frame) => {
-              const bytes = await handler.request!(from, frame);
+              const bytes = joinedAnswer(await handler.request!(from, frame));
               if (!options.id.includes('sync') || isReject(bytes)) return bytes;
               const answer = syncAnswerCodec.decode(bytes);
               const told = isReject(answer) ? null : lie(answer);
