@@ -1,10 +1,26 @@
 import type { PhaseId } from '../core/base/ids.ts';
 import type { Validator } from '../core/types/chain.ts';
 
+/** What this node has of a phase, and how far its keys reach. */
+export interface PhaseStanding {
+  readonly standing: 'foreign' | 'removed' | 'participant' | 'owner';
+  /** First position that a removed member may not read; null for others. */
+  readonly end: number | null;
+  /** Number of key epochs in the newest state of the phase that this node has. */
+  readonly epochs: number;
+  readonly openEpochs: readonly number[];
+  readonly frozen: boolean;
+  /** Whether the node's keys open the newest card of the phase that it has. */
+  readonly opensCard: boolean;
+  readonly label: string | null;
+  readonly projectLabel: string | null;
+}
+
 /** Asks a peer directly for what it may refuse: shows refusals, changes nothing. Mounted with `rpc.admin = true` only. */
 export interface AdminApi {
   /** The consensus nodes of the current set. */
   sources(): readonly Validator[];
+  standing(phase: PhaseId): Promise<PhaseStanding>;
   probe(
     input: {
       readonly peer: string;

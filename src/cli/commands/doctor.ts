@@ -4,6 +4,7 @@ import { ERRORS } from '../../rpc/errors.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
+import { type CellReport, cellsOf, type Own, type Probe } from '../privacy-cells.ts';
 import { openSession, type Session } from '../session.ts';
 import type { NodeStatusAnswer } from './status.ts';
 
@@ -11,14 +12,10 @@ interface DoctorOptions {
   readonly privacy?: boolean;
   readonly phase?: string;
   readonly cid?: string;
-  readonly position: number;
+  readonly position?: number;
 }
 
-export interface Probe {
-  readonly way: string;
-  readonly answer: 'served' | 'refused' | 'unreachable';
-  readonly reason: string;
-}
+type Answer = Omit<Own, 'standing'> & { readonly standing: Own['standing'] | 'owner' };
 
 interface Members {
   readonly members: readonly { readonly id: string; readonly peerIds: readonly string[] }[];
@@ -39,18 +36,19 @@ async function consensusNodes(session: Session): Promise<readonly { name: string
   }
 }
 
-async function probeAll(session: Session, options: DoctorOptions): Promise<Probe[]> {
+async function probeAll(session: Session, options: DoctorOptions, position: number): Promise<Probe[]> {
   const probes: Probe[] = [];
-  const ask = async (way: string, peer: string, what: object) => {
-    const { answer, reason } = await session.call<Probe>('admin_probe', {
-      peer,
-      phase: options.phase,
-      ...what,
-    });
-    probes.push({ way, answer, reason });
+  const ask = async (
+    way: string,
+    peer: string,
+    what: { readonly kind: Probe['kind']; readonly from?: number; readonly cid?: string },
+  ) => {
+    const asked = { peer, phase: options.phase, ...what };
+    const { answer, reason } = await session.call<Probe>('admin_probe', asked);
+    probes.push({ way, kind: what.kind, answer, reason });
   };
   for (const { name, peerId } of await consensusNodes(session)) {
-    await ask(`log from ${name}`, peerId, { kind: 'log', from: options.position });
+    await ask(`log from ${name}`, peerId, { kind: 'log', from: position });
   }
   if (options.cid === undefined) return probes;
   const { name: self } = await session.call<NodeStatusAnswer>('node_status');
@@ -62,31 +60,59 @@ async function probeAll(session: Session, options: DoctorOptions): Promise<Probe
   return probes;
 }
 
+function showReport(
+  session: Session,
+  own: Own,
+  probes: readonly Probe[],
+  cells: readonly CellReport[],
+): void {
+  session.show(
+    { standing: own.standing, cells, probes },
+    {
+      text: `this member is ${own.standing === 'removed' ? 'a removed participant' : own.standing} to the phase`,
+      head: ['SEES', 'EXPECTED', 'FOUND', 'BY'],
+      rows: [
+        ...cells.map(cell => [cell.thing, cell.expected, cell.observed ?? 'not tried', cell.by]),
+        ...probes.map(probe => [probe.way, '', probe.answer, probe.reason]),
+      ],
+    },
+  );
+}
+
 async function doctor(io: Io, options: DoctorOptions, command: Command): Promise<void> {
   if (options.privacy !== true || options.phase === undefined) {
     throw new CommandFailure(EXIT.usage, 'doctor needs --privacy and --phase', 'phaseline doctor --help');
   }
   const session = await openSession(io, command, null);
-  const probes = await probeAll(session, options);
-  session.show(
-    { probes },
-    { head: ['WAY', 'ANSWER', 'REASON'], rows: probes.map(probe => [probe.way, probe.answer, probe.reason]) },
-  );
-  const served = probes.filter(probe => probe.answer === 'served');
-  if (served.length > 0) {
-    throw new CommandFailure(EXIT.unhealthy, `served: ${served.map(probe => probe.way).join(', ')}`);
+  // before all else: it says when the admin methods are off
+  await consensusNodes(session);
+  const own = await session.call<Answer>('admin_standing', { phase: options.phase });
+  if (own.standing === 'owner') {
+    const hint = 'Run it as a member that must not read the phase: --as NAME.';
+    throw new CommandFailure(EXIT.usage, 'this member owns the project: it sees what its custody says', hint);
+  }
+  const member = { ...own, standing: own.standing };
+  const probes = await probeAll(session, options, options.position ?? own.end ?? 0);
+  const cells = cellsOf(member, probes);
+  showReport(session, member, probes, cells);
+  const wrong = cells.filter(({ expected, observed }) => observed !== null && observed !== expected);
+  if (wrong.length > 0) {
+    const list = wrong.map(cell => `${cell.thing} (${cell.by})`).join('; ');
+    throw new CommandFailure(EXIT.unhealthy, `this member sees what it must not: ${list}`);
   }
 }
 
 export function addDoctorCommand(program: Command, io: Io): void {
   program
     .command('doctor')
-    .description(
-      'check what a member gets past its own node: every log and file, asked from every other node',
-    )
+    .description('check what a member gets of a phase past its own node, cell by cell of docs/privacy.md')
     .option('--privacy', 'ask every consensus node for the log, and every other member’s node for the file')
-    .option('--phase <id>', 'whole id of a phase that the member must not read')
+    .option('--phase <id>', 'whole id of a phase that the member must not read, or not any more')
     .option('--cid <cid>', 'a file of that phase')
-    .option('--position <n>', 'first position of the log to ask for', wholeNumber(0), 0)
+    .option(
+      '--position <n>',
+      'first position of the log to ask for; else where its time ended',
+      wholeNumber(0),
+    )
     .action((options: DoctorOptions, command: Command) => doctor(io, options, command));
 }

@@ -4,14 +4,17 @@ import { logIdOf } from '../../core/codec/transaction.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { PeerId } from '../../ports/transport.ts';
+import type { PhaseStanding } from '../../rpc/admin-api.ts';
 import type { AdminApi } from '../../rpc/api.ts';
 import { FILES_PROTOCOL } from '../../services/files/limits.ts';
 import type { LightClient } from '../../services/light-client/light-client.ts';
+import type { Records } from '../../services/records/service.ts';
 import { filesAnswerCodec, filesRequestCodec } from '../../wire/files.ts';
 import type { MemberNode } from './member-node.ts';
 
-export interface AdminNode extends Pick<MemberNode, 'transport' | 'keeps'> {
-  readonly light: Pick<LightClient, 'chainId' | 'system' | 'askPeer' | 'addressesOf'>;
+export interface AdminNode extends Pick<MemberNode, 'transport' | 'keeps' | 'member'> {
+  readonly light: Pick<LightClient, 'chainId' | 'system' | 'askPeer' | 'addressesOf' | 'phase'>;
+  readonly records: Pick<Records, 'openedCard' | 'phaseLabel' | 'projectLabel' | 'vault'>;
   readonly phaseFiles: Pick<MemberNode['phaseFiles'], 'memberOfPeer'>;
 }
 
@@ -38,7 +41,10 @@ async function probeLog({ light }: AdminNode, peer: string, phase: PhaseId, from
   const bytes = beyond.reduce((sum, item) => sum + item.leaf.length + item.transaction.length, 0);
   if (beyond.length > 0)
     return { answer: 'served', reason: `${beyond.length} leaves from position ${from}`, bytes };
-  return refused(`nothing from position ${from} on; served up to position ${first + items.length - 1} only`);
+  const { size } = log.part.entry;
+  return refused(
+    `nothing from position ${from} on; served up to position ${first + items.length - 1} only, and told that there are ${size} leaves`,
+  );
 }
 
 /** Links that probes made, with the number of probes that use each. */
@@ -101,6 +107,31 @@ async function probeFile(
   return { answer: 'served', reason: `${answer.blocks.length} blocks`, bytes: bytes.length };
 }
 
+const FOREIGN: PhaseStanding = {
+  standing: 'foreign',
+  ...{ end: null, epochs: 0, openEpochs: [], frozen: false, opensCard: false },
+  ...{ label: null, projectLabel: null },
+};
+
+async function standingOf({ light, records, member }: AdminNode, phase: PhaseId): Promise<PhaseStanding> {
+  const card = await records.openedCard(phase);
+  const state = light.phase(phase);
+  if (state === null) return FOREIGN;
+  const isIn = state.participants.some(entry => entry.member === member);
+  const stays = state.former.filter(entry => entry.member === member).map(entry => entry.endPosition);
+  const newest = state.epochs.at(-1);
+  return {
+    standing: isIn ? 'participant' : state.owner === member ? 'owner' : 'removed',
+    end: isIn || stays.length === 0 ? null : Math.max(...stays),
+    epochs: state.epochs.length,
+    openEpochs: records.vault.openEpochs(phase),
+    frozen: state.frozen,
+    opensCard: card !== null && newest !== undefined && card.position >= newest.startPosition,
+    label: await records.phaseLabel(phase, state.project),
+    projectLabel: await records.projectLabel(state.project),
+  };
+}
+
 /** Asks other nodes for what this member should not get, past all checks of its own node. */
 export function createAdminApi(node: AdminNode): AdminApi {
   const links: ProbeLinks = new Map();
@@ -110,6 +141,7 @@ export function createAdminApi(node: AdminNode): AdminApi {
       : probeFile(node, input.peer, input.phase, input.cid);
   return {
     sources: () => node.light.system().validatorSet.validators,
+    standing: phase => standingOf(node, phase),
     probe: async input => {
       try {
         return await whileConnected(node, links, input.peer, input.addresses, () => ask(input));

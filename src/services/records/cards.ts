@@ -15,6 +15,7 @@ import type { PhaseState, ProjectState } from '../../core/types/state.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { EpochKeys } from '../../ports/phase-crypto.ts';
 import { type Context, phaseLog } from './context.ts';
+import type { OpenedCard } from './opened-cards.ts';
 import { type Refusal, refuse, short, unknownMember, unknownPhase, unknownProject } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
@@ -65,10 +66,14 @@ export async function sealProjectCard(
   }
 }
 
-/** The phase's card as this member can open it, or could at last; null when it never could. */
-export async function openPhaseCard(context: Context, id: PhaseId): Promise<PhaseCard | null> {
+/** The phase's card as this member can open it, or could at last, and what opens it; null when it never could. */
+export async function openedCard(context: Context, id: PhaseId): Promise<OpenedCard | null> {
   await context.follower.catchUp(id);
-  return context.cards.phase(id)?.card ?? null;
+  return context.cards.phase(id);
+}
+
+export async function openPhaseCard(context: Context, id: PhaseId): Promise<PhaseCard | null> {
+  return (await openedCard(context, id))?.card ?? null;
 }
 
 /** What this member calls a phase: by the phase's card, else by the owner's; null when it can open neither. */

@@ -9,6 +9,7 @@ import type { Unsealer } from '../../ports/sealing.ts';
 import type { Signer } from '../../ports/signer.ts';
 import {
   changePhaseCard,
+  openedCard,
   openPhaseCard,
   phaseLabel,
   projectLabel,
@@ -28,7 +29,7 @@ import {
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
-import { OpenedCards } from './opened-cards.ts';
+import { type OpenedCard, OpenedCards } from './opened-cards.ts';
 import {
   addParticipant,
   changeRole,
@@ -142,6 +143,11 @@ export class Records {
   /** The phase's card as this member can open it, or could at last; null when it never could. */
   phaseCard(phase: PhaseId): Promise<PhaseCard | null> {
     return openPhaseCard(this.context, phase);
+  }
+
+  /** The same with what opens it for a third party, and where it stands in the log. */
+  openedCard(phase: PhaseId): Promise<OpenedCard | null> {
+    return openedCard(this.context, phase);
   }
 
   /** Null when this member can open neither the phase's card nor the owner's. */

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeFailure, EXIT } from '../../../src/cli/failure.ts';
 import type { Io } from '../../../src/cli/io.ts';
+import { THINGS } from '../../../src/cli/privacy-cells.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
 import { formatNodeConfig, parseNodeConfig } from '../../../src/config/node-config.ts';
-import type { PhaseId } from '../../../src/core/base/ids.ts';
+import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
+import type { PhaseStanding } from '../../../src/rpc/admin-api.ts';
 import { participantMethods } from '../../../src/rpc/groups.ts';
+import { readTable } from '../../e2e/privacy/table.ts';
 import { hashOf, MemoryParticipant, startServer, stopServers, TOKEN } from '../rpc/support.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'phaseline-doctor-'));
@@ -58,6 +61,69 @@ describe('the admin methods', () => {
     const { failure } = await run(false, ...doctor);
     expect(failure?.exitCode).toBe(EXIT.error);
     expect(failure?.lines.join(' ')).toMatch(/admin methods are off.*admin = true.*\[rpc\].*config\.toml/);
+  });
+});
+
+const removed: PhaseStanding = {
+  ...{ standing: 'removed', end: 4, epochs: 2, openEpochs: [0], frozen: false, opensCard: false },
+  ...{ label: 'intake', projectLabel: 'permits' },
+};
+
+describe('[82] the doctor', () => {
+  const observe = async (given: Partial<PhaseStanding>, served: 'log' | 'file' | null = null) => {
+    participant.standingGiven = { ...removed, ...given };
+    const [alice] = participant.members();
+    participant.members = () => [{ ...alice!, id: 'bob' as MemberId, peerIds: ['peer-of-bob'] }];
+    participant.probe = (async (input: { kind: string }) => ({
+      answer: input.kind === served ? 'served' : 'refused',
+      ...{ reason: 'as the test has it', bytes: 0 },
+    })) as never;
+    const { text, failure } = await run(true, '--output', 'json', ...doctor, '--cid', 'bafy0');
+    const { cells } = JSON.parse(text) as { cells: { thing: string; observed: string }[] };
+    return { failure, cells: Object.fromEntries(cells.map(({ thing, observed }) => [thing, observed])) };
+  };
+  const all = (verdict: string) => Object.fromEntries(THINGS.map(thing => [thing, verdict]));
+
+  it('finds each cell as docs/privacy.md has it, where nothing is served', async () => {
+    const rows = readTable();
+    const row = (actor: string) =>
+      Object.fromEntries(rows.filter(cell => cell.actor === actor).map(cell => [cell.thing, cell.verdict]));
+    expect(await observe({})).toEqual({ failure: null, cells: row('removed participant') });
+    const foreign = {
+      standing: 'foreign',
+      epochs: 0,
+      openEpochs: [],
+      label: null,
+      projectLabel: null,
+    } as const;
+    expect(await observe(foreign)).toEqual({ failure: null, cells: row('member not in the phase') });
+    expect(await observe({ standing: 'participant', openEpochs: [0, 1], opensCard: true })).toEqual({
+      failure: null,
+      cells: row('participant'),
+    });
+  });
+
+  it.each([
+    ['a log', {}, 'log', ['author', 'file size', 'membership', 'time']],
+    ['a file', {}, 'file', ['file content']],
+    ['the secret of the newest epoch', { openEpochs: [0, 1] }, null, ['payload']],
+    ['the newest card', { opensCard: true }, null, ['phase name', 'project name']],
+  ] as const)('ends with exit code 5 when a removed member gets %s', async (_, given, served, things) => {
+    const { failure, cells } = await observe(given, served);
+    expect(failure?.exitCode).toBe(EXIT.unhealthy);
+    const wrong = Object.entries(cells).filter(([, observed]) => observed !== 'past');
+    expect(wrong.map(([thing]) => thing).sort()).toEqual(things);
+  });
+
+  it('says of a frozen phase that nothing new is written under the old keys', async () => {
+    const { failure, cells } = await observe({ openEpochs: [0, 1], opensCard: true, frozen: true });
+    expect([failure, cells]).toEqual([null, all('past')]);
+  });
+
+  it('is not for the owner', async () => {
+    participant.standingGiven = { ...removed, standing: 'owner' };
+    const { failure } = await run(true, ...doctor);
+    expect(failure?.exitCode).toBe(EXIT.usage);
   });
 });
 

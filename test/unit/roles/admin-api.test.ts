@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PhaseId } from '../../../src/core/base/ids.ts';
+import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
 import { reject } from '../../../src/core/base/reject.ts';
 import { type AdminNode, createAdminApi } from '../../../src/roles/member/admin-api.ts';
 import { FILES_PROTOCOL } from '../../../src/services/files/limits.ts';
+import type { PhaseVault } from '../../../src/services/records/vault.ts';
 import { hashOf } from '../../support/ledger-kit.ts';
 import { MemoryNetwork, type MemoryTransport } from '../../support/memory-transport.ts';
 
@@ -38,10 +39,19 @@ function api() {
   const unused = () => {
     throw new Error('probes of files do not ask the ledger');
   };
-  const light = { chainId: hashOf('chain'), system: unused, askPeer: unused, addressesOf: async () => [] };
+  const light = {
+    ...{ chainId: hashOf('chain'), system: unused, askPeer: unused, addressesOf: async () => [] },
+    phase: () => null,
+  };
+  const records = {
+    ...{ openedCard: async () => null, phaseLabel: async () => null, projectLabel: async () => null },
+    vault: {} as PhaseVault,
+  };
   const node: AdminNode = {
     transport: own,
+    member: 'own' as MemberId,
     light,
+    records,
     phaseFiles: { memberOfPeer: () => null },
     keeps: peer => kept.has(peer),
   };
