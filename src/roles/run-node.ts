@@ -4,6 +4,7 @@ import { dataPaths, readNodeConfig } from '../config/node-config.ts';
 import { assertDefined } from '../core/base/assert.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { lockDirectory } from '../store/directory-lock.ts';
+import { expectBuffers } from '../system/collector.ts';
 import { createLogger } from '../system/logger.ts';
 import { createConsensusRole } from './consensus-role.ts';
 import { openKeys, writePrivateFile } from './data-directory.ts';
@@ -38,6 +39,8 @@ export async function runNode(dir: string): Promise<void> {
   const fault = uncaughtFault();
   try {
     const keys = await openKeys(paths);
+    // a consensus node has no files, and a heap that may be large
+    if (config.role !== 'consensus') expectBuffers();
     const create = assertDefined(ROLES[config.role], 'a role that the configuration knows');
     const role = await create({ paths, config, genesis, keys, logger });
     await role.service.start();
