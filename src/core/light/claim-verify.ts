@@ -4,6 +4,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Hash, LogId } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { isoTime } from '../base/time.ts';
+import { decodeCardCiphertext, decodePhaseCard } from '../codec/card.ts';
 import { kindName } from '../codec/operation.ts';
 import { decodePhaseState, mapKeyOf } from '../codec/state.ts';
 import { bodyId, logIdOf } from '../codec/transaction.ts';
@@ -48,6 +49,8 @@ export function claimName(claim: Claim): string {
       return `key epoch at height ${claim.height}`;
     case 'memberKey':
       return `keys of ${claim.member} at height ${claim.height}`;
+    case 'card':
+      return `name of the phase of log ${short(claim.logId)}`;
   }
 }
 
@@ -203,6 +206,23 @@ function checkMemberKey({ members, header }: Evidence, claim: ClaimOf<'memberKey
   return keys.map(([id, key]) => `key ${id}: ${toHex(key.signingKey)}`).join('; ') || 'none';
 }
 
+/** The card is part of the certified state; its content key is the committed one. */
+function checkCard(evidence: Evidence, { logId, contentKey }: ClaimOf<'card'>): string | Reject {
+  const range = rangeOf(evidence, logId);
+  if (isReject(range)) return range;
+  if (range.state === null) return reject('no_state', 'the state of the phase is not in the file');
+  if (evidence.openPayload === null) return reject('not_checked', 'this verifier cannot decrypt');
+  const phase = decodePhaseState(range.state);
+  if (isReject(phase)) return phase;
+  const sealed = decodeCardCiphertext(phase.card.bytes);
+  if (isReject(sealed)) return sealed;
+  const context = { logId, epoch: phase.card.epoch, keyCommitment: sealed.keyCommitment };
+  const plaintext = evidence.openPayload(contentKey, context, sealed.payload);
+  const card = plaintext === null ? null : decodePhaseCard(plaintext);
+  if (card === null) return reject('wrong_key', 'the content key is not the one of the card');
+  return `"${card.label}" of project "${card.project}"`;
+}
+
 const CHECKS: { [T in Claim['type']]: (evidence: Evidence, claim: ClaimOf<T>) => string | Reject } = {
   record: checkRecordClaim,
   range: checkRangeClaim,
@@ -212,6 +232,7 @@ const CHECKS: { [T in Claim['type']]: (evidence: Evidence, claim: ClaimOf<T>) =>
   participants: checkParticipants,
   epoch: checkEpoch,
   memberKey: checkMemberKey,
+  card: checkCard,
 };
 
 /** @returns what the evidence says about it, in words, or why it does not give the claim */

@@ -6,6 +6,7 @@ import { SCOPE_KINDS } from '../codec/transaction.ts';
 import type { Writer } from '../codec/writer.ts';
 import { type MapProof, readMapProof, writeMapProof } from '../merkle/map.ts';
 import type { CertifiedHeader } from '../types/chain.ts';
+import { SIZES } from '../types/limits.ts';
 import type { ProvenEntry, RecordPlace } from './dossier.ts';
 import {
   readCertified,
@@ -50,7 +51,9 @@ export type Claim =
   /** Which key epoch was current in the phase at the height. */
   | { readonly type: 'epoch'; readonly logId: LogId; readonly height: number }
   /** Which keys the member signed with at the height. */
-  | { readonly type: 'memberKey'; readonly member: MemberId; readonly height: number };
+  | { readonly type: 'memberKey'; readonly member: MemberId; readonly height: number }
+  /** What the card of the phase says, which is current at the head; the content key opens this one card. */
+  | { readonly type: 'card'; readonly logId: LogId; readonly contentKey: Uint8Array };
 
 export const CLAIM_TYPES = {
   record: 0,
@@ -61,6 +64,7 @@ export const CLAIM_TYPES = {
   participants: 5,
   epoch: 6,
   memberKey: 7,
+  card: 8,
 } as const satisfies Record<Claim['type'], number>;
 
 const EARLIER_LOGS_MAX = 4096;
@@ -105,6 +109,9 @@ export function writeClaim(writer: Writer, claim: Claim): void {
       return;
     case 'memberKey':
       writer.text(claim.member).u64(claim.height);
+      return;
+    case 'card':
+      writer.hash(claim.logId).fixed(claim.contentKey, SIZES.contentKey);
   }
 }
 
@@ -128,6 +135,7 @@ const READERS: { [T in Claim['type']]: (reader: Reader) => Omit<Extract<Claim, {
   participants: reader => ({ logId: reader.hash() as LogId, height: reader.u64() }),
   epoch: reader => ({ logId: reader.hash() as LogId, height: reader.u64() }),
   memberKey: reader => ({ member: readMemberId(reader), height: reader.u64() }),
+  card: reader => ({ logId: reader.hash() as LogId, contentKey: reader.fixed(SIZES.contentKey) }),
 };
 
 export function readClaim(reader: Reader): Claim {

@@ -35,6 +35,11 @@ export const LIMITS = {
   /** Ranges of former participants, and those of the present ones, which become former. */
   formerPerPhase: 65_536,
   predecessorsPerPhase: 64,
+  /** Phases whose predecessors one transaction changes. */
+  rewiringsPerChange: 256,
+  requestsPerPhase: 16,
+  /** Records that a request names; one for all of a phase names none. */
+  recordsPerRequest: 256,
   /** Projects and phases that one member ever had a part in. Its revocation touches each of them, within one block. */
   scopesPerMember: 16_384,
   leafBytes: 256,
@@ -57,7 +62,7 @@ export const LIMITS = {
 } as const;
 
 /** Largest size of a fixed-size field, in bytes. */
-export const SIZES = { publicKey: 33, signature: 64, salt: 32, hash: 32 } as const;
+export const SIZES = { publicKey: 33, signature: 64, salt: 32, hash: 32, contentKey: 32 } as const;
 
 /** Format versions that this program writes; a change goes through governance (DESIGN.md section 3). */
 export const VERSIONS = { header: 1, transaction: 1 } as const;

@@ -1,3 +1,4 @@
+import { equalBytes } from '../../core/base/bytes.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
@@ -119,14 +120,13 @@ async function standingOf({ light, records, member }: AdminNode, phase: PhaseId)
   if (state === null) return FOREIGN;
   const isIn = state.participants.some(entry => entry.member === member);
   const stays = state.former.filter(entry => entry.member === member).map(entry => entry.endPosition);
-  const newest = state.epochs.at(-1);
   return {
     standing: isIn ? 'participant' : state.owner === member ? 'owner' : 'removed',
     end: isIn || stays.length === 0 ? null : Math.max(...stays),
     epochs: state.epochs.length,
     openEpochs: records.vault.openEpochs(phase),
     frozen: state.frozen,
-    opensCard: card !== null && newest !== undefined && card.position >= newest.startPosition,
+    opensCard: card !== null && equalBytes(card.sealed, state.card.bytes),
     label: await records.phaseLabel(phase, state.project),
     projectLabel: await records.projectLabel(state.project),
   };

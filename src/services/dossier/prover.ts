@@ -1,6 +1,7 @@
+import { equalBytes } from '../../core/base/bytes.ts';
 import type { LogId, MemberId, PhaseId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
-import type { ScopeRef } from '../../core/codec/state.ts';
+import { decodePhaseState, type ScopeRef } from '../../core/codec/state.ts';
 import { decodeLeaf, logIdOf } from '../../core/codec/transaction.ts';
 import type { Claim, EarlierLog, RangeUnit } from '../../core/light/claims.ts';
 import { type Dossier, NOTHING_SHOWN, recipientInfo, type SealedOpening } from '../../core/light/dossier.ts';
@@ -30,7 +31,7 @@ export const SHOW_NOTHING: Showing = { payloads: false, recipients: [], fields: 
 export interface ProverConfig {
   readonly suite: Suite;
   readonly light: LightClient;
-  readonly records: Pick<Records, 'disclose'>;
+  readonly records: Pick<Records, 'disclose' | 'openedCard'>;
   readonly crypto: Pick<PhaseCrypto, 'fieldSalts'>;
   readonly hpke: Hpke;
   readonly collector: DossierCollector;
@@ -69,7 +70,21 @@ export class Prover {
   /** A whole phase as far as this member may read it. */
   async phase(phase: PhaseId, show: Showing): Promise<Dossier | Reject> {
     const collected = await this.config.collector.collect([{ ...this.ref(phase), ...WHOLE_LOG }]);
-    return isReject(collected) ? collected : this.withRecords(collected, phase, null, show);
+    if (isReject(collected)) return collected;
+    const shown = await this.withRecords(collected, phase, null, show);
+    if (isReject(shown) || !show.payloads) return shown;
+    const claims = await this.cardClaims(phase, collected.logs[0]!.state);
+    return { ...shown, claims: [...shown.claims, ...claims] };
+  }
+
+  /** Who is shown the payloads may know what the phase is called, where that is known here. */
+  private async cardClaims(phase: PhaseId, certified: Uint8Array | null): Promise<Claim[]> {
+    const opened = await this.config.records.openedCard(phase);
+    const state = certified === null ? null : decodePhaseState(certified);
+    // A member that was removed has a card that may not be current any more.
+    if (opened === null || state === null || isReject(state)) return [];
+    if (!equalBytes(opened.sealed, state.card.bytes)) return [];
+    return [{ type: 'card', logId: this.logId(phase), contentKey: opened.contentKey }];
   }
 
   async answer(question: Question): Promise<Dossier | Reject> {

@@ -27,8 +27,9 @@ export interface OpenedCard {
   /** Of the leaf that brought it. */
   readonly position: number;
   readonly card: PhaseCard;
+  /** As the chain has it. */
+  readonly sealed: Uint8Array;
   readonly contentKey: Uint8Array;
-  readonly plaintext: Uint8Array;
 }
 
 const ofOpening = (opening: EpochOpening | null): SealedCard | null =>
@@ -101,7 +102,7 @@ export class OpenedCards implements PhaseVisitor {
     const next = this.unopened.get(phase.id);
     const opened = next === undefined ? null : await this.open(phase.id, next.sealed);
     if (next === undefined || opened === null) return;
-    this.phases.set(phase.id, { position: next.position, ...opened });
+    this.phases.set(phase.id, { position: next.position, sealed: next.sealed.bytes, ...opened });
     this.unopened.delete(phase.id);
   }
 
@@ -120,6 +121,6 @@ export class OpenedCards implements PhaseVisitor {
       payload,
     );
     const card = plaintext === null ? null : decodePhaseCard(plaintext);
-    return plaintext === null || card === null ? null : { card, contentKey, plaintext };
+    return plaintext === null || card === null ? null : { card, contentKey };
   }
 }

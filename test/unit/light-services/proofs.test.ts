@@ -63,7 +63,7 @@ describe('proofs that a light client makes', () => {
 
   function prover(of = client): Prover {
     const collector = new DossierCollector(nodeSuite, of.light, realClock, anchor());
-    const records = { disclose: async () => [] };
+    const records = { disclose: async () => [], openedCard: async () => null };
     return new Prover({ suite: nodeSuite, light: of.light, records, crypto: phaseCrypto, hpke, collector });
   }
 

@@ -6,6 +6,7 @@ import type { Dossier } from '../../../src/core/light/dossier.ts';
 import { buildDossier, decodeDossier } from '../../../src/core/light/dossier-codec.ts';
 import { verifyDossier } from '../../../src/core/light/dossier-verify.ts';
 import { openPayload } from '../../../src/crypto/record-cipher.ts';
+import { CARD_KEY } from './sample-card.ts';
 import { sampleClaims, sampleDossier } from './sample-dossier.ts';
 import { hashOf, recordIdOf, sha256, suite } from './test-chain.ts';
 
@@ -45,7 +46,16 @@ describe('the claims of a proof', () => {
       'alice (reader, contributor, approver, steward); bob (reader, contributor); owner alice',
       expect.stringMatching(/^epoch 1, opened at height 1; public key 0[23]/),
       expect.stringMatching(/^key 0: 0[23][0-9a-f]{64}$/),
+      '"intake" of project "permits"',
     ]);
+  });
+
+  it('name a phase by its card only with the key of that card', () => {
+    const contentKey = new Uint8Array(32).fill(8);
+    expect(said({ type: 'card', logId, contentKey })).toContain('refused: wrong_key');
+    expect(said({ type: 'card', logId: b.logId, contentKey })).toContain('refused');
+    const logs = [{ ...chain.dossierLog(a, 0, 6), state: null }];
+    expect(said({ type: 'card', logId, contentKey: CARD_KEY }, { logs })).toContain('no_state');
   });
 
   it('[77] name a record that is another one, or that is elsewhere', () => {

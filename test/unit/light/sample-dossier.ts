@@ -4,6 +4,7 @@ import type { Claim } from '../../../src/core/light/claims.ts';
 import { type Dossier, NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
 import { proveField } from '../../../src/core/light/fields.ts';
 import { consistencyProof } from '../../../src/core/merkle/log.ts';
+import { CARD_KEY } from './sample-card.ts';
 import { hashOf, recordIdOf, sampleChain, sha256, validatorKeys } from './test-chain.ts';
 import { addRecord, CID, contentKey, fields, handOver, saltOf } from './test-records.ts';
 
@@ -62,6 +63,7 @@ export function sampleClaims({
     { type: 'participants', logId, height: 7 },
     { type: 'epoch', logId, height: 4 },
     { type: 'memberKey', member: 'bob' as MemberId, height: 4 },
+    { type: 'card', logId, contentKey: CARD_KEY },
   ];
 }
 

@@ -47,6 +47,7 @@ import type {
   Header,
   ValidatorSet,
 } from '../../../src/core/types/chain.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { INITIAL_GOVERNANCE } from '../../../src/core/types/governance.ts';
 import type { KindName } from '../../../src/core/types/operation.ts';
 import type { MemberKey, PhaseState, SystemState } from '../../../src/core/types/state.ts';
@@ -55,6 +56,7 @@ import { scalarBytes } from '../../../src/crypto/p256.ts';
 import { p256Signer } from '../../../src/crypto/signer.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { Signer } from '../../../src/ports/signer.ts';
+import { sampleCard } from './sample-card.ts';
 
 export const suite = nodeSuite;
 export const { sha256 } = nodeSuite;
@@ -351,7 +353,7 @@ export function samplePhase(name: string): PhaseState {
     version: 1,
     membershipVersion: 1,
     custody: 0,
-    policy: { copiesTarget: 2, copiesMinimum: 1 },
+    policy: DEFAULT_POLICY,
     frozen: false,
     participants: [
       { member: 'alice' as MemberId, roles: 15, startPosition: 0, fromEpoch: 1 },
@@ -367,6 +369,7 @@ export function samplePhase(name: string): PhaseState {
         height: 1,
       },
     ],
+    requests: [],
   };
 }
 
@@ -374,7 +377,8 @@ export function samplePhase(name: string): PhaseState {
 export function sampleChain(records = 6) {
   const chain = new TestChain();
   const system = chain.addLog('system', chain.chainId, encodeSystemState(sampleSystem()));
-  const a = chain.addLog('phase', hashOf('phase a'), encodePhaseState(samplePhase('phase a')));
+  const named = { ...samplePhase('phase a'), card: sampleCard(chain.chainId, hashOf('phase a')) };
+  const a = chain.addLog('phase', named.id, encodePhaseState(named));
   const b = chain.addLog('phase', hashOf('phase b'), encodePhaseState(samplePhase('phase b')));
   const alice = signerOf('alice');
   const note = (log: TestLog, text: string) => chain.build('alice', 0, 'phaseOpen', [log], [[0, utf8(text)]]);
