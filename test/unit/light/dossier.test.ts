@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { concatBytes, hashBytes, toHex, utf8 } from '../../../src/core/base/bytes.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import { headerHash } from '../../../src/core/codec/chain.ts';
 import { tagged } from '../../../src/core/codec/tags.ts';
 import { decodeSignedTransaction, encodeSignedTransaction } from '../../../src/core/codec/transaction.ts';
 import type { Dossier, DossierItem, DossierLog } from '../../../src/core/light/dossier.ts';
@@ -82,6 +83,12 @@ describe('a dossier as it was written', () => {
     const hash = chain.blocks[5]!.header.parentHash;
     const pinned = { header, hash, set, proof: { certificate, set } };
     expect(failing(verifyDossier(suite, bytes, { pinned }, { openPayload }))).toEqual([]);
+    const atHead = {
+      header: chain.head.header,
+      hash: headerHash(sha256, chain.head.header),
+      set: chain.keys.set,
+    };
+    expect(failing(verifyDossier(suite, bytes, { pinned: atHead }, { openPayload }))).toEqual([]);
     const other = { ...pinned, header: { ...header, chainId: hashOf('other') } };
     expect(failing(verifyDossier(suite, bytes, { pinned: other }, { openPayload }))).toContain('chain');
   });
