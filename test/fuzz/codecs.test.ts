@@ -3,6 +3,7 @@ import { equalBytes } from '../../src/core/base/bytes.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import * as card from '../../src/core/codec/card.ts';
 import * as chain from '../../src/core/codec/chain.ts';
+import * as flow from '../../src/core/codec/flow.ts';
 import * as genesis from '../../src/core/codec/genesis.ts';
 import {
   decodeEvidence,
@@ -128,6 +129,17 @@ const operationSubjects: Subject[] = [
   subject('sealed card', card.decodeCardCiphertext, card.encodeCardCiphertext, [sealedCard]),
   subject('add, project', operation.decodePhaseAddProject, operation.encodePhaseAddProject, part('phaseAdd')),
   subject('add, phase', operation.decodePhaseAddPhase, operation.encodePhaseAddPhase, part('phaseAdd', 1)),
+  subject('flow', flow.decodeFlowChange, flow.encodeFlowChange, part('flowChange')),
+  subject('skip', flow.decodePhaseSkipProject, flow.encodePhaseSkipProject, part('phaseSkip')),
+  subject('policy', flow.decodePhasePolicyChange, flow.encodePhasePolicyChange, part('phasePolicy')),
+  subject('request', flow.decodeApprovalRequest, flow.encodeApprovalRequest, part('approvalRequest')),
+  subject('approval', flow.decodeApprovalVote, flow.encodeApprovalVote, part('approvalVote')),
+  subject(
+    'withdraw request',
+    flow.decodeApprovalWithdraw,
+    flow.encodeApprovalWithdraw,
+    part('approvalWithdraw'),
+  ),
   subject('lifecycle', operation.decodePhaseLifecycle, operation.encodePhaseLifecycle, part('phaseOpen')),
   subject(
     'handover, source',

@@ -1,6 +1,7 @@
 import type { Hash, PhaseId } from '../../src/core/base/ids.ts';
 import { kindName } from '../../src/core/codec/operation.ts';
-import { GRANTS, type KindName } from '../../src/core/types/operation.ts';
+import { DEFAULT_POLICY } from '../../src/core/types/flow.ts';
+import { GRANTS, type KindName, ROLES } from '../../src/core/types/operation.ts';
 import { GovernanceActions } from '../support/governance-actions.ts';
 import type { Actions } from '../support/ledger-actions.ts';
 import { createActor, hashOf, type TestLedger } from '../support/ledger-kit.ts';
@@ -36,11 +37,33 @@ export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
   const brought = ledger.leavesOf('phase', REVIEW).length - 2;
   ledger.commit(act.handover(alice, REVIEW, last, [{ position: brought, item: 1 }]));
   ledger.commit(act.close(alice, last));
+  flow(ledger, act);
   ledger.commit(act.purge(alice, INTAKE, 2));
   ledger.commit(act.purgeAck(bob, INTAKE, ledger.leavesOf('phase', INTAKE).length - 1));
   ledger.commit(act.archive(alice, PROJECT));
   govern(ledger);
   return { ledger, act };
+}
+
+/** Changes of the flow, a policy, and what it makes wait for approvals. */
+function flow(ledger: TestLedger, act: Actions): void {
+  const [side, late] = [hashOf('side'), hashOf('late')] as PhaseId[];
+  ledger.commit(act.addPhase(alice, PROJECT, side!, { bob: 7 }, { inProject: { predecessors: [INTAKE] } }));
+  const rewirings = [{ phase: side!, before: [INTAKE], after: [late!] }];
+  ledger.commit(
+    act.addPhase(alice, PROJECT, late!, { bob: 3 }, { inProject: { predecessors: [INTAKE], rewirings } }),
+  );
+  ledger.commit(act.flowChange(alice, PROJECT, { [side!]: [late!, INTAKE] }), act.reopen(alice, INTAKE));
+  ledger.commit(act.close(alice, INTAKE), act.policy(alice, side!, { retentionDays: 30 }));
+  const approvals = { ...DEFAULT_POLICY.approvals, close: { roles: ROLES.approver, k: 1 } };
+  ledger.commit(act.policy(alice, side!, { approvals }));
+  ledger.commit(act.request(alice, side!, { kind: 'phaseClose' }));
+  const number = () => ledger.leavesOf('phase', side!).length - 1;
+  ledger.commit(act.withdrawRequest(alice, side!, number()));
+  ledger.commit(act.request(alice, side!, { kind: 'phaseClose' }));
+  ledger.commit(act.approve(bob, side!, number()));
+  ledger.commit(act.close(alice, side!), act.skip(alice, late!));
+  ledger.commit(act.archivePhase(alice, late!));
 }
 
 /** Two administrators decide from here on. */

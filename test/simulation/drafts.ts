@@ -5,6 +5,7 @@ import { buildTransaction, signTransactions } from '../../src/core/codec/build.t
 import * as codec from '../../src/core/codec/operation.ts';
 import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
+import { DEFAULT_POLICY } from '../../src/core/types/flow.ts';
 import {
   type EpochOpening,
   type FileReference,
@@ -148,12 +149,13 @@ export class Drafts {
       phase,
       card: bytesOf('card', 90),
       predecessors: [],
+      rewirings: [],
     });
     const inPhase = codec.encodePhaseAddPhase({
       project,
       phase,
       custody: 0,
-      policy: { copiesTarget: 2, copiesMinimum: 1 },
+      policy: DEFAULT_POLICY,
       participants: sorted.map(member => ({ member, roles })),
       epoch: this.opening(state, 0, new Set([...sorted, owner.id])),
     });

@@ -1,4 +1,5 @@
 import { keyholders } from '../../src/core/access/epochs.ts';
+import { bridged } from '../../src/core/access/flow.ts';
 import { sourcePlaceOf } from '../../src/core/access/handover-item.ts';
 import { utf8 } from '../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
@@ -9,6 +10,15 @@ import { bodyId } from '../../src/core/codec/transaction.ts';
 import { readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
 import { inclusionProof, treeRoot } from '../../src/core/merkle/log.ts';
 import type { PhaseCardChange } from '../../src/core/types/card.ts';
+import {
+  type ApprovalRequestContent,
+  DEFAULT_POLICY,
+  type Deed,
+  type FlowChange,
+  type PhasePolicy,
+  type PhasePolicyChange,
+  type PhaseSkipProject,
+} from '../../src/core/types/flow.ts';
 import {
   CUSTODY,
   type EpochOpening,
@@ -157,13 +167,14 @@ export class Actions {
       phase,
       card: bytesOf('card', 90),
       predecessors: [],
+      rewirings: [],
       ...changes.inProject,
     };
     const inPhase = {
       project,
       phase,
       custody,
-      policy: { copiesTarget: 2, copiesMinimum: 1 },
+      policy: DEFAULT_POLICY,
       participants: members.map(member => ({ member, roles: participants[member]! })),
       epoch: this.opening(0, holders),
       ...changes.inPhase,
@@ -355,5 +366,71 @@ export class Actions {
       ...changes,
     };
     return this.ledger.make(actor, 'epochRotate', this.phaseLog(phase), [content]);
+  }
+  flowChange(
+    owner: Actor,
+    project: ProjectId,
+    after: Readonly<Record<PhaseId, readonly PhaseId[]>>,
+    changes: Partial<FlowChange> = {},
+  ): Transaction {
+    const { version, phases } = this.project(project);
+    const rewirings = (Object.keys(after) as PhaseId[]).map(phase => ({
+      phase,
+      before: phases.find(({ id }) => id === phase)?.predecessors ?? [],
+      after: after[phase] ?? [],
+    }));
+    const content = { project, expectedVersion: version, changes: rewirings, ...changes };
+    return this.ledger.make(owner, 'flowChange', [this.ledger.logId('project', project)], [content]);
+  }
+
+  skip(owner: Actor, phase: PhaseId, changes: Partial<PhaseSkipProject> = {}): Transaction {
+    const { project: id, version } = this.phase(phase);
+    const project = this.project(id);
+    const inProject = {
+      ...{ project: id, expectedVersion: project.version, phase },
+      changes: bridged(project.phases, phase),
+      ...changes,
+    };
+    const scopes = [this.ledger.logId('project', id), ...this.phaseLog(phase)];
+    return this.ledger.make(owner, 'phaseSkip', scopes, [inProject, { phase, expectedVersion: version }]);
+  }
+
+  reopen(actor: Actor, phase: PhaseId, expectedVersion = this.phase(phase).version): Transaction {
+    return this.ledger.make(actor, 'phaseReopen', this.phaseLog(phase), [{ phase, expectedVersion }]);
+  }
+
+  archivePhase(actor: Actor, phase: PhaseId, expectedVersion = this.phase(phase).version): Transaction {
+    return this.ledger.make(actor, 'phaseArchive', this.phaseLog(phase), [{ phase, expectedVersion }]);
+  }
+
+  policy(
+    owner: Actor,
+    phase: PhaseId,
+    change: Partial<PhasePolicy>,
+    changes: Partial<PhasePolicyChange> = {},
+  ) {
+    const { version: expectedVersion, policy: before } = this.phase(phase);
+    const content = { phase, expectedVersion, before, after: { ...before, ...change }, ...changes };
+    return this.ledger.make(owner, 'phasePolicy', this.phaseLog(phase), [content]);
+  }
+
+  request(
+    actor: Actor,
+    phase: PhaseId,
+    deed: Deed,
+    changes: Partial<ApprovalRequestContent> = {},
+  ): Transaction {
+    const { version: expectedVersion, membershipVersion: expectedMembershipVersion } = this.phase(phase);
+    const expiresHeight = this.ledger.head.header.height + 20;
+    const content = { phase, expectedVersion, expectedMembershipVersion, expiresHeight, deed, ...changes };
+    return this.ledger.make(actor, 'approvalRequest', this.phaseLog(phase), [content]);
+  }
+
+  approve(actor: Actor, phase: PhaseId, request: number, approve = true): Transaction {
+    return this.ledger.make(actor, 'approvalVote', this.phaseLog(phase), [{ phase, request, approve }]);
+  }
+
+  withdrawRequest(actor: Actor, phase: PhaseId, request: number): Transaction {
+    return this.ledger.make(actor, 'approvalWithdraw', this.phaseLog(phase), [{ phase, request }]);
   }
 }

@@ -4,6 +4,7 @@ import type { BlockHash, Hash, LogId, MemberId, PhaseId, TransactionId } from '.
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { type BuiltTransaction, buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
 import { encodePhaseCardChange, encodeProjectCardChange } from '../../src/core/codec/card.ts';
+import * as flow from '../../src/core/codec/flow.ts';
 import {
   encodeEvidence,
   encodeProposalCreate,
@@ -169,6 +170,14 @@ const ENCODERS: Encoders = {
   proposalVote: [encodeProposalVote],
   proposalWithdraw: [encodeProposalWithdraw],
   evidence: [encodeEvidence],
+  flowChange: [flow.encodeFlowChange],
+  phaseReopen: [flow.encodePhaseLifecycle],
+  phasePolicy: [flow.encodePhasePolicyChange],
+  phaseArchive: [flow.encodePhaseLifecycle],
+  phaseSkip: [flow.encodePhaseSkipProject, flow.encodePhaseLifecycle],
+  approvalRequest: [flow.encodeApprovalRequest],
+  approvalVote: [flow.encodeApprovalVote],
+  approvalWithdraw: [flow.encodeApprovalWithdraw],
 };
 
 export function encodeContents<K extends KindName>(kind: K, contents: Contents[K]): Uint8Array[] {

@@ -1,4 +1,5 @@
 import { assertDefined } from '../base/assert.ts';
+import { LIFECYCLE } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import { currentEpoch, keyholders } from './epochs.ts';
 import { demand, firstRefusal, type Rule } from './rule.ts';
@@ -35,6 +36,7 @@ export const phaseCard: Rule<'phaseCard'> = {
     const holders = keyholders(context.state.system(), phase);
     return firstRefusal(
       () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
+      () => demand(phase.lifecycle !== LIFECYCLE.archived, OUTCOMES.wrongLifecycle),
       () => demand(holders.has(context.sender.id), OUTCOMES.custodyForbids),
       // those who were removed still hold this epoch's secret
       () => demand(!phase.frozen, OUTCOMES.phaseFrozen),

@@ -5,6 +5,7 @@ import { createTransactionVerifier, type VerifyTransaction } from '../ledger/sig
 import { checkAuthorship } from '../light/authorship.ts';
 import { originalOf } from '../light/record.ts';
 import { treeRoot } from '../merkle/log.ts';
+import type { Deed } from '../types/flow.ts';
 import { LIMITS } from '../types/limits.ts';
 import {
   type HandoverItem,
@@ -14,6 +15,7 @@ import {
 } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
+import { checkApproved } from './approvals.ts';
 import { currentEpoch } from './epochs.ts';
 import { sourcePlaceOf } from './handover-item.ts';
 import { verifyLeafClaim } from './receipts.ts';
@@ -89,6 +91,11 @@ function checkItems(
   return demand(treeRoot(context.suite.sha256, hashes) === target.itemsRoot, OUTCOMES.malformed);
 }
 
+/** A request names its records, or means all that were there; which of the two is for `checkApproved`. */
+function deedOf({ target }: PhaseHandoverSource): Deed {
+  return { kind: 'phaseHandover', target, records: [] };
+}
+
 function isSuccessor({ state }: CheckContext, source: PhaseState, target: PhaseState): boolean {
   const phases = state.project(source.project)?.phases ?? [];
   const entry = phases.find(phase => phase.id === target.id);
@@ -109,10 +116,12 @@ export const phaseHandover: Rule<'phaseHandover'> = {
     return firstRefusal(
       () => demand(isSuccessor(context, from, to), OUTCOMES.notSuccessor),
       () => demand(from.lifecycle !== LIFECYCLE.draft, OUTCOMES.wrongLifecycle),
-      () => demand(to.lifecycle !== LIFECYCLE.closed, OUTCOMES.wrongLifecycle),
+      () => demand(from.lifecycle !== LIFECYCLE.archived, OUTCOMES.wrongLifecycle),
+      () => demand(to.lifecycle <= LIFECYCLE.open, OUTCOMES.wrongLifecycle),
       () => demand(!to.frozen, OUTCOMES.phaseFrozen),
       () => demand(target.epoch === currentEpoch(to).number, OUTCOMES.staleEpoch),
       () => demand(isConsistent(source, target, items), OUTCOMES.malformed),
+      () => checkApproved(context, from, deedOf(source), source.records),
       () => checkItems(context, source, target, items),
     );
   },

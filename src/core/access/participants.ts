@@ -4,6 +4,7 @@ import { LIMITS } from '../types/limits.ts';
 import { CUSTODY, GRANTS, type ParticipantAdd } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { FormerParticipant, Participant, PhaseState, SystemState } from '../types/state.ts';
+import { checkApproved, deedOfAdd, deedOfRole } from './approvals.ts';
 import { checkOpening, hasEpochLeft, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
 import { type CheckContext, demand, firstRefusal, insertById, type LeafPlace, type Rule } from './rule.ts';
 import { checkNewcomer, hasRole, isActive, isStandIn, participantOf, phaseFor } from './standing.ts';
@@ -70,6 +71,7 @@ export const participantAdd: Rule<'participantAdd'> = {
           OUTCOMES.limitReached,
         ),
       () => checkGrant(context, phase, content),
+      () => checkApproved(context, phase, deedOfAdd(content)),
     );
   },
   apply: {
@@ -128,6 +130,7 @@ export const participantRemove: Rule<'participantRemove'> = {
       () => demand(epoch !== null || !senderHolds || !hasEpochLeft(phase), OUTCOMES.badEnvelopes),
       // one who will not hold the epoch (an outside owner, or whoever removes itself) must not make it
       () => (epoch === null ? OUTCOMES.committed : checkOpening(context, after, phase.epochs.length, epoch)),
+      () => checkApproved(context, phase, { kind: 'participantRemove', member: content.member }),
     );
   },
   apply: {
@@ -161,6 +164,7 @@ export const participantRole: Rule<'participantRole'> = {
       () => demand(content.expectedMembershipVersion === phase.membershipVersion, OUTCOMES.staleMembership),
       () => demand(participantOf(phase, content.member) !== null, OUTCOMES.notParticipant),
       () => demand(keepsRotator(context.state.system(), phase, after), OUTCOMES.lastSteward),
+      () => checkApproved(context, phase, deedOfRole(content)),
     );
   },
   apply: {

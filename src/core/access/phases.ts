@@ -8,7 +8,10 @@ import {
 } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState, ProjectState } from '../types/state.ts';
+import { checkApproved } from './approvals.ts';
 import { checkOpening, openEpoch } from './epochs.ts';
+import { bridged, checkFlow, checkFlowLimits, checkRewirings, isBridge, rewired } from './flow.ts';
+import { hasPolicyForm } from './policies.ts';
 import { type CheckContext, demand, firstRefusal, isStrictlyAscending, type Rule } from './rule.ts';
 import { checkNewcomer, ownProject, phaseFor } from './standing.ts';
 
@@ -17,20 +20,15 @@ function isConsistent(project: PhaseAddProject, phase: PhaseAddPhase): boolean {
   return (
     project.project === phase.project &&
     project.phase === phase.phase &&
-    new Set(project.predecessors).size === project.predecessors.length &&
     isStrictlyAscending(phase.participants.map(entry => entry.member)) &&
-    phase.policy.copiesMinimum <= phase.policy.copiesTarget
+    hasPolicyForm(phase.policy)
   );
 }
 
-/** A new phase has no successor yet, so naming itself is the only way to close a circle. */
-function checkPredecessors(project: ProjectState, content: PhaseAddProject): number {
-  if (content.predecessors.includes(content.phase)) return OUTCOMES.cycle;
-  const known = new Set(project.phases.map(phase => phase.id));
-  return demand(
-    content.predecessors.every(id => known.has(id)),
-    OUTCOMES.unknownPhase,
-  );
+/** With the new phase, and with what comes after it from now on: both or neither. */
+function grown(project: ProjectState, content: PhaseAddProject): ProjectState['phases'] {
+  const { phase: id, card, predecessors, rewirings } = content;
+  return rewired([...project.phases, { id, card, predecessors }], rewirings);
 }
 
 function checkParticipants({ state }: CheckContext, content: PhaseAddPhase): number {
@@ -51,7 +49,8 @@ export const phaseAdd: Rule<'phaseAdd'> = {
       () => demand(isConsistent(inProject, inPhase), OUTCOMES.malformed),
       () => demand(context.state.phase(inPhase.phase) === null, OUTCOMES.phaseExists),
       () => demand(project.phases.length < LIMITS.phasesPerProject, OUTCOMES.limitReached),
-      () => checkPredecessors(project, inProject),
+      () => checkRewirings(project, inProject.rewirings),
+      () => checkFlow(grown(project, inProject)),
       () => checkNewcomer(context.state, project.owner),
       () => checkParticipants(context, inPhase),
       () => checkOpening(context, { ...inPhase, owner: project.owner }, 0, inPhase.epoch),
@@ -60,9 +59,7 @@ export const phaseAdd: Rule<'phaseAdd'> = {
   apply: {
     project: (state, content) => {
       const project = assertDefined(state, 'a phase is added to a project that exists');
-      const { phase: id, card, predecessors } = content;
-      const phases = [...project.phases, { id, card, predecessors }];
-      return { ...project, version: project.version + 1, phases };
+      return { ...project, version: project.version + 1, phases: grown(project, content) };
     },
     phase: (_, content, place) => {
       const phase: PhaseState = {
@@ -79,18 +76,30 @@ export const phaseAdd: Rule<'phaseAdd'> = {
         participants: content.participants.map(entry => ({ ...entry, startPosition: 0, fromEpoch: 0 })),
         former: [],
         epochs: [],
+        requests: [],
       };
       return openEpoch(phase, content.epoch, place);
     },
   },
 };
 
-/** `PhaseState.version` counts lifecycle changes; membership has its own counter, so the two never collide. */
+type LifecycleKind = 'phaseOpen' | 'phaseClose' | 'phaseReopen' | 'phaseArchive';
+
+function moved(state: PhaseState | null, lifecycle: number): PhaseState {
+  const phase = assertDefined(state, 'a phase whose state changes exists');
+  return { ...phase, lifecycle, version: phase.version + 1 };
+}
+
+/**
+ * `PhaseState.version` counts changes of state and policy; membership has its own counter, so the two never collide.
+ * @param also what is asked besides
+ */
 function lifecycleRule(
-  kind: 'phaseOpen' | 'phaseClose',
+  kind: LifecycleKind,
   from: readonly number[],
   to: number,
-): Rule<'phaseOpen' | 'phaseClose'> {
+  also: (context: CheckContext, phase: PhaseState) => number = () => OUTCOMES.committed,
+): Rule<LifecycleKind> {
   return {
     scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
     check: (context, [content]) => {
@@ -99,18 +108,66 @@ function lifecycleRule(
       return firstRefusal(
         () => demand(from.includes(phase.lifecycle), OUTCOMES.wrongLifecycle),
         () => demand(content.expectedVersion === phase.version, OUTCOMES.staleVersion),
+        () => also(context, phase),
       );
     },
-    apply: {
-      phase: (state: PhaseState | null, _: PhaseLifecycle) => {
-        const phase = assertDefined(state, 'a phase that opens or closes exists');
-        return { ...phase, lifecycle: to, version: phase.version + 1 };
-      },
-    },
+    apply: { phase: (state: PhaseState | null, _: PhaseLifecycle) => moved(state, to) },
   };
 }
 
 export const phaseOpen = lifecycleRule('phaseOpen', [LIFECYCLE.draft], LIFECYCLE.open);
 
-/** From draft too: a phase that is skipped is closed without ever having been open. */
-export const phaseClose = lifecycleRule('phaseClose', [LIFECYCLE.draft, LIFECYCLE.open], LIFECYCLE.closed);
+/** From draft too: nothing was written in it, and nothing will be. */
+export const phaseClose = lifecycleRule(
+  'phaseClose',
+  [LIFECYCLE.draft, LIFECYCLE.open],
+  LIFECYCLE.closed,
+  (context, phase) => checkApproved(context, phase, { kind: 'phaseClose' }),
+);
+
+/** A frozen phase opens too: records wait for the next key epoch, as after any freeze. */
+export const phaseReopen = lifecycleRule(
+  'phaseReopen',
+  [LIFECYCLE.closed, LIFECYCLE.skipped],
+  LIFECYCLE.open,
+  ({ state }, phase) => demand(state.project(phase.project)?.archived === false, OUTCOMES.projectArchived),
+);
+
+/** For good: nothing is written, handed over or changed in it any more, but it can be read and purged. */
+export const phaseArchive = lifecycleRule(
+  'phaseArchive',
+  [LIFECYCLE.closed, LIFECYCLE.skipped],
+  LIFECYCLE.archived,
+);
+
+/** By the owner of the project: both logs say so, and the flow goes round the phase from then on. */
+export const phaseSkip: Rule<'phaseSkip'> = {
+  scopes: ({ state }, [inProject, inPhase]) => [
+    state.logIdOf('project', inProject.project),
+    state.logIdOf('phase', inPhase.phase),
+  ],
+  check: (context, [inProject, inPhase]) => {
+    const project = ownProject(context, inProject.project);
+    if (typeof project === 'number') return project;
+    const phase = phaseFor(context, 'phaseSkip', inPhase.phase);
+    if (typeof phase === 'number') return phase;
+    const canSkip = phase.lifecycle === LIFECYCLE.draft || phase.lifecycle === LIFECYCLE.open;
+    return firstRefusal(
+      () => demand(!project.archived, OUTCOMES.projectArchived),
+      () => demand(inProject.phase === phase.id && phase.project === project.id, OUTCOMES.malformed),
+      () => demand(canSkip, OUTCOMES.wrongLifecycle),
+      () => demand(inProject.expectedVersion === project.version, OUTCOMES.staleVersion),
+      () => demand(inPhase.expectedVersion === phase.version, OUTCOMES.staleVersion),
+      () => checkFlowLimits(bridged(project.phases, phase.id)),
+      () => demand(isBridge(project.phases, phase.id, inProject.changes), OUTCOMES.malformed),
+      () => checkApproved(context, phase, { kind: 'phaseSkip' }),
+    );
+  },
+  apply: {
+    project: (state, { changes }) => {
+      const project = assertDefined(state, 'a project with phases exists');
+      return { ...project, version: project.version + 1, phases: rewired(project.phases, changes) };
+    },
+    phase: state => moved(state, LIFECYCLE.skipped),
+  },
+};

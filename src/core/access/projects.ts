@@ -23,7 +23,11 @@ export const projectCreate: Rule<'projectCreate'> = {
   },
 };
 
-/** A project is archived when all its phases are closed; no phase can be added after that. */
+function hasEnded(lifecycle: number): boolean {
+  return lifecycle !== LIFECYCLE.draft && lifecycle !== LIFECYCLE.open;
+}
+
+/** A project is archived when all its phases have ended; no phase can be added after that. */
 export const projectArchive: Rule<'projectArchive'> = {
   scopes: ({ state }, [content]) => [state.logIdOf('project', content.project)],
   check: (context, [content]) => {
@@ -34,7 +38,7 @@ export const projectArchive: Rule<'projectArchive'> = {
       () => demand(content.expectedVersion === project.version, OUTCOMES.staleVersion),
       () =>
         demand(
-          project.phases.every(({ id }) => context.state.phase(id)?.lifecycle === LIFECYCLE.closed),
+          project.phases.every(({ id }) => hasEnded(context.state.phase(id)?.lifecycle ?? LIFECYCLE.draft)),
           OUTCOMES.wrongLifecycle,
         ),
     );

@@ -2,7 +2,7 @@ import { LIFECYCLE } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import { currentEpoch } from './epochs.ts';
 import { demand, firstRefusal, type Rule } from './rule.ts';
-import { phaseFor } from './standing.ts';
+import { participantOf, phaseFor } from './standing.ts';
 
 /** The phase is named by its log id only: the parts of a record do not repeat it. A record changes no state but its log. */
 export const recordPut: Rule<'recordPut'> = {
@@ -13,7 +13,9 @@ export const recordPut: Rule<'recordPut'> = {
     if (ref.scope !== 'phase') return OUTCOMES.wrongScopes;
     const phase = phaseFor(context, 'recordPut', ref.id);
     if (typeof phase === 'number') return phase;
+    const roles = participantOf(phase, context.sender.id)?.roles ?? 0;
     return firstRefusal(
+      () => demand((roles & phase.policy.writers) !== 0, OUTCOMES.roleMissing),
       () => demand(phase.lifecycle === LIFECYCLE.open, OUTCOMES.wrongLifecycle),
       () => demand(!phase.frozen, OUTCOMES.phaseFrozen),
       () => demand(meta.epoch === currentEpoch(phase).number, OUTCOMES.staleEpoch),

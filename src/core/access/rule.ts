@@ -1,6 +1,6 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, Suite } from '../base/ids.ts';
 import type { ScopeKind, ScopeRef } from '../codec/state.ts';
-import type { Contents, KindName, PhaseAddPhase } from '../types/operation.ts';
+import type { Contents, KindName, PhaseAddPhase, PhaseLifecycle } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Member, PhaseState, ProjectState, SystemState } from '../types/state.ts';
 
@@ -36,7 +36,11 @@ export interface LeafPlace {
 }
 
 /** The content that the phase scope of a kind receives. */
-export type PhaseContent<K extends KindName> = K extends 'phaseAdd' ? PhaseAddPhase : Contents[K][0];
+export type PhaseContent<K extends KindName> = K extends 'phaseAdd'
+  ? PhaseAddPhase
+  : K extends 'phaseSkip'
+    ? PhaseLifecycle
+    : Contents[K][0];
 
 /**
  * What a committed leaf does to each scope. Every function sees its own scope's state, its own scope's part and the leaf's

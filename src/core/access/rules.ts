@@ -1,11 +1,14 @@
 import type { KindName } from '../types/operation.ts';
+import { approvalRequest, approvalVote, approvalWithdraw } from './approvals.ts';
 import { phaseCard, projectCard } from './cards.ts';
 import { epochRotate } from './epochs.ts';
 import { evidence } from './evidence.ts';
+import { flowChange } from './flow.ts';
 import { phaseHandover } from './handover.ts';
 import { memberRegister, memberRevoke, memberRotate } from './members.ts';
 import { participantAdd, participantRemove, participantRole } from './participants.ts';
-import { phaseAdd, phaseClose, phaseOpen } from './phases.ts';
+import { phaseAdd, phaseArchive, phaseClose, phaseOpen, phaseReopen, phaseSkip } from './phases.ts';
+import { phasePolicy } from './policies.ts';
 import { projectArchive, projectCreate } from './projects.ts';
 import { proposalCreate, proposalVote, proposalWithdraw } from './proposals.ts';
 import { filePurge, filePurgeAck } from './purges.ts';
@@ -38,4 +41,12 @@ export const RULES: { readonly [K in KindName]: Rule<K> } = {
   evidence,
   filePurge,
   filePurgeAck,
+  flowChange,
+  phaseReopen,
+  phasePolicy,
+  phaseArchive,
+  phaseSkip,
+  approvalRequest,
+  approvalVote,
+  approvalWithdraw,
 };

@@ -29,7 +29,8 @@ export const WHO_MAY = {
   participantRemove: ['owner', 'steward', 'standIn'],
   participantRole: ['owner', 'steward'],
   epochRotate: ['owner', 'steward', 'standIn'],
-  recordPut: ['contributor', 'steward'],
+  // and of those, whom the phase's policy lets write
+  recordPut: ['participant'],
   fileReceipt: ['participant'],
   proposalCreate: ['administrator'],
   proposalVote: ['administrator'],
@@ -37,6 +38,15 @@ export const WHO_MAY = {
   evidence: ['nobody'],
   filePurge: ['owner', 'steward'],
   filePurgeAck: ['participant'],
+  flowChange: ['owner'],
+  phaseReopen: ['owner', 'steward'],
+  phasePolicy: ['owner'],
+  phaseArchive: ['owner'],
+  phaseSkip: ['owner'],
+  // who may do what is asked for: each kind of deed has its own line here
+  approvalRequest: ['owner', 'steward'],
+  approvalVote: ['participant'],
+  approvalWithdraw: ['owner', 'participant'],
 } as const satisfies Record<KindName, readonly Standing[]>;
 
 export type Standing =

@@ -1,14 +1,7 @@
 import { isMemberId, type MemberId } from '../base/ids.ts';
 import type { Reject } from '../base/reject.ts';
 import { LIMITS, SIZES } from '../types/limits.ts';
-import type {
-  Envelope,
-  EpochOpening,
-  FileReference,
-  MemberCard,
-  PhasePolicy,
-  WrappedKey,
-} from '../types/operation.ts';
+import type { Envelope, EpochOpening, FileReference, MemberCard, WrappedKey } from '../types/operation.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -101,14 +94,6 @@ export function readEpochOpening(reader: Reader): EpochOpening {
     envelopes: reader.list(LIMITS.participantsPerPhase + 1, readEnvelope),
     card: reader.bytes(LIMITS.cardBytes),
   };
-}
-
-export function writePolicy(writer: Writer, policy: PhasePolicy): void {
-  writer.u16(policy.copiesTarget).u16(policy.copiesMinimum);
-}
-
-export function readPolicy(reader: Reader): PhasePolicy {
-  return { copiesTarget: reader.u16(), copiesMinimum: reader.u16() };
 }
 
 export function writeWrappedKey(writer: Writer, key: WrappedKey): void {

@@ -18,9 +18,6 @@ import {
   type ParticipantAdd,
   type ParticipantRemove,
   type ParticipantRole,
-  type PhaseAddPhase,
-  type PhaseAddProject,
-  type PhaseLifecycle,
   type ProjectArchive,
   type ProjectCreate,
   type RecordMeta,
@@ -36,16 +33,25 @@ import {
   readFileReference,
   readMemberId,
   readOptional,
-  readPolicy,
   readWrappedKey,
   writeCard,
   writeEnvelope,
   writeEpochOpening,
   writeFileReference,
   writeOptional,
-  writePolicy,
   writeWrappedKey,
 } from './content.ts';
+import {
+  decodeApprovalRequest,
+  decodeApprovalVote,
+  decodeApprovalWithdraw,
+  decodeFlowChange,
+  decodePhaseAddPhase,
+  decodePhaseAddProject,
+  decodePhaseLifecycle,
+  decodePhasePolicyChange,
+  decodePhaseSkipProject,
+} from './flow.ts';
 import {
   decodeEvidence,
   decodeProposalCreate,
@@ -57,6 +63,14 @@ import type { Reader } from './reader.ts';
 import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
 
+export {
+  decodePhaseAddPhase,
+  decodePhaseAddProject,
+  decodePhaseLifecycle,
+  encodePhaseAddPhase,
+  encodePhaseAddProject,
+  encodePhaseLifecycle,
+} from './flow.ts';
 export {
   decodeHandoverItems,
   decodePhaseHandoverSource,
@@ -118,50 +132,6 @@ export const { encode: encodeProjectArchive, decode: decodeProjectArchive } = co
     writer.hash(content.project).u64(content.expectedVersion);
   },
   reader => ({ project: reader.hash(), expectedVersion: reader.u64() }),
-);
-
-export const { encode: encodePhaseAddProject, decode: decodePhaseAddProject } = contentCodec<PhaseAddProject>(
-  'phase add, project part',
-  (writer, content) => {
-    writer.hash(content.project).u64(content.expectedVersion).hash(content.phase).bytes(content.card);
-    writer.list(content.predecessors, (out, phase) => out.hash(phase));
-  },
-  reader => ({
-    project: reader.hash(),
-    expectedVersion: reader.u64(),
-    phase: reader.hash(),
-    card: reader.bytes(LIMITS.projectCardBytes),
-    predecessors: reader.list(LIMITS.predecessorsPerPhase, from => from.hash()),
-  }),
-);
-
-export const { encode: encodePhaseAddPhase, decode: decodePhaseAddPhase } = contentCodec<PhaseAddPhase>(
-  'phase add, phase part',
-  (writer, content) => {
-    writer.hash(content.project).hash(content.phase).u8(content.custody);
-    writePolicy(writer, content.policy);
-    writer.list(content.participants, (out, entry) => out.text(entry.member).u8(entry.roles));
-    writeEpochOpening(writer, content.epoch);
-  },
-  reader => ({
-    project: reader.hash(),
-    phase: reader.hash(),
-    custody: readChoice(reader, 0, 1),
-    policy: readPolicy(reader),
-    participants: reader.list(LIMITS.participantsPerPhase, from => ({
-      member: readMemberId(from),
-      roles: readChoice(from, 1, 15),
-    })),
-    epoch: readEpochOpening(reader),
-  }),
-);
-
-export const { encode: encodePhaseLifecycle, decode: decodePhaseLifecycle } = contentCodec<PhaseLifecycle>(
-  'phase lifecycle',
-  (writer, content) => {
-    writer.hash(content.phase).u64(content.expectedVersion);
-  },
-  reader => ({ phase: reader.hash(), expectedVersion: reader.u64() }),
 );
 
 export const { encode: encodeParticipantAdd, decode: decodeParticipantAdd } = contentCodec<ParticipantAdd>(
@@ -344,6 +314,17 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
   proposalVote: [{ scope: 0, decode: decodeProposalVote }],
   proposalWithdraw: [{ scope: 0, decode: decodeProposalWithdraw }],
   evidence: [{ scope: 0, decode: decodeEvidence }],
+  flowChange: [{ scope: 0, decode: decodeFlowChange }],
+  phaseReopen: [{ scope: 0, decode: decodePhaseLifecycle }],
+  phasePolicy: [{ scope: 0, decode: decodePhasePolicyChange }],
+  phaseArchive: [{ scope: 0, decode: decodePhaseLifecycle }],
+  phaseSkip: [
+    { scope: 0, decode: decodePhaseSkipProject },
+    { scope: 1, decode: decodePhaseLifecycle },
+  ],
+  approvalRequest: [{ scope: 0, decode: decodeApprovalRequest }],
+  approvalVote: [{ scope: 0, decode: decodeApprovalVote }],
+  approvalWithdraw: [{ scope: 0, decode: decodeApprovalWithdraw }],
 };
 
 const kindNames = new Map<number, KindName>(

@@ -16,7 +16,8 @@ import type {
 } from '../types/state.ts';
 import { readSealedCard, writeSealedCard } from './card.ts';
 import { readValidatorSet, writeValidatorSet } from './chain.ts';
-import { contentCodec, readChoice, readMemberId, readPolicy, writePolicy } from './content.ts';
+import { contentCodec, readChoice, readMemberId } from './content.ts';
+import { readApproval, readPolicy, writeApproval, writePolicy } from './flow.ts';
 import { readParameters, writeParameters } from './genesis.ts';
 import { readGovernance, writeGovernance } from './governance.ts';
 import type { Reader } from './reader.ts';
@@ -194,6 +195,7 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
     writePolicy(writer, state.policy);
     writer.bool(state.frozen).list(state.participants, writeParticipant);
     writer.list(state.former, writeFormer).list(state.epochs, writeEpoch);
+    writer.list(state.requests, writeApproval);
   },
   reader => {
     expectScope(reader, 'phase');
@@ -202,7 +204,7 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
       project: reader.hash(),
       owner: readMemberId(reader),
       card: readSealedCard(reader),
-      lifecycle: readChoice(reader, 0, 2),
+      lifecycle: readChoice(reader, 0, 4),
       version: reader.u64(),
       membershipVersion: reader.u64(),
       custody: readChoice(reader, 0, 1),
@@ -211,6 +213,7 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
       participants: reader.list(LIMITS.participantsPerPhase, readParticipant),
       former: reader.list(LIMITS.formerPerPhase, readFormer),
       epochs: reader.list(LIMITS.epochsPerPhase, readEpoch),
+      requests: reader.list(LIMITS.requestsPerPhase, readApproval),
     };
   },
 );

@@ -1,6 +1,6 @@
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import type { MemberId, Sha256 } from '../base/ids.ts';
-import type { PhasePolicy } from '../types/operation.ts';
+import type { CopiesPolicy } from '../types/flow.ts';
 
 /**
  * Who should hold a file: rendezvous hashing (Thaler, Ravishankar 1998). Every node computes the same list from the chain
@@ -17,13 +17,13 @@ export function rankHolders(sha256: Sha256, cid: string, members: readonly Membe
 }
 
 /** Copies that the phase works towards; a target of 0 means every participant. */
-export function copiesWanted(policy: PhasePolicy, participants: number): number {
+export function copiesWanted(policy: CopiesPolicy, participants: number): number {
   return policy.copiesTarget === 0 ? participants : Math.min(policy.copiesTarget, participants);
 }
 
 export interface PlacementInput {
   readonly cid: string;
-  readonly policy: PhasePolicy;
+  readonly policy: CopiesPolicy;
   /** Who put the file: it stored it before the record was sent, so it counts on before its receipt is in the log. */
   readonly author: MemberId;
   /** Current participants. */

@@ -1,5 +1,15 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
 import type { PhaseCardChange, ProjectCardChange } from './card.ts';
+import type {
+  ApprovalRequestContent,
+  ApprovalVote,
+  ApprovalWithdraw,
+  FlowChange,
+  PhasePolicy,
+  PhasePolicyChange,
+  PhaseSkipProject,
+  Rewiring,
+} from './flow.ts';
 import type { Action, EvidenceKind } from './governance.ts';
 import type { Part } from './transaction.ts';
 
@@ -10,11 +20,19 @@ export const KINDS = {
   memberRevoke: 3,
   projectCreate: 16,
   projectArchive: 17,
+  flowChange: 18,
   projectCard: 19,
   phaseAdd: 32,
   phaseOpen: 33,
   phaseClose: 34,
   phaseHandover: 35,
+  phaseReopen: 36,
+  phasePolicy: 37,
+  phaseArchive: 38,
+  phaseSkip: 39,
+  approvalRequest: 40,
+  approvalVote: 41,
+  approvalWithdraw: 42,
   phaseCard: 43,
   participantAdd: 48,
   participantRemove: 49,
@@ -38,7 +56,7 @@ export type RoleName = keyof typeof ROLES;
 
 export const CUSTODY = { manager: 0, participants: 1 } as const;
 export const GRANTS = { none: 0, fromEpoch: 1, all: 2 } as const;
-export const LIFECYCLE = { draft: 0, open: 1, closed: 2 } as const;
+export const LIFECYCLE = { draft: 0, open: 1, closed: 2, skipped: 3, archived: 4 } as const;
 
 /** A member's public identity, as it asks to be registered. */
 export interface MemberCard {
@@ -66,12 +84,6 @@ export interface EpochOpening {
   readonly envelopes: readonly Envelope[];
   /** The phase's card, sealed under this epoch: those who are not in it any more cannot open it. */
   readonly card: Uint8Array;
-}
-
-export interface PhasePolicy {
-  /** Copies of each file that the phase's nodes work towards, and the number under which a record shows a gap. */
-  readonly copiesTarget: number;
-  readonly copiesMinimum: number;
 }
 
 /** A content key under an epoch: `epoch` with the epoch's payload key (participants), `hpke` to its public key (outsiders). */
@@ -146,9 +158,10 @@ export interface HandoverItem {
 /**
  * The content of each kind's parts, by scope. A kind's parts stand in the order of this list, one part a line:
  * - memberRegister, memberRotate, memberRevoke, proposal*, evidence: [system]
- * - projectCreate, projectArchive, projectCard: [project]
- * - phaseAdd: [project, phase]
- * - phaseOpen, phaseClose, phaseCard, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
+ * - projectCreate, projectArchive, projectCard, flowChange: [project]
+ * - phaseAdd, phaseSkip: [project, phase]
+ * - phaseOpen, phaseClose, phaseReopen, phaseArchive, phasePolicy, approval*: [phase]
+ * - phaseCard, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
  * - recordPut: [phase: meta, phase: payload]
  * - phaseHandover: [source phase, target phase, target phase: items]
  */
@@ -182,6 +195,8 @@ export interface PhaseAddProject {
   /** The owner's own copy of the phase's name, sealed as the project's card is. */
   readonly card: Uint8Array;
   readonly predecessors: readonly PhaseId[];
+  /** What comes after it from now on: a phase that is inserted between others. */
+  readonly rewirings: readonly Rewiring[];
 }
 export interface PhaseAddPhase {
   readonly project: ProjectId;
@@ -312,6 +327,14 @@ export interface Contents {
   readonly phaseOpen: readonly [PhaseLifecycle];
   readonly phaseClose: readonly [PhaseLifecycle];
   readonly phaseCard: readonly [PhaseCardChange];
+  readonly flowChange: readonly [FlowChange];
+  readonly phaseReopen: readonly [PhaseLifecycle];
+  readonly phasePolicy: readonly [PhasePolicyChange];
+  readonly phaseArchive: readonly [PhaseLifecycle];
+  readonly phaseSkip: readonly [PhaseSkipProject, PhaseLifecycle];
+  readonly approvalRequest: readonly [ApprovalRequestContent];
+  readonly approvalVote: readonly [ApprovalVote];
+  readonly approvalWithdraw: readonly [ApprovalWithdraw];
   readonly phaseHandover: readonly [PhaseHandoverSource, PhaseHandoverTarget, readonly HandoverItem[]];
   readonly participantAdd: readonly [ParticipantAdd];
   readonly participantRemove: readonly [ParticipantRemove];

@@ -1,8 +1,8 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
 import type { SealedCard } from './card.ts';
 import type { ValidatorSet } from './chain.ts';
+import type { ApprovalRequest, PhasePolicy } from './flow.ts';
 import type { Governance } from './governance.ts';
-import type { PhasePolicy } from './operation.ts';
 
 /** Limits of the consortium, fixed in genesis and changeable by governance. */
 export interface Parameters {
@@ -118,6 +118,8 @@ export interface PhaseState {
   readonly former: readonly FormerParticipant[];
   /** Ascending; the last is current. */
   readonly epochs: readonly Epoch[];
+  /** Deeds that wait for approvals, oldest first; those that are over go with the next change of the list. */
+  readonly requests: readonly ApprovalRequest[];
 }
 
 /** What the certified map says of one log. `digest` is the hash of the scope's state: a fold of its own leaves. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isReject } from '../../core/base/reject.ts';
+import { DEFAULT_POLICY } from '../../core/types/flow.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import { CUSTODY } from '../../core/types/operation.ts';
 import type { ProjectState } from '../../core/types/state.ts';
@@ -80,7 +81,7 @@ export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
         label: given.label,
         predecessors: await predecessorIds(data, project, given.predecessors),
         custody: CUSTODY[given.custody],
-        policy: { copiesTarget, copiesMinimum },
+        policy: { ...DEFAULT_POLICY, copiesTarget, copiesMinimum },
         participants,
       });
       return isReject(sent) ? sent : { ...presentCommitted(sent), phase: sent.phase };

@@ -1,6 +1,6 @@
 import type { Hash, LogId, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
-import type { PhasePolicy } from '../../core/types/operation.ts';
+import type { CopiesPolicy } from '../../core/types/flow.ts';
 import type { PeerId } from '../../ports/transport.ts';
 
 /** One file as a committed record of a phase names it. */
@@ -51,7 +51,7 @@ export interface PurgeAck {
 /** A phase at the verified head. */
 export interface FilePhase {
   readonly id: PhaseId;
-  readonly policy: PhasePolicy;
+  readonly policy: CopiesPolicy;
   /** Changes with the list of participants. */
   readonly membershipVersion: number;
   /** Current participants that are not revoked; the nodes among which files are spread. */

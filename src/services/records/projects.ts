@@ -10,8 +10,8 @@ import {
   encodeProjectCreate,
 } from '../../core/codec/operation.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
+import { DEFAULT_POLICY, type PhasePolicy } from '../../core/types/flow.ts';
 import { SIZES } from '../../core/types/limits.ts';
-import type { PhasePolicy } from '../../core/types/operation.ts';
 import { checkLabel, checkLabelIsFree, phaseName, projectLabel, sealProjectCard } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
 import { drawEpoch } from './epoch-opening.ts';
@@ -24,7 +24,8 @@ export interface PhaseInput {
   readonly predecessors: readonly PhaseId[];
   /** Of `CUSTODY`. */
   readonly custody: number;
-  readonly policy: PhasePolicy;
+  /** What is not given is that of `DEFAULT_POLICY`. */
+  readonly policy: Partial<PhasePolicy>;
   readonly participants: readonly { readonly member: MemberId; readonly roles: number }[];
 }
 
@@ -78,7 +79,8 @@ export async function addPhase(
   if (state === null) return unknownProject(input.project);
   const taken = await checkLabelIsFree(context, state, input.label);
   if (taken !== null) return taken;
-  const { project, label, custody, policy } = input;
+  const { project, label, custody } = input;
+  const policy = { ...DEFAULT_POLICY, ...input.policy };
   const phase = drawId(context);
   const participants = [...input.participants].sort((a, b) => (a.member < b.member ? -1 : 1));
   const holders = keyholders(context.access.system(), { owner: state.owner, custody, participants });
@@ -89,7 +91,14 @@ export async function addPhase(
   const card = await sealProjectCard(context, { project, phase }, label);
   if (isReject(card)) return card;
   const expectedVersion = state.version;
-  const inProject = { project, expectedVersion, phase, card, predecessors: input.predecessors };
+  const inProject = {
+    project,
+    expectedVersion,
+    phase,
+    card,
+    predecessors: input.predecessors,
+    rewirings: [],
+  };
   const inPhase = { project, phase, custody, policy, participants, epoch: epoch.opening };
   const sent = await context.sender.send({
     kind: 'phaseAdd',

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Hash, LogId, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
-import type { PhasePolicy } from '../../../src/core/types/operation.ts';
+import type { CopiesPolicy } from '../../../src/core/types/flow.ts';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
 import { systemRandom } from '../../../src/crypto/random.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
@@ -56,7 +56,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 }
 
 interface PhaseBook {
-  policy: PhasePolicy;
+  policy: CopiesPolicy;
   membershipVersion: number;
   participants: MemberId[];
   owner: MemberId | null;
@@ -119,7 +119,7 @@ export class FakeLedger {
     this.changed(phase);
   }
 
-  setPolicy(phase: PhaseId, policy: PhasePolicy): void {
+  setPolicy(phase: PhaseId, policy: CopiesPolicy): void {
     this.book(phase).policy = policy;
   }
 

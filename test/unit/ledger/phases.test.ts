@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MemberId } from '../../../src/core/base/ids.ts';
 import { readPhase, readProject } from '../../../src/core/ledger/read.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import {
   CUSTODY,
   LIFECYCLE,
@@ -85,7 +86,7 @@ describe('phaseAdd', () => {
     [
       'malformed',
       'a minimum above the target',
-      { inPhase: { policy: { copiesTarget: 1, copiesMinimum: 2 } } },
+      { inPhase: { policy: { ...DEFAULT_POLICY, copiesTarget: 1, copiesMinimum: 2 } } },
     ],
     [
       'malformed',

@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { createClient } from '../../../src/client/client.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import type { Member } from '../../../src/core/types/state.ts';
 import { managerMethods } from '../../../src/manager/methods.ts';
 import { createSignedRequestCheck } from '../../../src/manager/signed-requests.ts';
@@ -192,7 +193,7 @@ describe('projects and phases', () => {
           label: 'review',
           predecessors: [intake],
           custody: 1,
-          policy: { copiesTarget: 2, copiesMinimum: 1 },
+          policy: DEFAULT_POLICY,
           participants: [{ member: 'bob', roles: 2 }],
         },
       ],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex, utf8 } from '../../../src/core/base/bytes.ts';
 import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { LIMITS } from '../../../src/core/types/limits.ts';
 import { CUSTODY } from '../../../src/core/types/operation.ts';
 import { granted, refused, STEWARD, World, WRITER } from './support.ts';
@@ -107,7 +108,7 @@ describe('a name', () => {
   it('is refused when another phase of the project has it, when it is empty or too long', async () => {
     const { world, admin, project, phase } = await setup();
     const again = { project, predecessors: [], custody: CUSTODY.manager, participants: [] };
-    const policy = { copiesTarget: 2, copiesMinimum: 1 };
+    const policy = DEFAULT_POLICY;
     expect(refused(await admin.addPhase({ ...again, policy, label: 'intake' }))).toBe('label_taken');
     const other = await world.phase(admin, project, { alice: STEWARD }, { label: 'review' });
     expect(refused(await admin.renamePhase(other, 'intake'))).toBe('label_taken');

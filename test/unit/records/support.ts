@@ -5,6 +5,7 @@ import { isReject } from '../../../src/core/base/reject.ts';
 import { decodeLeaf } from '../../../src/core/codec/transaction.ts';
 import { checkAdmission } from '../../../src/core/ledger/admission.ts';
 import { findMember, readPhase, readProject, readSystem } from '../../../src/core/ledger/read.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { CUSTODY, ROLES } from '../../../src/core/types/operation.ts';
 import type { Span } from '../../../src/core/types/span.ts';
 import type { Parameters, PhaseState, ProjectState } from '../../../src/core/types/state.ts';
@@ -231,7 +232,7 @@ export class World {
         label: options.label ?? (this.phases.length === 0 ? 'intake' : `phase ${this.phases.length}`),
         predecessors: options.predecessors ?? [],
         custody: options.custody ?? CUSTODY.manager,
-        policy: { copiesTarget: 2, copiesMinimum: 1 },
+        policy: DEFAULT_POLICY,
         participants: Object.entries(participants).map(([member, roles]) => ({
           member: member as MemberId,
           roles,

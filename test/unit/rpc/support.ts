@@ -6,6 +6,7 @@ import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
 import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import type { Certificate, CertifiedHeader, Header } from '../../../src/core/types/chain.ts';
+import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { LIFECYCLE, ROLES } from '../../../src/core/types/operation.ts';
 import type { Genesis, Member, PhaseState } from '../../../src/core/types/state.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
@@ -219,7 +220,7 @@ export function phaseState(id: PhaseId, project = hashOf(20) as ProjectId): Phas
     version: 1,
     membershipVersion: 1,
     custody: 0,
-    policy: { copiesTarget: 2, copiesMinimum: 1 },
+    policy: DEFAULT_POLICY,
     frozen: false,
     participants: [
       { member: alice.id, roles: ROLES.contributor | ROLES.steward, startPosition: 0, fromEpoch: 1 },
@@ -228,6 +229,7 @@ export function phaseState(id: PhaseId, project = hashOf(20) as ProjectId): Phas
     epochs: [
       { number: 1, commitment: hashOf(11), publicKey: new Uint8Array(33), startPosition: 0, height: 1 },
     ],
+    requests: [],
   };
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { CUSTODY, LIFECYCLE, ROLES, type RoleName } from '../../../core/types/operation.ts';
+import { CUSTODY, LIFECYCLE } from '../../../core/types/operation.ts';
 import type { PhaseState } from '../../../core/types/state.ts';
 import type { PhaseView } from '../../api.ts';
 import { base64, bytesText, count, hashText, roleNameSchema } from '../../schemas.ts';
+import { policySchema, presentPolicy, roleNames } from './present-policy.ts';
 
 function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: number): T {
   const found = (Object.keys(table) as T[]).find(name => table[name] === value);
@@ -11,25 +12,18 @@ function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: num
 
 export const lifecycleName = (state: PhaseState) => nameOf(LIFECYCLE, state.lifecycle);
 
-/** Names of the role bits; a participant without bits reads. */
-function roleNames(roles: number): RoleName[] {
-  return (Object.keys(ROLES) as RoleName[]).filter(name => (roles & ROLES[name]) !== 0);
-}
-
-export function roleBits(names: readonly RoleName[]): number {
-  return names.reduce((bits, name) => bits | ROLES[name], 0);
-}
+export { roleBits } from './present-policy.ts';
 
 export const phaseStateSchema = z.object({
   id: hashText,
   project: hashText,
   label: z.string().nullable().meta({ description: 'null where no card of the phase opens here' }),
   owner: z.string(),
-  lifecycle: z.enum(['draft', 'open', 'closed']),
+  lifecycle: z.enum(['draft', 'open', 'closed', 'skipped', 'archived']),
   version: count,
   membershipVersion: count,
   custody: z.enum(['manager', 'participants']),
-  policy: z.object({ copiesTarget: count, copiesMinimum: count }),
+  policy: policySchema,
   frozen: z.boolean(),
   participants: z.array(
     z.object({
@@ -61,7 +55,7 @@ export function presentPhaseState(state: PhaseState, label: string | null) {
     version: state.version,
     membershipVersion: state.membershipVersion,
     custody: nameOf(CUSTODY, state.custody),
-    policy: { ...state.policy },
+    policy: presentPolicy(state.policy),
     frozen: state.frozen,
     participants: state.participants.map(item => ({ ...item, roles: roleNames(item.roles) })),
     former: state.former.map(item => ({ ...item })),
