@@ -124,57 +124,59 @@ async function verify(
   showChecks(session, "this node's store", { ok: damaged.length === 0, checks });
 }
 
-async function repair(io: Io, what: string, options: PhaseOption, command: Command): Promise<void> {
-  const session = await openSession(io, command, null);
-  const params = { phase: options.phase, cid: await cidOf(session.client, what, options.phase) };
-  const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', params);
+/** A command about one file of a phase. */
+type OfFile<T = object> = (
+  session: Session,
+  address: { readonly phase: string; readonly cid: string },
+  options: T,
+  io: Io,
+) => Promise<void>;
+
+const repair: OfFile = async (session, address) => {
+  const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', address);
   session.show(answer, {
     pairs: [
       ['copy here', answer.whole ? 'whole' : 'not whole'],
       ...(answer.reason === null ? [] : [['reason', answer.reason] as const]),
     ],
   });
+};
+
+function setPin(method: 'file_pin' | 'file_unpin'): OfFile {
+  return async (session, address) => {
+    const answer = await session.call<{ pinned: boolean }>(method, address);
+    session.show(answer, { pairs: [['pinned', answer.pinned ? 'yes' : 'no']] });
+  };
 }
 
-async function exportCar(
-  io: Io,
-  what: string,
-  options: PhaseOption & { car: string },
-  command: Command,
-): Promise<void> {
-  const session = await openSession(io, command, null);
-  const path = resolve(io.directory, options.car);
-  const cid = await cidOf(session.client, what, options.phase);
-  const { stream } = await session.client.exportCar({ phase: options.phase, cid });
-  const answer = await publishFile(stream, path);
+interface CarOption {
+  readonly car: string;
+}
+
+const exportCar: OfFile<CarOption> = async (session, address, { car }, io) => {
+  const { stream } = await session.client.exportCar(address);
+  const answer = await publishFile(stream, resolve(io.directory, car));
   session.show(answer, {
     pairs: [
       ['wrote', answer.path],
       ['bytes', answer.bytes],
     ],
   });
-}
+};
 
-async function importCar(
-  io: Io,
-  what: string,
-  options: PhaseOption & { car: string },
-  command: Command,
-): Promise<void> {
-  const session = await openSession(io, command, null);
-  const cid = await cidOf(session.client, what, options.phase);
-  const body = createReadStream(resolve(io.directory, options.car));
+const importCar: OfFile<CarOption> = async (session, address, { car }, io) => {
+  const body = createReadStream(resolve(io.directory, car));
   await once(body, 'open').catch(({ code }: NodeJS.ErrnoException) => {
-    throw new CommandFailure(EXIT.error, `cannot read ${options.car} (${code})`, 'Give the path of a CAR.');
+    throw new CommandFailure(EXIT.error, `cannot read ${car} (${code})`, 'Give the path of a CAR.');
   });
-  const answer = await session.client.importCar({ phase: options.phase, cid, body });
+  const answer = await session.client.importCar({ ...address, body });
   session.show(answer, {
     pairs: [
       ['blocks', answer.blocks],
       ['copy here', answer.whole ? 'whole' : `not whole: ${answer.reason}`],
     ],
   });
-}
+};
 
 interface UseAnswer {
   readonly bytes: number;
@@ -203,7 +205,7 @@ async function quota(io: Io, command: Command): Promise<void> {
 }
 
 async function collectGarbage(io: Io, command: Command): Promise<void> {
-  const session: Session = await openSession(io, command, null);
+  const session = await openSession(io, command, null);
   const answer = await session.call<{ files: number; bytes: number; strayBlocks: number }>(
     'file_collectGarbage',
   );
@@ -218,7 +220,6 @@ async function collectGarbage(io: Io, command: Command): Promise<void> {
 
 /** What keeps files whole: who holds them, checks, repairs, pins, quotas, garbage. */
 export function addFileCareCommands(file: Command, io: Io): void {
-  const cid = ['<cid|name>', 'CID or name of the file'] as const;
   file
     .command('status')
     .description('copies, holders and their proofs of the files of a phase')
@@ -235,48 +236,31 @@ export function addFileCareCommands(file: Command, io: Io): void {
     .action((given: string | undefined, options: Partial<PhaseOption>, command: Command) =>
       verify(io, given, options, command),
     );
-  file
-    .command('repair')
-    .description('fetch missing or damaged blocks from the other holders')
-    .argument(...cid)
-    .requiredOption(...PHASE)
-    .action((given: string, options: PhaseOption, command: Command) => repair(io, given, options, command));
-  for (const [name, description] of [
-    ['pin', 'keep a copy here, whatever the placement says'],
-    ['unpin', 'keep it only as long as it is asked for'],
-  ] as const) {
-    file
+  /** @returns the command, for more options */
+  function addOfFile<T>(name: string, description: string, run: OfFile<T>): Command {
+    return file
       .command(name)
       .description(description)
-      .argument(...cid)
+      .argument('<cid|name>', 'CID or name of the file')
       .requiredOption(...PHASE)
-      .action(async (given: string, options: PhaseOption, command: Command) => {
+      .action(async (given: string, options: PhaseOption & T, command: Command) => {
         const session = await openSession(io, command, null);
         const { phase } = options;
-        const answer = await session.call<{ pinned: boolean }>(`file_${name}`, {
-          ...{ phase, cid: await cidOf(session.client, given, phase) },
-        });
-        session.show(answer, { pairs: [['pinned', answer.pinned ? 'yes' : 'no']] });
+        await run(session, { phase, cid: await cidOf(session.client, given, phase) }, options, io);
       });
   }
-  file
-    .command('export')
-    .description('write the encrypted blocks of a file as a CAR')
-    .argument(...cid)
-    .requiredOption(...PHASE)
-    .requiredOption('--car <path>', 'where to write it; nothing is replaced')
-    .action((given: string, options: PhaseOption & { car: string }, command: Command) =>
-      exportCar(io, given, options, command),
-    );
-  file
-    .command('import')
-    .description('give this node the blocks of a file that a record names, from a CAR')
-    .argument(...cid)
-    .requiredOption(...PHASE)
-    .requiredOption('--car <path>', 'the CAR')
-    .action((given: string, options: PhaseOption & { car: string }, command: Command) =>
-      importCar(io, given, options, command),
-    );
+  addOfFile('repair', 'fetch missing or damaged blocks from the other holders', repair);
+  addOfFile('pin', 'keep a copy here, whatever the placement says', setPin('file_pin'));
+  addOfFile('unpin', 'keep it only as long as it is asked for', setPin('file_unpin'));
+  addOfFile('export', 'write the encrypted blocks of a file as a CAR', exportCar).requiredOption(
+    '--car <path>',
+    'where to write it; nothing is replaced',
+  );
+  addOfFile(
+    'import',
+    'give this node the blocks of a file that a record names, from a CAR',
+    importCar,
+  ).requiredOption('--car <path>', 'the CAR');
   file
     .command('quota')
     .description("what this node's store holds, against its quotas")

@@ -73,10 +73,11 @@ export class Staging {
     wanted: CopiesWanted,
     signal: AbortSignal,
   ): Promise<Reject | null> {
-    const fresh = ids.map(id => this.file(id)).filter(file => !file.reused);
-    if (fresh.length === 0) return null;
+    if (ids.length === 0) return null;
     const { onProgress } = wanted;
-    const state = await this.node.files.replicate(phase, fresh, {
+    // a file that the phase had already may have lost copies since
+    const files = ids.map(id => this.file(id));
+    const state = await this.node.files.replicate(phase, files, {
       ...{ copies: wanted.copies, waitMs: wanted.waitMs, signal },
       ...(onProgress === undefined ? {} : { onProgress }),
     });

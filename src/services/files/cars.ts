@@ -53,7 +53,7 @@ export async function importCar(
   const record = await claim(config, entry);
   if ('reason' in record) return reject('not_taken', record.reason, 'ignore');
   try {
-    const blocks = record.whole ? 0 : await take(config, entry, record, source, signal);
+    const blocks = await take(config, entry, record, source, signal);
     const fault = await config.fetchNow(entry);
     return { blocks, whole: fault === null, reason: fault?.reason ?? null };
   } catch (error) {
@@ -70,7 +70,7 @@ async function take(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<number> {
-  await index.claim([[root, record]]);
+  if (!record.whole) await index.claim([[root, record]]);
   await index.nameRoots(index.belongs(root, root) ? [] : [root]);
   const archive = await car.read(source, FILES_WIRE_LIMITS.blockBytes);
   if (!archive.roots.includes(root))
@@ -82,13 +82,15 @@ async function take(
     if (node === null) throw new OperatingError('bad_car', `block ${cid} is not what its CID says`);
     if (!index.belongs(root, cid))
       throw new OperatingError('bad_car', `block ${cid} is no part of file ${root}`);
+    taken += 1;
+    // a copy that is whole is not written again; the archive is checked all the same
+    if (record.whole) continue;
     await index.add(
       root,
       node.children.map(child => child.cid),
     );
     await blobs.put(cid, bytes);
     await index.hold(root, [cid]);
-    taken += 1;
   }
   return taken;
 }

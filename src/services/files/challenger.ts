@@ -62,8 +62,14 @@ export class Challenger {
   constructor(private readonly config: ChallengerConfig) {}
 
   async start(): Promise<void> {
+    const forgotten: string[] = [];
     for await (const [key, value] of this.config.kv.entries({ from: `${PREFIX}/`, to: `${PREFIX}0` })) {
       const [phase, cid, member] = key.slice(PREFIX.length + 1).split('/') as [PhaseId, string, MemberId];
+      // the record is gone, or the file was purged
+      if (this.config.ledger.entries(phase, cid).length === 0) {
+        forgotten.push(key);
+        continue;
+      }
       const reader = new Reader(value);
       const [provenMs, failedSinceMs] = [reader.u64(), reader.u64()];
       this.remember(`${phase}/${cid}`, {
@@ -72,6 +78,7 @@ export class Challenger {
         failedSinceMs: failedSinceMs === 0 ? null : failedSinceMs,
       });
     }
+    await this.forget(forgotten);
     this.schedule();
   }
 
@@ -200,12 +207,13 @@ export class Challenger {
     const earlier = this.byFile.get(fileKey)?.get(member) ?? { provenMs: null, failedSinceMs: null };
     const provenMs = proven ? nowMs : earlier.provenMs;
     const failedSinceMs = proven ? null : (earlier.failedSinceMs ?? nowMs);
-    this.remember(fileKey, { member, provenMs, failedSinceMs });
+    const evicted = this.remember(fileKey, { member, provenMs, failedSinceMs });
     const value = new Writer()
       .u64(provenMs ?? 0)
       .u64(failedSinceMs ?? 0)
       .finish();
     await kv.batch([{ type: 'put', key: `${PREFIX}/${fileKey}/${member}`, value }], { sync: false });
+    await this.forget(evicted === null ? [] : [`${PREFIX}/${evicted}`]);
     if ((earlier.failedSinceMs === null) === proven) return;
     const { phase, cid } = entry;
     if (proven) logger.info({ phase, cid, member }, 'a holder proves possession again');
@@ -213,17 +221,26 @@ export class Challenger {
     onChange(cid);
   }
 
-  private remember(fileKey: string, proof: HolderProof): void {
+  private forget(keys: readonly string[]): Promise<void> {
+    return this.config.kv.batch(
+      keys.map(key => ({ type: 'delete', key })),
+      { sync: false },
+    );
+  }
+
+  /** @returns what is not remembered any more for it */
+  private remember(fileKey: string, proof: HolderProof): string | null {
     const key = `${fileKey}/${proof.member}`;
     this.proofs.delete(key);
     this.proofs.set(key, { ...proof, fileKey });
     const ofFile = this.byFile.get(fileKey) ?? new Map<MemberId, HolderProof>();
     this.byFile.set(fileKey, ofFile);
     ofFile.set(proof.member, proof);
-    if (this.proofs.size <= PROOFS_MAX) return;
+    if (this.proofs.size <= PROOFS_MAX) return null;
     const [oldest, { fileKey: oldFile, member }] = this.proofs.entries().next().value!;
     this.proofs.delete(oldest);
     this.byFile.get(oldFile)?.delete(member);
     if (this.byFile.get(oldFile)?.size === 0) this.byFile.delete(oldFile);
+    return oldest;
   }
 }

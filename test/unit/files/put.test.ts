@@ -30,19 +30,12 @@ beforeEach(async () => {
 });
 afterEach(() => members.stop());
 
-const put = (member: Member, ...files: readonly FileInput[]) =>
-  member.api.putRecord(
-    {
-      phase,
-      type: 'file',
-      title: '',
-      mediaType: 'text/plain',
-      data: new Uint8Array(),
-      files,
-      references: [],
-    },
-    signal,
-  );
+const asRecord = (files: readonly FileInput[]) => ({
+  ...{ phase, type: 'file', title: '', mediaType: 'text/plain', data: new Uint8Array() },
+  ...{ files, references: [] },
+});
+
+const put = (member: Member, ...files: readonly FileInput[]) => member.api.putRecord(asRecord(files), signal);
 
 async function putOne(member: Member, content: Uint8Array): Promise<string> {
   const { files } = granted((await put(member, input('a.pdf', content))) as never) as {
@@ -72,6 +65,14 @@ describe('the same file put twice', () => {
     expect(await putOne(eve, bytes)).toBe(cid);
     expect(await blocksOf(eve)).toEqual(before);
     expect(await putOne(eve, patterned(100_000, 2))).not.toBe(cid);
+  });
+
+  it('is waited for like a new one: copies may be lost since', async () => {
+    await settled(await putOne(ann, bytes));
+    await eve.transport.stop();
+    const waitForCopies = { copies: 2, waitMs: 0 };
+    const done = await ann.api.putRecord({ ...asRecord([input('a.pdf', bytes)]), waitForCopies }, signal);
+    expect(done).toMatchObject({ reject: 'too_few_copies' });
   });
 
   it('is stored again while the phase has too few copies', async () => {

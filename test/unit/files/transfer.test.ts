@@ -167,6 +167,11 @@ describe('CAR archives', () => {
       reject: 'bad_car',
     });
     expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({ whole: true });
+    // also where there is nothing to take from it
+    expect(await bob.service.importCar(phase, file.cid, chunked(damaged))).toMatchObject({
+      reject: 'bad_car',
+    });
+    expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({ blocks: 9 });
   });
 
   it('[95] end where a section claims more than a block may have', async () => {

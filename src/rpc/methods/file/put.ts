@@ -7,6 +7,8 @@ import { phaseNameSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
 import {
   copiesWanted,
+  localFileSchemas,
+  PUT_ERRORS,
   presentRecordReceipt,
   recordReceiptSchema,
   recordTextSchemas,
@@ -21,24 +23,13 @@ export const filePut = (api: PutApi & ProjectReadApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({
       phase: phaseNameSchema,
-      path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
-      name: recordTextSchemas.fileName.nullable().default(null),
-      mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+      ...localFileSchemas,
       type: recordTextSchemas.type.default('file'),
       title: recordTextSchemas.title.default(''),
       waitForCopies: waitForCopiesSchema,
     }),
     result: recordReceiptSchema,
-    errors: [
-      'not_found',
-      'ambiguous_name',
-      'forbidden',
-      'refused',
-      'conflict',
-      'unavailable',
-      'expired',
-      'limit_exceeded',
-    ],
+    errors: PUT_ERRORS,
     handle: async ({ phase, path, name, mediaType, type, title, waitForCopies }, { signal }) => {
       const record = {
         ...{ phase: (await findPhase(api, phase)).state.id, type, title, references: [] },

@@ -4,7 +4,7 @@ import { defineMethod, type RpcMethod } from '../../method.ts';
 import { phaseNameSchema } from '../../schemas.ts';
 import { takeLocalFile } from '../../take-file.ts';
 import { findPhase } from '../phase/find.ts';
-import { recordTextSchemas } from '../record/present.ts';
+import { localFileSchemas, TAKE_ERRORS } from '../record/present.ts';
 import { presentUpload, uploadSchema } from './uploads.ts';
 
 export const fileUpload = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadApi): RpcMethod =>
@@ -15,13 +15,11 @@ export const fileUpload = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadApi
     access: 'session',
     params: z.strictObject({
       phase: phaseNameSchema,
-      path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
-      name: recordTextSchemas.fileName.nullable().default(null),
-      mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+      ...localFileSchemas,
       forMs: z.int().min(0).max(60_000).default(1_000).meta({ description: 'how long this call goes on' }),
     }),
     result: uploadSchema,
-    errors: ['not_found', 'ambiguous_name', 'forbidden', 'conflict', 'unavailable', 'limit_exceeded', 'busy'],
+    errors: [...TAKE_ERRORS, 'busy'],
     handle: async ({ phase, forMs, ...file }, { signal }) => {
       const enough = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
       return presentUpload(

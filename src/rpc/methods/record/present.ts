@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { utf8Decode } from '../../../core/base/bytes.ts';
 import type { CopiesWanted, FileView, RecordReceipt, RecordView } from '../../api.ts';
+import type { ErrorName } from '../../errors.ts';
 import {
   base64,
   bytesText,
@@ -22,6 +23,26 @@ export const recordTextSchemas = {
   /** Any name is kept; whoever saves the file makes it safe (SCENARIOS 88). */
   fileName: z.string().min(1).max(1_024).meta({ description: 'name of the file, as people know it' }),
 };
+
+/** A file of the node's machine, as callers name it. */
+export const localFileSchemas = {
+  path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
+  name: recordTextSchemas.fileName.nullable().default(null),
+  mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
+};
+
+/** How taking in a file of the node's machine can fail. */
+export const TAKE_ERRORS: readonly ErrorName[] = [
+  'not_found',
+  'ambiguous_name',
+  'forbidden',
+  'conflict',
+  'unavailable',
+  'limit_exceeded',
+];
+
+/** The same for a record, which may name files. */
+export const PUT_ERRORS: readonly ErrorName[] = [...TAKE_ERRORS, 'refused', 'expired'];
 
 export const fileSchema = z.object({
   cid: z.string(),

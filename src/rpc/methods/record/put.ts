@@ -10,6 +10,8 @@ import { bytesSchema, hashSchema, phaseNameSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
 import {
   copiesWanted,
+  localFileSchemas,
+  PUT_ERRORS,
   presentRecordReceipt,
   recordReceiptSchema,
   recordTextSchemas,
@@ -20,11 +22,7 @@ import {
 const DATA_BYTES_MAX = LIMITS.partBytes / 2;
 
 const fileSchema = z.union([
-  z.strictObject({
-    path: z.string().min(1).max(4_096).meta({ description: "absolute path on the node's machine" }),
-    name: recordTextSchemas.fileName.nullable().default(null),
-    mediaType: recordTextSchemas.mediaType.default('application/octet-stream'),
-  }),
+  z.strictObject(localFileSchemas),
   z.strictObject({
     upload: z
       .string()
@@ -63,16 +61,7 @@ export const recordPut = (api: PutApi & ProjectReadApi): RpcMethod =>
     access: 'session',
     params,
     result: recordReceiptSchema,
-    errors: [
-      'not_found',
-      'ambiguous_name',
-      'forbidden',
-      'refused',
-      'conflict',
-      'unavailable',
-      'expired',
-      'limit_exceeded',
-    ],
+    errors: PUT_ERRORS,
     handle: async (given, { signal }) => {
       if (given.text !== null && given.data !== null) {
         throw invalidParams([{ parameter: 'text', fault: 'give text or data, not both' }]);
