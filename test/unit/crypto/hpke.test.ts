@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core';
 import { p256 } from '@noble/curves/nist.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -10,7 +11,8 @@ import { OperatingError } from '../../../src/ports/lifecycle.ts';
 // A second implementation of RFC 9180 base mode, on other libraries, from sections 4 and 5 of the RFC.
 const EMPTY = new Uint8Array(0);
 const KEM = concatBytes(utf8('KEM'), new Uint8Array([0, 0x10]));
-const HPKE = concatBytes(utf8('HPKE'), new Uint8Array([0, 0x10, 0, 1, 0, 2]));
+/** AEAD 1 is AES-128-GCM, which the RFC has vectors for; 2 is AES-256-GCM, which is used here. */
+const suiteIdOf = (aead: 1 | 2) => concatBytes(utf8('HPKE'), new Uint8Array([0, 0x10, 0, 1, 0, aead]));
 
 function labeledExtract(suiteId: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array {
   return extract(sha256, concatBytes(utf8('HPKE-v1'), suiteId, utf8(label), ikm), salt);
@@ -38,13 +40,18 @@ function sharedSecret(
   return labeledExpand(KEM, prk, 'shared_secret', concatBytes(enc, recipient), 32);
 }
 
-function schedule(shared: Uint8Array, info: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
+function schedule(
+  shared: Uint8Array,
+  info: Uint8Array,
+  aead: 1 | 2 = 2,
+): { key: Uint8Array; nonce: Uint8Array } {
+  const HPKE = suiteIdOf(aead);
   const pskIdHash = labeledExtract(HPKE, EMPTY, 'psk_id_hash', EMPTY);
   const infoHash = labeledExtract(HPKE, EMPTY, 'info_hash', info);
   const context = concatBytes(new Uint8Array([0]), pskIdHash, infoHash);
   const secret = labeledExtract(HPKE, shared, 'secret', EMPTY);
   return {
-    key: labeledExpand(HPKE, secret, 'key', context, 32),
+    key: labeledExpand(HPKE, secret, 'key', context, aead * 16),
     nonce: labeledExpand(HPKE, secret, 'base_nonce', context, 12),
   };
 }
@@ -54,6 +61,10 @@ const publicPoint = p256.getPublicKey(privateKey, false);
 const publicKey = p256.getPublicKey(privateKey, true);
 const info = utf8('info');
 const secret = utf8('an epoch secret');
+
+/** RFC 9180, appendix A.3.1, sequence number 0. */
+const CIPHERTEXT =
+  '5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434';
 
 describe('HPKE', () => {
   it('has a second implementation that meets RFC 9180, appendix A.3.1', () => {
@@ -65,6 +76,38 @@ describe('HPKE', () => {
     const skR = hex('f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2');
     const shared = sharedSecret(skR, enc, enc, p256.getPublicKey(skR, false));
     expect(toHex(shared)).toBe('c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8');
+    // The schedule differs from the one used here in the AEAD's number and key length only.
+    const { key, nonce } = schedule(shared, hex('4f6465206f6e2061204772656369616e2055726e'), 1);
+    expect(toHex(key)).toBe('868c066ef58aae6dc589b6cfdd18f97e');
+    expect(toHex(nonce)).toBe('4e0bc5018beba4bf004cca59');
+    const cipher = createCipheriv('aes-128-gcm', key, nonce);
+    cipher.setAAD(utf8('Count-0'));
+    const text = utf8('Beauty is truth, truth beauty');
+    const sealed = concatBytes(cipher.update(text), cipher.final(), cipher.getAuthTag());
+    expect(toHex(sealed)).toBe(CIPHERTEXT);
+  });
+
+  it('has a library that opens the ciphertext of RFC 9180, appendix A.3.1', async () => {
+    const hex = (text: string) => new Uint8Array(fromHex(text)!).buffer;
+    const suite = new CipherSuite({
+      kem: new DhkemP256HkdfSha256(),
+      kdf: new HkdfSha256(),
+      aead: new Aes128Gcm(),
+    });
+    const skR = 'f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2';
+    const opened = await suite.open(
+      {
+        recipientKey: await suite.kem.importKey('raw', hex(skR), false),
+        enc: hex(
+          '04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9' +
+            '8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4',
+        ),
+        info: hex('4f6465206f6e2061204772656369616e2055726e'),
+      },
+      hex(CIPHERTEXT),
+      utf8('Count-0').slice().buffer,
+    );
+    expect(new TextDecoder().decode(opened)).toBe('Beauty is truth, truth beauty');
   });
 
   it('seals what the second implementation opens', async () => {
