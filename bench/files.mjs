@@ -76,6 +76,9 @@ async function processorTime(bytes, work) {
   return { value, msPerMegabyte: Object.fromEntries(took.filter(([, ms]) => ms >= 0.05)) };
 }
 
+const total = times => Object.values(times).reduce((sum, ms) => sum + ms, 0);
+const least = (a, b) => (a === undefined || total(b) < total(a) ? b : a);
+
 /** A file of bytes that nothing can make smaller, written piece by piece. */
 function inputFile(name, bytes) {
   const path = join(inputs, name);
@@ -118,7 +121,7 @@ async function measureLarge() {
     const startMs = performance.now();
     const { value: stored, msPerMegabyte } = await processorTime(bytes, () => put(three, path, WAIT));
     results.put.push(bytes / 1e6 / seconds(startMs));
-    processor.put = msPerMegabyte;
+    processor.put = least(processor.put, msPerMegabyte);
     const one = await network.phase(`one ${round}`, HOLDERS.slice(0, 1), 1);
     const alone = await put(one, path, null);
     for (const [name, phase, { cid }] of [
@@ -129,7 +132,7 @@ async function measureLarge() {
       await network.addReader(phase, GETTER);
       const got = await processorTime(bytes, () => read(GETTER, phase, cid, bytes));
       results[name].push(got.value);
-      processor[name] = got.msPerMegabyte;
+      processor[name] = least(processor[name], got.msPerMegabyte);
     }
     say(
       `round ${round}: ${Object.entries(results)
@@ -271,8 +274,10 @@ try {
     const runs = [];
     for (let round = 0; round < parameters.rounds; round += 1)
       runs.push(await measureCeiling(parameters.bytes));
-    result.ceiling = best(runs);
-    say(`ceiling: ${runs.map(run => run.toFixed(0)).join(', ')} MB/s`);
+    const rates = runs.map(({ rate }) => rate);
+    result.ceiling = best(rates);
+    result.ceilingProcessorMs = Math.min(...runs.map(({ processorMs }) => processorMs));
+    say(`ceiling: ${rates.map(rate => rate.toFixed(0)).join(', ')} MB/s`);
   }
   await network.start();
   say(`${parameters.consensus} consensus nodes, ${HOLDERS.join(', ')}, ${GETTER} and the manager run`);

@@ -1,14 +1,15 @@
 // What a light node costs in a chain that is much larger than its own part: bytes on the wire, time and memory of the first sync
 // of one phase, and of a member of every phase while others write. `phaseline bench light` runs it. Needs a build.
 // Usage: node bench/light.mjs [--quick | --full] [--phases N] [--records-per-phase N] [--records-per-block N] [--members N]
-//   [--payload-bytes N] [--heap-mib N] [--dir DIR] [--json FILE]
+//   [--payload-bytes N] [--heap-mib N] [--only sync,quiet,map] [--dir DIR] [--json FILE]
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { environment } from './files/report.mjs';
-import { chainIn, loadProgram, READER } from './light/chain.mjs';
+import { chainIn, loadProgram, READER, reopenChain, WATCHER } from './light/chain.mjs';
+import { mapCost } from './light/map-cost.mjs';
 import { NodeProcess, Relay } from './light/processes.mjs';
 
 const { values } = parseArgs({
@@ -21,14 +22,22 @@ const { values } = parseArgs({
     members: { type: 'string', default: '20' },
     'payload-bytes': { type: 'string', default: '200' },
     'heap-mib': { type: 'string', default: '128' },
+    only: { type: 'string', default: 'sync,quiet,map' },
     dir: { type: 'string' },
     json: { type: 'string' },
     main: { type: 'string', default: fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)) },
   },
 });
+const steps = new Set(values.only.split(','));
 const KIB = 1024;
 const MIB = 1024 * 1024;
 const SYNC_BAR = { ratio: 3, extraBytes: 64 * KIB, seconds: 2 };
+const RESIDENT_BAR = 256 * MIB;
+const QUIET_BLOCKS = 50;
+const LOG_COUNTS = values.full ? [10, 100, 1_000, 10_000, 100_000] : [10, 100, 1_000, 10_000];
+const LOGS_TOUCHED = 10;
+/** How much dearer a touched log may be in the largest map than in the smallest: log2 of their sizes grows by as much. */
+const mapFactor = Math.log2(LOG_COUNTS.at(-1)) / Math.log2(LOG_COUNTS[0]);
 const shape = {
   phases: Number(values.phases ?? (values.full ? 1_000 : 20)),
   phasesPerProject: 100,
@@ -63,8 +72,8 @@ async function emptyNode(dir, peers) {
   await program.writeConfig(dir, { ...config, network });
 }
 
-/** Encoded transactions of the phase's records, and the plaintext in them, in bytes. */
-async function ownRecords(chainDir, phase, chainId) {
+/** Encoded transactions of the phase's records, and the head, as they are stored. */
+async function stored(chainDir, { phase, chainId }) {
   const { LevelStore, KvChainStore, dataPaths, logIdOf, nodeSuite, decodeTransaction, KINDS } = program;
   const kv = new LevelStore(dataPaths(join(chainDir, 'node-1')).state);
   await kv.open();
@@ -75,45 +84,183 @@ async function ownRecords(chainDir, phase, chainId) {
   const records = wrappers.filter(
     one => decodeTransaction(nodeSuite.sha256, one).body.kind === KINDS.recordPut,
   );
+  const { height } = store.head().block.header;
   await kv.close();
-  return { count: records.length, bytes: records.reduce((sum, one) => sum + one.length, 0) };
+  return { height, records: records.length, recordBytes: records.reduce((sum, one) => sum + one.length, 0) };
 }
 
-/** The first sync of the reader, whose node starts with nothing. */
-async function firstSync(node, chain, chainDir, own) {
-  const dir = join(chainDir, READER);
-  const { peerId, addresses } = await clientOf(node.dir).call('node_status');
+/** A member's node with an empty database, whose only source is behind a relay. */
+async function startLight(chainDir, name, { peerId, address }) {
+  const dir = join(chainDir, name);
   const relay = new Relay();
-  const port = await relay.start(Number(/\/tcp\/(\d+)/.exec(addresses[0])[1]));
+  const port = await relay.start(Number(/\/tcp\/(\d+)/.exec(address)[1]));
   await emptyNode(dir, [{ peerId, addresses: [`/ip4/127.0.0.1/tcp/${port}`] }]);
-  const reader = new NodeProcess(main, dir, [`--max-old-space-size=${values['heap-mib']}`]);
-  try {
-    const whole = await reader.until(async () => {
+  const node = new NodeProcess(main, dir, [`--max-old-space-size=${values['heap-mib']}`]);
+  /** Resolves when the node holds everything that it may read up to this height. */
+  const reached = height =>
+    node.until(async () => {
       const { phases, verifiedAt } = await clientOf(dir).call('phase_list');
-      return phases.length > 0 && verifiedAt.height >= chain.head ? performance.now() : null;
+      return phases.length > 0 && verifiedAt.height >= height ? performance.now() : null;
     });
-    const seconds = (whole - relay.firstMs) / 1000;
-    const { received, sent } = relay;
-    const { records } = await clientOf(dir).call('record_list', { phase: chain.phase, limit: 1 });
-    if (records[0]?.content === undefined) throw new Error('the records do not open');
-    return { seconds, received, sent, residentBytes: reader.residentBytes };
-  } finally {
-    await reader.stop();
+  const stop = async () => {
+    await node.stop();
     relay.stop();
+  };
+  return { dir, relay, node, reached, stop };
+}
+
+/** The first sync of the reader, from a consensus node that runs as its own process. */
+async function firstSync(chainDir, chain, own) {
+  const server = new NodeProcess(main, join(chainDir, 'node-1'));
+  try {
+    const source = await server.until(async () => {
+      const { peerId, addresses, head } = await clientOf(server.dir).call('node_status');
+      return head.height >= own.height ? { peerId, address: addresses[0] } : null;
+    });
+    const light = await startLight(chainDir, READER, source);
+    try {
+      const seconds = ((await light.reached(own.height)) - light.relay.firstMs) / 1000;
+      const { received, sent } = light.relay;
+      const { records } = await clientOf(light.dir).call('record_list', { phase: chain.phase, limit: 1 });
+      if (!records[0]?.content) throw new Error(`no record opens: ${JSON.stringify(records[0])}`);
+      const bytes = received + sent;
+      const ratio = bytes / own.recordBytes;
+      const met =
+        bytes <= SYNC_BAR.ratio * own.recordBytes + SYNC_BAR.extraBytes && seconds < SYNC_BAR.seconds;
+      return { seconds, received, sent, ratio, met, residentBytes: light.node.residentBytes };
+    } finally {
+      await light.stop();
+    }
+  } finally {
+    await server.stop();
   }
 }
-console.log(shape);
-const chainDir = join(work, 'chain');
-const chain = await chainIn(program, chainDir, shape, say);
-const own = await ownRecords(chainDir, chain.phase, chain.chainId);
-console.log(chain, own);
-const node = new NodeProcess(main, join(chainDir, 'node-1'));
-await node.until(async () =>
-  (await clientOf(node.dir).call('node_status')).head.height >= chain.head ? true : null,
-);
-console.log(await clientOf(node.dir).call('node_status'));
+
+/** A member of every phase, while one record a block goes into one of them; served from this process, which makes the blocks. */
+async function quietPhases(chainDir, chain) {
+  const { createLibp2pTransport, LightServer, nodeSuite, silentLogger, systemClock: clock } = program;
+  const opened = await reopenChain(program, chainDir, chain);
+  const transport = await createLibp2pTransport({
+    ...{ privateKeySeed: opened.seed, listen: ['/ip4/127.0.0.1/tcp/0'], logger: silentLogger, clock },
+  });
+  const server = new LightServer({
+    ...{ store: opened.store, suite: nodeSuite, transport, clock, logger: silentLogger },
+    ...{ submit: async () => ({}), isPending: () => false, vouch: () => null },
+  });
+  server.register();
+  transport.setGate(() => true);
+  await transport.start();
+  const source = { peerId: transport.peerId, address: transport.addresses()[0] };
+  const light = await startLight(chainDir, WATCHER, source);
+  try {
+    const seconds = ((await light.reached(opened.height())) - light.relay.firstMs) / 1000;
+    const syncBytes = light.relay.bytes;
+    for (let block = 0; block < QUIET_BLOCKS; block += 1) {
+      await opened.put();
+      server.onCommitted();
+      await light.reached(opened.height());
+    }
+    const bytesPerBlock = (light.relay.bytes - syncBytes) / QUIET_BLOCKS;
+    return {
+      phases: shape.phases,
+      seconds,
+      syncBytes,
+      bytesPerBlock,
+      residentBytes: light.node.residentBytes,
+    };
+  } finally {
+    await light.stop();
+    server.stop();
+    await transport.stop();
+    await opened.close();
+  }
+}
+
+const kib = bytes => `${(bytes / KIB).toFixed(1)} KiB`;
+const mib = bytes => `${(bytes / MIB).toFixed(0)} MiB`;
+const verdict = met => (met ? 'met' : 'missed');
+
+function rowsOf({ own, sync, quiet, map }) {
+  const rows = [];
+  if (sync !== undefined) {
+    const { ratio, extraBytes, seconds } = SYNC_BAR;
+    rows.push(
+      [`${own.records} own records, as signed`, kib(own.recordBytes), '', ''],
+      [
+        'first sync, all bytes on the wire',
+        `${kib(sync.received + sync.sent)} (${sync.ratio.toFixed(2)} ×)`,
+        `≤ ${ratio} × + ${extraBytes / KIB} KiB`,
+        verdict(sync.received + sync.sent <= ratio * own.recordBytes + extraBytes),
+      ],
+      [
+        'first sync, from the first byte on',
+        `${sync.seconds.toFixed(2)} s`,
+        `< ${seconds} s`,
+        verdict(sync.seconds < seconds),
+      ],
+      [
+        'resident memory of its process',
+        mib(sync.residentBytes),
+        '≤ 256 MiB',
+        verdict(sync.residentBytes <= RESIDENT_BAR),
+      ],
+    );
+  }
+  if (quiet !== undefined) {
+    rows.push(
+      [
+        `member of ${quiet.phases} phases: first sync`,
+        `${kib(quiet.syncBytes)}, ${quiet.seconds.toFixed(2)} s`,
+        '',
+        '',
+      ],
+      ['a block with one record in one of them', kib(quiet.bytesPerBlock), '', ''],
+      [
+        'resident memory of its process',
+        mib(quiet.residentBytes),
+        '≤ 256 MiB',
+        verdict(quiet.residentBytes <= RESIDENT_BAR),
+      ],
+    );
+  }
+  for (const { logs, nodesPerLog, rootUsPerLog, allUsPerLog } of map ?? []) {
+    const factor = allUsPerLog / map[0].allUsPerLog;
+    const last = logs === LOG_COUNTS.at(-1);
+    rows.push([
+      `map of ${logs} logs: a touched log`,
+      `${nodesPerLog.toFixed(1)} nodes, ${rootUsPerLog.toFixed(0)} µs + store ${(allUsPerLog - rootUsPerLog).toFixed(0)} µs`,
+      last ? `≤ ${mapFactor.toFixed(1)} × that of ${LOG_COUNTS[0]}` : '',
+      last ? `${verdict(factor <= mapFactor)} (${factor.toFixed(1)} ×)` : '',
+    ]);
+  }
+  return rows;
+}
+
+function table(rows) {
+  const widths = [0, 1, 2].map(column => Math.max(...rows.map(row => row[column].length)));
+  const line = row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+  return rows.map(row => line(row).trimEnd()).join('\n');
+}
+
+async function measure() {
+  const result = { environment: environment(), shape };
+  if (steps.has('sync') || steps.has('quiet')) {
+    const chainDir = join(work, 'chain');
+    const chain = await chainIn(program, chainDir, shape, say);
+    result.own = await stored(chainDir, chain);
+    say(`the chain has ${result.own.height} blocks`);
+    if (steps.has('sync')) result.sync = await firstSync(chainDir, chain, result.own);
+    if (steps.has('quiet')) result.quiet = await quietPhases(chainDir, chain);
+  }
+  if (steps.has('map')) result.map = await mapCost(program, work, LOG_COUNTS, LOGS_TOUCHED);
+  return result;
+}
+
 try {
-  console.log(await firstSync(node, chain, chainDir, own));
+  const result = await measure();
+  const json = `${JSON.stringify(result, null, 2)}\n`;
+  if (values.json !== undefined) writeFileSync(values.json, json);
+  process.stdout.write(process.env.PHASELINE_OUTPUT === 'json' ? json : `${table(rowsOf(result))}\n`);
 } finally {
-  await node.stop();
+  if (values.dir === undefined) rmSync(work, { recursive: true, force: true });
 }

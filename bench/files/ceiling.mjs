@@ -43,13 +43,17 @@ async function receive() {
   await node.handle(PROTOCOL, async stream => {
     let received = 0;
     let expected = Number.POSITIVE_INFINITY;
+    const before = process.cpuUsage();
+    const end = () => {
+      if (received >= expected) process.send({ processor: process.cpuUsage(before) });
+    };
     process.on('message', bytes => {
       expected = bytes;
-      if (received >= expected) process.send({ received });
+      end();
     });
     stream.addEventListener('message', ({ data }) => {
       received += data.byteLength;
-      if (received >= expected) process.send({ received });
+      end();
     });
   });
   process.send({ address: node.getMultiaddrs()[0].toString() });
@@ -69,7 +73,9 @@ function seal(key, chunk, counter) {
 
 const message = child => new Promise(resolve => child.once('message', resolve));
 
-/** @returns megabytes (10^6) of plaintext a second */
+const processorMs = ({ user, system }) => (user + system) / 1000;
+
+/** @returns megabytes (10^6) of plaintext a second, and the processor time of both processes for one of them, in ms */
 export async function measureCeiling(bytes) {
   const child = fork(fileURLToPath(import.meta.url), ['receive'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -85,6 +91,7 @@ export async function measureCeiling(bytes) {
     const ended = message(child);
     const chunks = Math.ceil(bytes / CHUNK_BYTES);
     let sent = 0;
+    const before = process.cpuUsage();
     const startMs = performance.now();
     for (let counter = 0; counter < chunks; counter += 1) {
       hash.update(chunk);
@@ -94,8 +101,12 @@ export async function measureCeiling(bytes) {
         await new Promise(resolve => stream.addEventListener('drain', resolve, { once: true }));
     }
     child.send(sent);
-    await ended;
-    return (chunks * CHUNK_BYTES) / MEGABYTE / ((performance.now() - startMs) / 1000);
+    const { processor } = await ended;
+    const megabytes = (chunks * CHUNK_BYTES) / MEGABYTE;
+    return {
+      rate: megabytes / ((performance.now() - startMs) / 1000),
+      processorMs: (processorMs(processor) + processorMs(process.cpuUsage(before))) / megabytes,
+    };
   } finally {
     await node.stop();
     child.kill();

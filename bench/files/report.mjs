@@ -38,13 +38,28 @@ const ratio = (value, ceiling) =>
 const atLeast = (value, ceiling) => (ceiling === undefined ? null : value >= 0.6 * ceiling);
 const verdict = ok => (ok === null ? '' : ok ? 'met' : 'missed');
 
+/** What the processors of this machine could do at most if nothing ever waited: their time against what the work takes of it. */
+function processorRow(what, times, ceiling) {
+  const nodes = Object.entries(times);
+  const total = nodes.reduce((sum, [, ms]) => sum + ms, 0);
+  if (total === 0) return [];
+  const most = (1000 * cpus().length) / total;
+  const share = ceiling === undefined ? '' : ` (${ratio(most, ceiling)})`;
+  const spent = nodes.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', ');
+  const row = [`${what}: processor ms/MB`, `${spent}; so at most ${rate(most)}${share}`, '', null];
+  return [row];
+}
+
 /** Rows: what was measured, its value, the bar, whether it is met. */
-export function rows({ ceiling, large, small, big, lost }) {
+export function rows({ ceiling, ceilingProcessorMs, large, small, big, lost }) {
   const all = [];
   if (ceiling !== undefined)
-    all.push(['ceiling: SHA-256 + AES-256-GCM + one libp2p stream', rate(ceiling), '', null]);
+    all.push(
+      ['ceiling: SHA-256 + AES-256-GCM + one libp2p stream', rate(ceiling), '', null],
+      ['its processor ms/MB, both ends', ceilingProcessorMs.toFixed(1), '', null],
+    );
   if (large !== undefined) {
-    const { put, getOne, getThree } = large;
+    const { put, getOne, getThree, processor } = large;
     all.push(
       [
         'put + replicated to 2 others',
@@ -52,6 +67,7 @@ export function rows({ ceiling, large, small, big, lost }) {
         '≥ 60 % of the ceiling',
         atLeast(put, ceiling),
       ],
+      ...processorRow('put', processor.put, ceiling),
       ['the same, bytes that reached the others', rate(2 * put), '', null],
       [
         'get from one holder',
@@ -59,6 +75,7 @@ export function rows({ ceiling, large, small, big, lost }) {
         '≥ 60 % of the ceiling',
         atLeast(getOne, ceiling),
       ],
+      ...processorRow('get from one', processor.getOne, ceiling),
       [
         'get from three holders',
         `${rate(getThree)} (${ratio(getThree, ceiling)})`,

@@ -28,15 +28,20 @@ export async function loadProgram(main) {
       'core/ledger/execute',
       'core/ledger/genesis',
       'core/ledger/read',
+      'core/merkle/map',
       'core/types/operation',
       'crypto/hpke',
       'crypto/phase-crypto',
       'crypto/signer',
       'crypto/suite',
+      'ports/logger',
       'roles/data-directory',
+      'services/light-server/light-server',
       'services/records/service',
       'store/kv-chain-store',
       'store/level-store',
+      'system/clock',
+      'transport/libp2p-transport',
     ].map(load),
   );
   return Object.assign({}, ...parts);
@@ -96,7 +101,7 @@ class ChainBuilder {
   constructor(program, store, validators) {
     this.program = program;
     this.store = store;
-    this.signers = validators.map(({ key }) => program.p256Signer(key));
+    this.signers = validators.slice(0, QUORUM.length).map(({ key }) => program.p256Signer(key));
     this.head = store.head();
     this.lanes = new Map();
   }
@@ -237,7 +242,7 @@ async function openStore(program, dir, genesis) {
   const window = genesis.parameters.replayWindowBlocks;
   const store = new program.KvChainStore(unflushed, { replayWindowBlocks: () => window });
   const { block, hash, diff } = program.genesisBlock(program.nodeSuite, genesis);
-  await store.commit({ block, hash, certificate: null }, diff, []);
+  if (store.head() === null) await store.commit({ block, hash, certificate: null }, diff, []);
   return { kv, store, chainId: block.header.chainId };
 }
 
@@ -293,31 +298,51 @@ async function addWatcher({ serviceOf, builder, phases }) {
   }
 }
 
+/** The records service of a member over the chain that is built. */
+function serviceFor(program, access, { card, signing, sealing }) {
+  return new program.Records({
+    ...{ access, crypto: program.phaseCrypto, suite: program.nodeSuite, member: card.id },
+    signer: program.p256Signer(signing),
+    unsealers: [program.p256Unsealer(sealing)],
+  });
+}
+
+function accessTo(program, store, chainId, builder) {
+  return new BuilderAccess(program, store, chainId, (signed, resolve) => builder.enqueue(signed, resolve));
+}
+
 async function build(program, dir, shape, say) {
   const { genesis, validators, members } = await prepare(program, dir, shape.members);
   const { kv, store, chainId } = await openStore(program, dir, genesis);
   const builder = new ChainBuilder(program, store, validators);
-  const access = new BuilderAccess(program, store, chainId, (signed, resolve) =>
-    builder.enqueue(signed, resolve),
-  );
-  const serviceOf = name => {
-    const { card, signing, sealing } = members.get(name);
-    return new program.Records({
-      ...{ access, crypto: program.phaseCrypto, suite: program.nodeSuite, member: card.id },
-      signer: program.p256Signer(signing),
-      unsealers: [program.p256Unsealer(sealing)],
-    });
-  };
-  const names = [...members.keys()].filter(name => name !== READER && name !== WATCHER && name !== OWNER);
+  const access = accessTo(program, store, chainId, builder);
+  const serviceOf = name => serviceFor(program, access, members.get(name));
+  const names = [...members.keys()].filter(name => ![READER, WATCHER, OWNER].includes(name));
   const phases = await buildPhases({ shape, serviceOf, builder, names });
   say(`  ${phases.length} phases, ${builder.head.block.header.height} blocks`);
   await buildRecords({ shape, serviceOf, builder, phases, say });
   await addWatcher({ serviceOf, builder, phases });
-  const head = builder.head.block.header.height;
   await kv.batch([], { sync: true });
   await kv.compact();
   await kv.close();
-  return { chainId, head, phase: phases[0].phase, phases: phases.length };
+  return { chainId, phase: phases[0].phase };
+}
+
+/** The chain of an earlier `chainIn`, to be served and gone on with in this process: the reader writes into its phase. */
+export async function reopenChain(program, dir, { chainId, phase }) {
+  const keysOf = name => program.openKeys(program.dataPaths(dirOf(dir, name)));
+  const genesis = await program.readGenesis(program.dataPaths(dirOf(dir, READER)).genesis);
+  const { kv, store } = await openStore(program, dir, genesis);
+  const validators = [];
+  for (const signer of QUORUM) validators.push({ key: (await keysOf(`node-${signer + 1}`)).consensus });
+  const builder = new ChainBuilder(program, store, validators);
+  const { signing, sealing } = await keysOf(READER);
+  const access = accessTo(program, store, chainId, builder);
+  const service = serviceFor(program, access, { card: { id: READER }, signing, sealing });
+  const { transport: seed } = await keysOf('node-1');
+  const content = { type: 'note', title: '', mediaType: 'text/plain', data: new Uint8Array(200), files: [] };
+  const put = () => builder.during(service.putRecord({ phase, references: [], ...content }).then(refused));
+  return { store, seed, put, height: () => builder.head.block.header.height, close: () => kv.close() };
 }
 
 /**

@@ -15,6 +15,10 @@ const SHARD_CHARACTERS = 2;
 /** Blocks of one `putMany` that are written at the same time. */
 const WRITES_IN_FLIGHT = 8;
 
+function shardOf(cid: string): string {
+  return cid.slice(-SHARD_CHARACTERS);
+}
+
 /** In one piece: `readFile` reads in several and copies them together. */
 async function readWhole(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r');
@@ -72,12 +76,13 @@ export class FileBlobStore implements BlobStore {
 
   async putMany(blobs: readonly Blob[]): Promise<void> {
     for (const { cid } of blobs) assert(parseCid(cid) !== null, 'a block is stored under a CID');
-    const shards = new Set<string>();
+    const shards = [...new Set(blobs.map(({ cid }) => shardOf(cid)))];
     try {
-      await concurrently(WRITES_IN_FLIGHT, blobs, async blob => {
-        shards.add(await this.write(blob));
-      });
-      for (const shard of shards) await this.disk.syncDirectory(shard);
+      await this.ensureShards(shards);
+      await concurrently(WRITES_IN_FLIGHT, blobs, blob => this.write(blob));
+      await concurrently(WRITES_IN_FLIGHT, shards, shard =>
+        this.disk.syncDirectory(join(this.blocks, shard)),
+      );
     } catch (error) {
       throw this.failure('write', error);
     }
@@ -134,15 +139,13 @@ export class FileBlobStore implements BlobStore {
   }
 
   private pathOf(cid: string): string {
-    return join(this.blocks, cid.slice(-SHARD_CHARACTERS), cid);
+    return join(this.blocks, shardOf(cid), cid);
   }
 
-  /** @returns the directory that is to be flushed */
-  private async write({ cid, bytes }: Blob): Promise<string> {
+  private async write({ cid, bytes }: Blob): Promise<void> {
     this.written += 1;
     const temporary = join(this.temporary, `${this.written}-${cid}`);
     try {
-      const shard = await this.ensureShard(cid);
       const file = await this.disk.create(temporary);
       try {
         await file.write(bytes, 0);
@@ -150,22 +153,19 @@ export class FileBlobStore implements BlobStore {
       } finally {
         await file.close();
       }
-      await this.disk.rename(temporary, join(shard, cid));
-      return shard;
+      await this.disk.rename(temporary, this.pathOf(cid));
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     }
   }
 
-  private async ensureShard(cid: string): Promise<string> {
-    const name = cid.slice(-SHARD_CHARACTERS);
-    const shard = join(this.blocks, name);
-    if (this.shards.has(name)) return shard;
-    await mkdir(shard, { recursive: true });
+  private async ensureShards(names: readonly string[]): Promise<void> {
+    const fresh = names.filter(name => !this.shards.has(name));
+    if (fresh.length === 0) return;
+    for (const name of fresh) await mkdir(join(this.blocks, name), { recursive: true });
     await this.disk.syncDirectory(this.blocks);
-    this.shards.add(name);
-    return shard;
+    for (const name of fresh) this.shards.add(name);
   }
 
   private failure(what: string, cause: unknown): OperatingError {
