@@ -112,15 +112,19 @@ export async function currentCard(context: Context, { id, project }: PhaseState)
   return { ...NAMELESS, label, project: (await projectLabel(context, project)) ?? '' };
 }
 
-/** The chain cannot see names, so whoever names a phase looks at those of the project. */
+/** The chain cannot see names, so whoever names a phase looks at those of the project: its own, and what it opened so far. */
 export async function checkLabelIsFree(
   context: Context,
   project: ProjectState,
   label: string,
   except: PhaseId | null = null,
 ): Promise<Refusal | null> {
-  for (const { id } of project.phases) {
-    if (id === except || (await phaseLabel(context, id, project.id)) !== label) continue;
+  const { cards } = context;
+  for (const { id, card } of project.phases) {
+    if (id === except) continue;
+    const isTaken =
+      cards.phase(id)?.card.label === label || (await cards.own(project.id, id, card)) === label;
+    if (!isTaken) continue;
     const detail = `phase ${short(id)} of this project is called "${label}" already`;
     return refuse('label_taken', detail, 'Choose another label.');
   }
