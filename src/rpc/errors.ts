@@ -116,6 +116,8 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
   transaction_too_large: ['limit_exceeded', null],
   ambiguous_record: ['ambiguous_name', 'Name the record by its id.'],
   bad_label: ['invalid_params', null],
+  label_taken: ['conflict', null],
+  card_too_large: ['limit_exceeded', null],
   verification_failed: ['verification_failed', null],
 };
 

@@ -76,6 +76,18 @@ describe('names that are wrong', () => {
     });
   });
 
+  it('a name that another phase of the project has', async () => {
+    const expected = {
+      code: ERROR,
+      says: /phase [0-9a-f]{12} .* is called "intake" already/,
+      advises: 'another',
+    };
+    expectFailure(await devnet.run('phase', 'add', 'intake', '--project', 'House'), expected);
+    expectFailure(await devnet.run('phase', 'rename', draft, 'intake'), expected);
+    const same = await devnet.run('phase', 'rename', intake, 'intake');
+    expect([same.code, same.stderr]).toEqual([0, '']);
+  });
+
   it('an unknown phase, to read and to write', async () => {
     const expected = { code: ERROR, says: 'no phase is called "cellar"', advises: 'phaseline phase list' };
     expectFailure(await devnet.run(...alice, 'record', 'list', '--phase', 'cellar'), expected);

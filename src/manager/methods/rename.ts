@@ -6,7 +6,15 @@ import type { ManagerApi } from '../api.ts';
 import { findPhase, findProject } from '../find.ts';
 import { committedSchema, presentCommitted } from '../schemas.ts';
 
-const errors = ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'] as const;
+const errors = [
+  'forbidden',
+  'not_found',
+  'ambiguous_name',
+  'conflict',
+  'refused',
+  'unavailable',
+  'expired',
+] as const;
 
 export const projectRename = ({ data, operations }: ManagerApi): RpcMethod =>
   defineMethod({
