@@ -33,6 +33,8 @@ const KIB = 1024;
 const MIB = 1024 * 1024;
 const SYNC_BAR = { ratio: 3, extraBytes: 64 * KIB, seconds: 2 };
 const RESIDENT_BAR = 256 * MIB;
+/** Each with an empty node; the fastest counts: what else the machine does can only slow it. */
+const SYNC_ROUNDS = 3;
 const QUIET_BLOCKS = 50;
 const LOG_COUNTS = values.full ? [10, 100, 1_000, 10_000, 100_000] : [10, 100, 1_000, 10_000];
 const LOGS_TOUCHED = 10;
@@ -249,7 +251,11 @@ async function measure() {
     const chain = await chainIn(program, chainDir, shape, say);
     result.own = await stored(chainDir, chain);
     say(`the chain has ${result.own.height} blocks`);
-    if (steps.has('sync')) result.sync = await firstSync(chainDir, chain, result.own);
+    for (let round = 0; steps.has('sync') && round < SYNC_ROUNDS; round += 1) {
+      const sync = await firstSync(chainDir, chain, result.own);
+      say(`  round ${round + 1}: ${sync.seconds.toFixed(2)} s`);
+      if (result.sync === undefined || sync.seconds < result.sync.seconds) result.sync = sync;
+    }
     if (steps.has('quiet')) result.quiet = await quietPhases(chainDir, chain);
   }
   if (steps.has('map')) result.map = await mapCost(program, work, LOG_COUNTS, LOGS_TOUCHED);

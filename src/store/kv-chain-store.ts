@@ -210,8 +210,8 @@ export class KvChainStore implements ChainStore {
       assert(transactions.length === entries.length, 'every entry comes with its transaction');
       const writes = this.collect(stored, diff, transactions);
       const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.wrapperHash)));
+      // nodes need no pin: their hash names them, and who sees one early sees what it will be
       this.values.pin(writes.values);
-      this.nodes.pin(writes.nodes);
       const all = [
         ...writes.immutable,
         ...writes.values,
