@@ -1,4 +1,5 @@
-// What a consistency proof and a frontier of a long log cost a light server: from its leaves, and from remembered subtrees.
+// What a consistency proof and a frontier of a long log cost a light server, from its leaves and from remembered subtrees; and
+// what the proof of one record takes.
 // Needs a build. Usage: node bench/light-proofs.mjs [leaves]
 import { randomBytes } from 'node:crypto';
 import { appendLeaves, consistencyProof, EMPTY_FRONTIER } from '../dist/core/merkle/log.js';
@@ -6,6 +7,7 @@ import { Subtrees } from '../dist/core/merkle/subtrees.js';
 import { nodeSuite } from '../dist/crypto/suite.js';
 import { LIGHT_SERVER_LIMITS } from '../dist/services/light-server/limits.js';
 import { SubtreeCache } from '../dist/services/light-server/subtree-cache.js';
+import { recordProof } from './record-proof.mjs';
 
 const size = Number(process.argv[2] ?? 100_000);
 const requests = 200;
@@ -42,3 +44,5 @@ compare(
   first => appendLeaves(sha256, EMPTY_FRONTIER, leaves.slice(0, first)),
   first => tree.frontier(first),
 );
+recordProof({ leaves: 1_000, logs: 1_000, members: 50, validators: 4 });
+recordProof({ leaves: 100_000, logs: 100_000, members: 1_000, validators: 16 });

@@ -82,6 +82,7 @@ function showVerdict(genesisText: string, name: string, file: Uint8Array): void 
   // What does not hold as a whole shows nothing that one could take for true.
   byId('records').replaceChildren(...(ok ? records : []).map(recordCard));
   byId('result').hidden = false;
+  byId('spoken').hidden = !ok || summary === null;
   byId('found').hidden = !ok || records.length === 0;
 }
 

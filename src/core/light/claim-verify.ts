@@ -6,20 +6,19 @@ import { isReject, type Reject, reject } from '../base/reject.ts';
 import { isoTime } from '../base/time.ts';
 import { decodeCardCiphertext, decodePhaseCard } from '../codec/card.ts';
 import { kindName } from '../codec/operation.ts';
-import { decodePhaseState, mapKeyOf } from '../codec/state.ts';
+import { decodePhaseState } from '../codec/state.ts';
 import { bodyId, logIdOf } from '../codec/transaction.ts';
 import { foldLeaf } from '../ledger/fold.ts';
 import { findMember } from '../ledger/read.ts';
 import { verifyConsistency } from '../merkle/log.ts';
-import { verifyMapProof } from '../merkle/map.ts';
 import { KINDS, ROLES, type RoleName } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
 import { isValidAt } from './authorship.ts';
 import type { Claim } from './claims.ts';
-import { findRecord } from './dossier-records.ts';
+import { findSource } from './dossier-records.ts';
 import { checkProvenEntry, type Evidence, reachesEnd, type VerifiedRange } from './evidence.ts';
-import type { VerifiedItem } from './log-update.ts';
+import { checkLogAbsent, type VerifiedItem } from './log-update.ts';
 import { readHandover } from './record.ts';
 
 type ClaimOf<T extends Claim['type']> = Extract<Claim, { type: T }>;
@@ -30,15 +29,17 @@ function rangeOf({ logs }: Evidence, logId: LogId): VerifiedRange | Reject {
   return logs.get(logId) ?? reject('unknown_log', 'its log is not in the file or does not verify');
 }
 
-/** In words, before it is checked. */
-export function claimName(claim: Claim): string {
+const byLogId = (logId: LogId) => `log ${short(logId)}`;
+
+/** In words, before it is checked. @param nameOf what a log is called where its scope is known */
+export function claimName(claim: Claim, nameOf: (logId: LogId) => string = byLogId): string {
   switch (claim.type) {
     case 'record':
       return `record ${short(claim.id)}`;
     case 'range':
-      return `all leaves of log ${short(claim.logId)} by ${claim.unit} from ${claim.from} to below ${claim.to}`;
+      return `all leaves of ${nameOf(claim.logId)} by ${claim.unit} from ${claim.from} to below ${claim.to}`;
     case 'noRecord':
-      return `no record ${short(claim.id)} in log ${short(claim.logId)}`;
+      return `no record ${short(claim.id)} in ${nameOf(claim.logId)}`;
     case 'noLog':
       return `no ${claim.ref.scope} ${short(claim.ref.id)}`;
     case 'consistency':
@@ -50,14 +51,16 @@ export function claimName(claim: Claim): string {
     case 'memberKey':
       return `keys of ${claim.member} at height ${claim.height}`;
     case 'card':
-      return `name of the phase of log ${short(claim.logId)}`;
+      return `name of the phase of ${nameOf(claim.logId)}`;
   }
 }
 
 function checkRecordClaim(evidence: Evidence, { place, id }: ClaimOf<'record'>): string | Reject {
-  const record = findRecord(evidence, place);
-  if (isReject(record)) return record;
-  const { leaf, transaction } = record.source;
+  const source = findSource(evidence, place);
+  if (isReject(source)) return source;
+  const { leaf, transaction } = source;
+  const committed = transaction.body.kind === KINDS.recordPut && leaf.outcome === OUTCOMES.committed;
+  if (!committed) return reject('not_a_record', `leaf ${leaf.position}`);
   if (transaction.id !== id) return reject('other_record', `record ${transaction.id} stands there`);
   const at = `height ${leaf.height}, ${isoTime(leaf.timeMs)}`;
   return `position ${place.position} of log ${short(place.logId)}, written by ${transaction.body.sender} at ${at}`;
@@ -111,11 +114,8 @@ function checkNoRecord(evidence: Evidence, claim: ClaimOf<'noRecord'>): string |
 }
 
 function checkNoLog({ suite, header }: Evidence, { ref, proof }: ClaimOf<'noLog'>): string | Reject {
-  const { sha256 } = suite;
-  const key = mapKeyOf(sha256, logIdOf(sha256, header.chainId, ref.scope, ref.id));
-  return verifyMapProof(sha256, header.mapRoot, key, null, proof)
-    ? `not in the map of height ${header.height}`
-    : reject('bad_map_proof', 'the map does not show that it is absent');
+  const logId = logIdOf(suite.sha256, header.chainId, ref.scope, ref.id);
+  return checkLogAbsent(suite.sha256, header, logId, proof) ?? `not in the map of height ${header.height}`;
 }
 
 function checkConsistency(evidence: Evidence, claim: ClaimOf<'consistency'>): string | Reject {

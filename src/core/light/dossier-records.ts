@@ -13,8 +13,8 @@ export interface FoundRecord extends RecordContent {
   readonly source: LocatedRecord;
 }
 
-/** A record of a verified log; one that was handed over brings the signature of its first author. */
-export function findRecord(evidence: Evidence, place: RecordPlace): FoundRecord | Reject {
+/** The leaf and transaction of a record of a verified log; one that was handed over brings the signature of its first author. */
+export function findSource(evidence: Evidence, place: RecordPlace): LocatedRecord | Reject {
   const log = evidence.logs.get(place.logId);
   if (log === undefined) return reject('unknown_log', 'its log is not in the file or does not verify');
   const leaf = log.items[place.position - log.from];
@@ -25,6 +25,13 @@ export function findRecord(evidence: Evidence, place: RecordPlace): FoundRecord 
     const fault = checkAuthorship(evidence.suite, evidence.members, source.leaf, source.transaction);
     if (fault !== null) return fault;
   }
+  return source;
+}
+
+/** A record with its metadata, which a dossier may leave out. */
+export function findRecord(evidence: Evidence, place: RecordPlace): FoundRecord | Reject {
+  const source = findSource(evidence, place);
+  if (isReject(source)) return source;
   const content = readRecord(source);
   return isReject(content) ? content : { ...content, id: source.transaction.id, source };
 }

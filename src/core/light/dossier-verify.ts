@@ -309,9 +309,17 @@ function verifyContent(
     openPayload: options.openPayload ?? null,
   };
   for (const range of logs.values()) verifyAuthors(evidence, range, findings);
+  const nameOf = (logId: LogId) => {
+    const range = logs.get(logId);
+    return range === undefined ? `log ${short(logId)}` : logName(range.ref);
+  };
   for (const claim of dossier.claims) {
     const said = checkClaim(evidence, claim);
-    findings.add(`proven: ${claimName(claim)}`, isReject(said) ? said : null, isReject(said) ? '' : said);
+    findings.add(
+      `proven: ${claimName(claim, nameOf)}`,
+      isReject(said) ? said : null,
+      isReject(said) ? '' : said,
+    );
   }
   const shown = new Shown(evidence, dossier, findings);
   for (const opening of dossier.openings) shown.opening(opening, 'opened');
@@ -331,7 +339,7 @@ function summarise(suite: Suite, dossier: Dossier): DossierSummary {
     logs: dossier.logs.map(({ scope, id, frontier, items, entry }) => {
       return { scope, id, from: frontier.size, to: frontier.size + items.length, size: entry.size };
     }),
-    claims: dossier.claims.map(claimName),
+    claims: dossier.claims.map(claim => claimName(claim)),
     openedRecords: dossier.openings.length,
     sealedRecords: dossier.sealed.length,
     fields: dossier.fields.length,

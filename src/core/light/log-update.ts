@@ -2,14 +2,7 @@ import type { Hash, LogId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { mapKeyOf, mapValueOf, scopeDigest } from '../codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../codec/transaction.ts';
-import {
-  appendLeaves,
-  type Frontier,
-  frontierRoot,
-  leafHash,
-  sameFrontier,
-  verifyConsistency,
-} from '../merkle/log.ts';
+import { appendLeaves, type Frontier, frontierRoot, leafHash, sameFrontier } from '../merkle/log.ts';
 import { type MapProof, verifyMapProof } from '../merkle/map.ts';
 import type { Header } from '../types/chain.ts';
 import { KINDS } from '../types/operation.ts';
@@ -54,7 +47,7 @@ export interface VerifiedItem {
   readonly transaction: Transaction;
 }
 
-/** The verified leaves of the log from `from` on: up to the header, or as a prefix (`checkLogPrefix`). */
+/** The verified leaves of the log from `from` on, up to the header. */
 export interface VerifiedLog {
   readonly logId: LogId;
   readonly entry: LogEntry;
@@ -188,32 +181,4 @@ export function checkLogUpdate(
   const log = followItems(sha256, header, update);
   if (isReject(log) || frontierRoot(sha256, log.frontier) === entry.root) return log;
   return reject('wrong_root', `the leaves of log ${logId} are not those of height ${header.height}`);
-}
-
-/**
- * Verifies that an update holds the first leaves of a log that has gone on since: what a former participant can show.
- * @param path RFC 9162 consistency proof from the last item to `entry.size`
- */
-export function checkLogPrefix(
-  suite: Suite,
-  header: Header,
-  known: KnownLog,
-  update: LogUpdate,
-  path: readonly Hash[],
-): VerifiedLog | Reject {
-  const { sha256 } = suite;
-  const { logId, entry } = update;
-  const first = update.from + update.items.length;
-  if (first === 0 || first >= entry.size) return reject('not_a_prefix', `${first} of ${entry.size} leaves`);
-  const fault =
-    checkStart(known, update) ??
-    checkLogEntry(sha256, header, logId, entry, update.mapProof) ??
-    checkState(sha256, update);
-  if (fault !== null) return fault;
-  const log = followItems(sha256, header, update);
-  if (isReject(log)) return log;
-  const firstRoot = frontierRoot(sha256, log.frontier);
-  const claim = { first, firstRoot, second: entry.size, secondRoot: entry.root, path };
-  if (verifyConsistency(sha256, claim)) return log;
-  return reject('wrong_root', `the leaves of log ${logId} are not its first ${first}`);
 }

@@ -130,8 +130,10 @@ export class Prover {
     const everywhere = { from: 0, to: Number.MAX_SAFE_INTEGER };
     const found = await this.config.records.disclose(phase, everywhere, key);
     if (isReject(found)) return found;
-    const [{ id, position, item }] = found as readonly [DisclosableRecord];
-    const parts = show.payloads || show.recipients.length > 0 ? 'all' : 'metadata';
+    const [{ id, position, item, fileReferences }] = found as readonly [DisclosableRecord];
+    const described = show.fields.length > 0 || fileReferences.length > 0;
+    const opened = show.payloads || show.recipients.length > 0;
+    const parts = opened ? 'all' : described ? 'metadata' : 'none';
     const span = () => ({ from: position, to: position + 1 });
     const collected = await this.collect([{ ...this.ref(phase), span, parts, state: false }]);
     if (isReject(collected)) return collected;
