@@ -15,9 +15,18 @@ export interface ProofAnswer {
   readonly verdict: DossierVerdict;
 }
 
+export interface CertifiedHead {
+  readonly head: CertifiedHeader;
+  readonly hash: BlockHash;
+  /** Decides the next height: with it the head can be pinned. */
+  readonly set: ValidatorSet;
+  /** Null where it is fresh. */
+  readonly notFresh: Reject | null;
+}
+
 export interface ProofApi {
-  /** `set` decides the next height: with it the head can be pinned. */
-  certifiedHead(): Promise<{ head: CertifiedHeader; hash: BlockHash; set: ValidatorSet } | Reject>;
+  /** The head that is held, and why it is not called fresh: f + 1 validators are asked whether they know a higher one. */
+  certifiedHead(): Promise<CertifiedHead | Reject>;
   /** Verified before it is handed out; Reject `verification_failed` where it does not prove what was asked. */
   prove(question: ProofQuestion): Promise<ProofAnswer | Reject>;
   /** The first position whose leaf is at or above a height or time (ms); the log's size where there is none. */

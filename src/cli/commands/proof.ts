@@ -50,9 +50,16 @@ async function prove(io: Io, session: Session, method: string, params: object, o
   );
 }
 
+interface HeadAnswer {
+  readonly hash: string;
+  readonly header: { readonly height: number };
+  readonly fresh: boolean;
+  readonly reason: string | null;
+}
+
 async function head(io: Io, options: OutOption, command: Command): Promise<void> {
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ hash: string; header: { height: number } }>('proof_head');
+  const answer = await session.call<HeadAnswer>('proof_head');
   const path = await writeNew(io, options.out, `${JSON.stringify(answer, null, 2)}\n`);
   session.show(
     { path, ...answer },
@@ -61,6 +68,7 @@ async function head(io: Io, options: OutOption, command: Command): Promise<void>
         ['wrote', path],
         ['height', answer.header.height],
         ['hash', answer.hash],
+        ['fresh', answer.fresh ? 'yes, f + 1 validators know no higher one' : `not shown: ${answer.reason}`],
       ],
     },
   );
@@ -196,7 +204,9 @@ export function addProofCommands(program: Command, io: Io): void {
     );
   proof
     .command('head')
-    .description('write the highest head that this node verified, to be pinned')
+    .description(
+      'write the highest head that this node verified, to be pinned, and ask validators whether it is fresh',
+    )
     .requiredOption('--out <file>', 'the file to write')
     .action((options: OutOption, command: Command) => head(io, options, command));
   addVerifyOptions(

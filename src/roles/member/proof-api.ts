@@ -75,9 +75,10 @@ export function createProofApi(node: MemberNode, input: RoleInput): ProofApi {
   const prover = new Prover({ suite: nodeSuite, light, records, crypto: phaseCrypto, hpke, collector });
   return {
     certifiedHead: async () => {
+      const notFresh = await light.checkFresh();
       const { header, hash, proof, set } = light.trust();
       if (proof === undefined) return reject('not_ready', 'there is no certified head yet', 'ignore');
-      return { head: { header, certificate: proof.certificate }, hash, set };
+      return { head: { header, certificate: proof.certificate }, hash, set, notFresh };
     },
     prove: async question => checked(await prover.answer(question), anchor),
     firstPosition: async (phase, unit, value) => prover.firstPosition(phase, unit, value),

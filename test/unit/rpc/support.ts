@@ -423,7 +423,12 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     skipped: [],
     refusal: null,
   });
-  certifiedHead = async () => ({ head: certifiedHead, hash: hashOf(6), set: { id: 0, validators: [] } });
+  certifiedHead = async () => ({
+    head: certifiedHead,
+    hash: hashOf(6),
+    set: { id: 0, validators: [] },
+    notFresh: null,
+  });
   prove = async () => ({
     bytes: proofFile,
     verdict: {

@@ -9,10 +9,15 @@ import { certifiedHeadSchema, presentCertifiedHead } from './present.ts';
 export const proofHead = (api: ProofApi): RpcMethod =>
   defineMethod({
     name: 'proof_head',
-    summary: 'The highest certified header that this node verified, with its certificate.',
+    summary:
+      'The highest certified header that this node verified, with its certificate; whether validators call it fresh.',
     access: 'session',
     params: z.strictObject({}),
     result: certifiedHeadSchema.extend({
+      fresh: z
+        .boolean()
+        .meta({ description: 'f + 1 validators signed for this call that they know no higher head' }),
+      reason: z.string().nullable().meta({ description: 'why it is not called fresh' }),
       validatorSet: bytesText.meta({ description: 'the set that decides the next height: pins the head' }),
     }),
     errors: ['unavailable'],
@@ -20,6 +25,8 @@ export const proofHead = (api: ProofApi): RpcMethod =>
       const found = await api.certifiedHead();
       if (isReject(found)) return found;
       const validatorSet = base64(encodeValidatorSet(found.set));
-      return { ...presentCertifiedHead(found.head, found.hash), validatorSet };
+      const { notFresh } = found;
+      const freshness = { fresh: notFresh === null, reason: notFresh?.detail ?? null };
+      return { ...presentCertifiedHead(found.head, found.hash), validatorSet, ...freshness };
     },
   });
