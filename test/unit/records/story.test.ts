@@ -61,6 +61,7 @@ describe('records of a phase', () => {
         'epoch key',
         'content key',
         'payload',
+        'fields',
       ]);
     }
     expect(granted(await admin.getRecord(intake, reply.position!))).toMatchObject({ references: [put.id] });
