@@ -14,7 +14,8 @@ export class LruCache<K, V> {
   get(key: K): V | undefined {
     const entry = this.entries.get(key);
     if (entry === undefined) return undefined;
-    if (key !== this.newest) {
+    // Nothing goes soon while much room is left, and order costs more than the lookup.
+    if (key !== this.newest && 2 * this.weight > this.weightMax) {
       this.entries.delete(key);
       this.entries.set(key, entry);
       this.newest = key;

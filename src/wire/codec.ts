@@ -71,5 +71,5 @@ export function fromLong(value: Long | number | null | undefined): number | null
 
 /** A copy: decoded `bytes` alias the input buffer. */
 export function ownBytes(bytes: Uint8Array | null | undefined): Uint8Array {
-  return bytes === null || bytes === undefined ? new Uint8Array(0) : Uint8Array.from(bytes);
+  return bytes === null || bytes === undefined ? new Uint8Array(0) : new Uint8Array(bytes);
 }

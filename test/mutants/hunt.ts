@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { drawOptions, runWith } from '../simulation/run.ts';
+import { drawOptions } from '../simulation/draw.ts';
+import { runWith } from '../simulation/run.ts';
 
 /** Committed in each run before it ends: many short runs find more than few long ones. */
 const BLOCKS = 30;

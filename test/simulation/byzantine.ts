@@ -59,7 +59,11 @@ export class ByzantineDisguise implements Disguise {
   }
 
   message(protocol: string, frame: Uint8Array, peer: string): readonly Uint8Array[] {
-    if (protocol !== CONSENSUS_PROTOCOL || this.kind === 'twin') return [frame];
+    if (protocol !== CONSENSUS_PROTOCOL) return [frame];
+    if (this.kind === 'twin') {
+      this.world.coverage.hit('byzantine: twin');
+      return [frame];
+    }
     const signed = consensusMessageCodec.decode(frame);
     if (isReject(signed)) return [frame];
     const decoded = decodeMessage(signed);

@@ -6,6 +6,8 @@ export class KeyRules {
   /** By node, the keys that it has signed with. */
   private readonly keysOf = new Map<string, Set<string>>();
   private readonly barred = new Set<string>();
+  /** Those whose votes may be lost: a node may have been about to sign. */
+  private readonly doubtful = new Set<string>();
 
   constructor(
     private readonly coverage: Coverage,
@@ -13,12 +15,19 @@ export class KeyRules {
   ) {}
 
   /** The disk of a node is gone, and with it what its keys have promised. */
-  wiped(name: string): void {
+  wiped(name: string, sets: Iterable<ValidatorSet>): void {
     for (const key of this.keysOf.get(name) ?? []) this.barred.add(key);
+    for (const { validators } of sets)
+      for (const validator of validators) if (validator.name === name) this.doubtful.add(keyOf(validator));
   }
 
   isBarred(validator: Validator): boolean {
     return this.barred.has(keyOf(validator));
+  }
+
+  /** Whether one must not count on this key any more. */
+  isDoubtful(validator: Validator): boolean {
+    return this.isBarred(validator) || this.doubtful.has(keyOf(validator));
   }
 
   /** @param isKnown the very message was on the wire before: others give it back to its signer, who may pass it on */

@@ -91,7 +91,7 @@ export class Checker {
   wiped(node: Watched): void {
     this.rules.forget(node.name);
     this.memories.delete(node.name);
-    this.keys.wiped(node.name);
+    this.keys.wiped(node.name, this.chain.sets.values());
   }
 
   // Disks.

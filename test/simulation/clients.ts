@@ -33,6 +33,8 @@ export class Clients {
   /** Everything that was ever submitted. */
   readonly ids = new Set<TransactionId>();
   readonly open = new Map<TransactionId, Submitted>();
+  /** Once there are so many phases nothing but records is written, and the state stops growing. */
+  phasesMax = Number.POSITIVE_INFINITY;
   private readonly projects: { id: ProjectId; owner: MemberId }[] = [];
   private readonly phases: { id: PhaseId; project: ProjectId; owner: MemberId }[] = [];
   private readonly people: MemberId[];
@@ -65,7 +67,7 @@ export class Clients {
     const { state } = node.program.store;
     const until =
       node.height + this.world.random.between(Math.min(30, this.validBlocksMax), this.validBlocksMax);
-    if (this.phases.length > 0 && this.world.random.chance(0.06)) {
+    if (this.phases.length > 0 && !this.isFounded && this.world.random.chance(0.06)) {
       const { store } = node.program;
       for (const { kind, draft } of this.look(node, () => this.special(store, until)) ?? [])
         this.submit(kind, draft);
@@ -180,12 +182,16 @@ export class Clients {
     });
   }
 
+  private get isFounded(): boolean {
+    return this.phases.length >= this.phasesMax;
+  }
+
   private draft(state: StateView, until: number): { kind: string; draft: Draft } | null {
     const { random } = this.world;
     if (this.projects.length === 0) return this.createProject(state, until);
     if (this.phases.length === 0) return this.addPhase(state, until);
     const dice = random.next();
-    if (dice < 0.68) return this.put(state, until);
+    if (dice < 0.68 || this.isFounded) return this.put(state, until);
     if (dice < 0.7) return this.createProject(state, until);
     if (dice < 0.74) return this.addPhase(state, until);
     if (dice < 0.8) return this.changePeople(state, until);

@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly pruned: boolean;
   /** Members' nodes that follow their logs. */
   readonly lights: number;
+  /** Disks fail more often than anything else. */
+  readonly worn: boolean;
   readonly detailed: boolean;
   readonly linesMax: number;
 }
@@ -175,7 +177,7 @@ export class Cluster implements World, Wiretap {
   /** Faulty, or without the votes of its key. */
   unable(validators: readonly Validator[]): readonly Validator[] {
     return validators.filter(
-      validator => this.faulty.has(validator.name) || this.checker.keys.isBarred(validator),
+      validator => this.faulty.has(validator.name) || this.checker.keys.isDoubtful(validator),
     );
   }
 

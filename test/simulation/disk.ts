@@ -65,7 +65,7 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   wrongReadIn: number | null = null;
   /** The next log that is opened reads with a flipped bit. */
   flipsLog = false;
-  /** Blocks, bodies and leaves beyond so many are dropped, the oldest first: on a real disk they would cost no memory. */
+  /** Blocks, bodies, leaves and their hashes beyond so many are dropped, the oldest first: on a real disk they would cost no memory. */
   coldKeysMax = Number.POSITIVE_INFINITY;
   private readonly coldKeys = new Set<string>();
   /** Faults that were met so far. */
@@ -147,7 +147,7 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     if (inode.length <= inode.durable) return;
     const { random, coverage } = this.host;
     const unsynced = inode.length - inode.durable;
-    const kept = random.between(0, unsynced);
+    const kept = random.chance(0.2) ? 0 : random.between(0, unsynced);
     coverage.hit(kept === 0 ? 'disk: unsynced write lost' : 'disk: unsynced write torn');
     const end = inode.durable + kept;
     if (random.chance(0.3)) {
@@ -314,7 +314,9 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   }
 
   private cool(key: string): void {
-    if (!/^(block|tx|leaf|at)\//.test(key)) return;
+    if (!/^(block|tx|leaf|hashes|at)\//.test(key)) return;
+    // Again the newest: what is still written to stays.
+    this.coldKeys.delete(key);
     this.coldKeys.add(key);
     if (this.coldKeys.size <= this.coldKeysMax) return;
     for (const oldest of this.coldKeys) {

@@ -6,6 +6,8 @@ import type { SimulatedNode } from './node.ts';
 interface Fault {
   readonly name: string;
   readonly weight: number;
+  /** Of a disk that is worn out: where disks are, it is more likely. */
+  readonly isOfDisk?: true;
   readonly happen: (cluster: Cluster, node: SimulatedNode) => void;
 }
 
@@ -119,6 +121,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'flush fails',
     weight: 2,
+    isOfDisk: true,
     happen: (_, { machine }) => {
       machine.disk.failsNext = true;
     },
@@ -126,6 +129,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'disk full',
     weight: 2,
+    isOfDisk: true,
     happen: ({ schedule, random }, node) => {
       node.machine.disk.isFull = true;
       schedule.after(random.between(100, 3000), () => {
@@ -137,6 +141,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'wrong read',
     weight: 3,
+    isOfDisk: true,
     happen: ({ random }, { machine }) => {
       machine.disk.wrongReadIn = random.between(0, 20);
     },
@@ -144,6 +149,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'log read wrong',
     weight: 2,
+    isOfDisk: true,
     happen: ({ schedule }, node) => {
       node.crash(false);
       node.machine.disk.flipsLog = true;
@@ -151,10 +157,11 @@ const FAULTS: readonly Fault[] = [
       schedule.after(500, () => node.start());
     },
   },
-  { name: 'backup taken', weight: 1, happen: (_, node) => node.backUp() },
+  { name: 'backup taken', weight: 1, isOfDisk: true, happen: (_, node) => node.backUp() },
   {
     name: 'disk lost',
     weight: 2,
+    isOfDisk: true,
     happen: (cluster, node) => {
       if (!cluster.maySpare(node)) return;
       cluster.coverage.hit(
@@ -182,16 +189,24 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-const TOTAL = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
+/** How much more often a worn disk fails. */
+const WORN = 5;
+
+const weightOf = ({ weight, isOfDisk }: Fault, worn: boolean) =>
+  isOfDisk === true && worn ? WORN * weight : weight;
+
+const totalOf = (worn: boolean) => FAULTS.reduce((sum, fault) => sum + weightOf(fault, worn), 0);
+const TOTALS = { calm: totalOf(false), worn: totalOf(true) };
 
 export const FAULT_NAMES = FAULTS.map(({ name }) => `fault: ${name}`);
 
 /** One thing happens, to one node or to all. */
 export function disturb(cluster: Cluster): void {
   const { random, coverage, trace } = cluster;
-  let dice = random.next() * TOTAL;
-  const fault = FAULTS.find(({ weight }) => {
-    dice -= weight;
+  const { worn } = cluster.options;
+  let dice = random.next() * (worn ? TOTALS.worn : TOTALS.calm);
+  const fault = FAULTS.find(entry => {
+    dice -= weightOf(entry, worn);
     return dice < 0;
   }) as Fault;
   const node = random.pick(cluster.nodes);

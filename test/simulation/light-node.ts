@@ -33,6 +33,7 @@ export class SimulatedLightNode {
   client: LightClient | null = null;
   /** Items that honest sources served, as `log:transaction`. */
   readonly served = new Set<string>();
+  private isRetired = false;
   private transport: SimulatedTransport | null = null;
 
   constructor(
@@ -62,8 +63,14 @@ export class SimulatedLightNode {
     return this.actor.card.peerIds[0] ?? '';
   }
 
+  /** The power goes for good. */
+  retire(): void {
+    this.isRetired = true;
+    this.crash();
+  }
+
   start(): void {
-    if (this.machine.isOn) return;
+    if (this.machine.isOn || this.isRetired) return;
     const { machine, world } = this;
     machine.boot();
     world.trace.line(`${this.name} starts`);

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
+import { drawOptions, type RunOptions } from './draw.ts';
 import { blocksFor, idleFor } from './long.ts';
 import { REQUIRED } from './requirements.ts';
-import { drawOptions, type RunOptions, type RunReport, runWith } from './run.ts';
+import { type RunReport, runWith } from './run.ts';
 import { shrink } from './shrink.ts';
 
 /** What a worker thread is to run: every `step`th seed from `first` on, until it has run `runs` or the time is over. */
@@ -112,16 +113,16 @@ const SLAB_BYTES = 1 << 20;
 const text = { type: 'string' } as const;
 const OPTIONS = {
   ...{ seed: text, options: text, first: text, runs: text, seconds: text, workers: text },
-  ...{ 'idle-hours': text, blocks: text, help: { type: 'boolean' as const } },
+  ...{ 'idle-hours': text, blocks: text, nodes: text, help: { type: 'boolean' as const } },
 };
 const USAGE =
-  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N';
+  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help === true) return print(USAGE);
   if (values['idle-hours'] !== undefined) return idleFor(Number(values['idle-hours']), print);
-  if (values.blocks !== undefined) return blocksFor(Number(values.blocks), print);
+  if (values.blocks !== undefined) return blocksFor(Number(values.blocks), Number(values.nodes ?? 4), print);
   if (values.options !== undefined) return runOne(JSON.parse(values.options) as RunOptions);
   if (values.seed !== undefined) return runOne(drawOptions(Number(values.seed)));
   const first = Number(values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);

@@ -54,7 +54,7 @@ export class SimulatedNode implements Watched {
   private transport: SimulatedTransport | null = null;
   private backup: ReturnType<Machine['disk']['backup']> | null = null;
   private evidenceSeen = 0;
-  private lastView = '';
+  private lastPlace: { readonly set: number; readonly view: number; readonly active: boolean } | null = null;
 
   constructor(
     readonly options: NodeOptions,
@@ -129,7 +129,7 @@ export class SimulatedNode implements Watched {
     this.program = program;
     this.isReady = false;
     this.evidenceSeen = 0;
-    this.lastView = '';
+    this.lastPlace = null;
     world.trace.line(`${this.name} starts`);
     program.start().then(
       () => {
@@ -265,25 +265,26 @@ export class SimulatedNode implements Watched {
     this.guarded(() => {
       this.checker.afterEvent(this, engine);
       const pairs = program.consensus.evidence.list();
-      for (const { first, second } of pairs.slice(this.evidenceSeen))
+      for (; this.evidenceSeen < pairs.length; this.evidenceSeen += 1) {
+        const { first, second } = pairs[this.evidenceSeen] as (typeof pairs)[number];
         this.checker.evidence(first, second, this.isHonestName);
-      this.evidenceSeen = pairs.length;
+      }
     });
   }
 
   private count(engine: Engine): void {
     const { view, active, reign } = engine;
-    const place = `${reign.set.id}/${view}/${active}`;
-    if (place === this.lastView) return;
-    if (this.lastView !== '') {
-      const [set] = this.lastView.split('/');
-      if (set !== String(reign.set.id)) this.world.coverage.hit('transition: new validator set');
+    const set = reign.set.id;
+    const last = this.lastPlace;
+    if (last !== null && last.set === set && last.view === view && last.active === active) return;
+    if (last !== null) {
+      if (last.set !== set) this.world.coverage.hit('transition: new validator set');
       else this.world.coverage.hit(active ? 'transition: view opened' : 'transition: view change started');
       this.world.trace.line(
         `${this.name} is in view ${view} of set ${reign.set.id}${active ? '' : ', waiting'}`,
       );
     }
-    this.lastView = place;
+    this.lastPlace = { set, view, active };
   }
 
   /** What one needs to see of a node that is stuck. */

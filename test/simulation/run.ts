@@ -1,11 +1,10 @@
-import { BEHAVIOURS } from './byzantine.ts';
 import { faultsOf } from './checker-certificate.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { collude, isConspiracy } from './collusion.ts';
+import type { RunOptions } from './draw.ts';
 import { disturb } from './faults.ts';
 import { Minority } from './minority.ts';
 import type { SimulatedNode } from './node.ts';
-import { Random } from './random.ts';
 import { adoptRejections } from './rejections.ts';
 import { remembering } from './remembering.ts';
 import { settleLights } from './settle-light.ts';
@@ -25,98 +24,11 @@ export interface RunReport {
   readonly coverage: readonly (readonly [string, number])[];
 }
 
-/** What is drawn from the seed, or given in its place. */
-export interface RunOptions extends ClusterOptions {
-  /** Simulated time of faults, before the network heals. */
-  readonly faultsMs: number;
-  /** At most so long between two faults. */
-  readonly calmMs: number;
-  /** At most so long between two transactions. */
-  readonly loadMs: number;
-  /** Clients wait while so many of their transactions are not over. */
-  readonly openMax: number;
-  /** The run goes on until so many blocks are committed. */
-  readonly blocks: number;
-}
-
-const SIZES = [
-  ...[4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3],
-  ...[2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 5, 7],
-];
-/** Rare, one run in two hundred: a message costs as much, and there are ten times as many. */
-const LARGE_SIZES = [8, 9, 10, 11, 12, 13, 14, 15, 16];
 /** After healing, everything must be over within this much simulated time. */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 30_000;
-const RUN_MS = 12_000;
-const BLOCKS = 200;
 /** In one of so many seeds nodes share no work (`shared-work.ts`). */
 const OWN_WORK_SEEDS = 8;
-/** Clients wait while so many of their transactions are not over: enough of them for several blocks in flight. */
-const OPEN_MAX = [6, 6, 12];
-
-export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
-  const random = new Random(seed ^ 0x5eed);
-  const validators = random.pick(random.chance(0.005) ? LARGE_SIZES : SIZES);
-  const faulty = random.between(0, faultsOf(validators));
-  const checkpointIntervalBlocks = random.pick([1, 2, 4, 8]);
-  const administrators = random.between(1, 3);
-  const drawn: RunOptions = {
-    seed,
-    validators,
-    observers: random.chance(0.2) ? random.between(1, 2) : 0,
-    byzantine: Array.from({ length: faulty }, () => random.pick(BEHAVIOURS)),
-    administrators,
-    threshold: random.between(1, administrators),
-    members: random.between(2, 6),
-    parameters: {
-      blockTransactionsMax: random.pick([1, 2, 4, 16]),
-      blockBytesMax: 1 << 20,
-      transactionBytesMax: 1 << 16,
-      replayWindowBlocks: random.pick([60, 200, 1000]),
-      memberTransactionsPerBlockMax: random.pick([1, 4, 16]),
-      memberBytesPerBlockMax: 1 << 19,
-      clockDriftMsMax: 250,
-      checkpointIntervalBlocks,
-      windowBlocks: checkpointIntervalBlocks * random.pick([2, 2, 4, 8]),
-      viewTimeoutMs: random.pick([200, 500]),
-      viewTimeoutMsMax: 4000,
-      rotationBlocks: random.chance(0.2) ? random.between(1, 20) : 0,
-    },
-    eventMs: random.pick([0, 0, 0.01, 0.05, 0.2]),
-    flushMs: random.pick([
-      [0.1, 0.5],
-      [0.5, 3],
-      [2, 10],
-    ] as const),
-    governanceMs: random.chance(0.4) ? random.between(200, 1500) : 0,
-    pruned: random.chance(0.4),
-    lights: 0,
-    detailed: false,
-    linesMax: 80,
-    faultsMs,
-    calmMs: random.between(50, 2000),
-    loadMs: random.pick([20, 50, 100]),
-    openMax: random.pick(OPEN_MAX),
-    blocks: BLOCKS,
-  };
-  if (random.chance(0.02)) return drawConspiracy(random, drawn);
-  return { ...drawn, lights: random.chance(0.2) ? random.between(1, 2) : 0 };
-}
-
-/** More than f faulty validators, enough of them to commit with either half of the others. */
-function drawConspiracy(random: Random, drawn: RunOptions): RunOptions {
-  const [validators, conspirators] = random.pick([
-    [4, 2],
-    [7, 3],
-    [7, 4],
-  ] as const);
-  const byzantine = Array.from({ length: conspirators }, () => 'conspirator' as const);
-  // In turns: sooner or later one of them proposes.
-  const parameters = { ...drawn.parameters, rotationBlocks: random.between(2, 8) };
-  return { ...drawn, validators, byzantine, parameters, observers: 0, governanceMs: 0, pruned: false };
-}
-
 /** Calls `work` again and again at random times until `untilMs`. */
 function repeat(cluster: Cluster, everyMs: number, isOver: () => boolean, work: () => void): void {
   const { schedule, random } = cluster;

@@ -46,6 +46,6 @@ export async function settleLights(cluster: Cluster): Promise<void> {
     if (logs.some(held => held?.ended)) coverage.hit('light: was removed from a phase');
     if (logs.some(held => (held?.ranges.length ?? 0) > 1)) coverage.hit('light: holds a phase with a gap');
     // What it asks its sources now and then is not what an idle consensus network sends.
-    light.crash();
+    light.retire();
   }
 }

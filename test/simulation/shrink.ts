@@ -1,4 +1,5 @@
-import { type RunOptions, runWith } from './run.ts';
+import type { RunOptions } from './draw.ts';
+import { runWith } from './run.ts';
 
 /** Runs that looking for a smaller failure may take. */
 const ATTEMPTS_MAX = 60;

@@ -24,20 +24,31 @@ export function utf8Decode(bytes: Uint8Array): string | null {
   }
 }
 
+/** Codes of the digits of one hash, for the string that is made of them; written and read in one go. */
+const codes = Array.from({ length: 2 * HASH_BYTES }, () => 0);
+
+function writeCodes(bytes: Uint8Array, start: number, end: number): void {
+  for (let at = start, code = 0; at < end; at += 1, code += 2) {
+    const byte = bytes[at] as number;
+    codes[code] = DIGITS[byte >> 4] as number;
+    codes[code + 1] = DIGITS[byte & 15] as number;
+  }
+}
+
+/** The 32 bytes from `offset` on; the caller knows that they are there. */
+export function hashAt(bytes: Uint8Array, offset: number): Hash {
+  writeCodes(bytes, offset, offset + HASH_BYTES);
+  return String.fromCharCode.apply(null, codes) as Hash;
+}
+
 /** One flat string for each hash length of bytes: a string that is glued together costs three times as much to look up. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (let start = 0; start < bytes.length; start += HASH_BYTES) {
-    const end = Math.min(start + HASH_BYTES, bytes.length);
-    const codes: number[] = [];
-    for (let at = start; at < end; at += 1) {
-      const byte = bytes[at] as number;
-      codes.push(DIGITS[byte >> 4] as number, DIGITS[byte & 15] as number);
-    }
-    const chunk = String.fromCharCode.apply(null, codes);
-    text = end - start === bytes.length ? chunk : text + chunk;
-  }
-  return text;
+  let start = 0;
+  for (; start + HASH_BYTES <= bytes.length; start += HASH_BYTES) text += hashAt(bytes, start);
+  if (start === bytes.length) return text;
+  writeCodes(bytes, start, bytes.length);
+  return text + String.fromCharCode.apply(null, codes.slice(0, 2 * (bytes.length - start)));
 }
 
 function nibble(code: number): number {

@@ -50,10 +50,17 @@ export function decodeHeader(bytes: Uint8Array): Header | Reject {
   return reader.finish(readHeader(reader), 'header');
 }
 
+/** By header: its hash is asked for whenever it is signed, verified, executed, stored or shown. Headers are never changed in place. */
+const headerHashes = new WeakMap<Header, { readonly sha256: Sha256; readonly hash: BlockHash }>();
+
 export function headerHash(sha256: Sha256, header: Header): BlockHash {
+  const known = headerHashes.get(header);
+  if (known?.sha256 === sha256) return known.hash;
   const writer = new Writer().raw(tagBytes('header'));
   writeHeader(writer, header);
-  return sha256(writer.finish());
+  const hash = sha256(writer.finish());
+  headerHashes.set(header, { sha256, hash });
+  return hash;
 }
 
 export function writeBlockEntry(writer: Writer, entry: BlockEntry): void {

@@ -1,4 +1,4 @@
-import { toHex, utf8Decode } from '../base/bytes.ts';
+import { hashAt, utf8Decode } from '../base/bytes.ts';
 import { type Hash, ZERO_HASH } from '../base/ids.ts';
 import { type Reject, reject } from '../base/reject.ts';
 
@@ -9,14 +9,13 @@ import { type Reject, reject } from '../base/reject.ts';
  */
 export class Reader {
   private readonly source: Uint8Array;
-  private readonly view: DataView;
   private offset = 0;
   private fault: string | null = null;
 
   constructor(source: Uint8Array) {
     // A plain view: `slice` of a Buffer would share memory instead of copying.
-    this.source = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    this.view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    const isPlain = Object.getPrototypeOf(source) === Uint8Array.prototype;
+    this.source = isPlain ? source : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   }
 
   /** Keeps the first fault; for checks that a caller makes on what it read. */
@@ -38,9 +37,17 @@ export class Reader {
     return offset;
   }
 
+  private u16At(offset: number): number {
+    return ((this.source[offset] as number) << 8) | (this.source[offset + 1] as number);
+  }
+
+  private u32At(offset: number): number {
+    return this.u16At(offset) * 0x1_0000 + this.u16At(offset + 2);
+  }
+
   u8(): number {
     const offset = this.take(1);
-    return offset < 0 ? 0 : this.view.getUint8(offset);
+    return offset < 0 ? 0 : (this.source[offset] as number);
   }
 
   bool(): boolean {
@@ -51,23 +58,23 @@ export class Reader {
 
   u16(): number {
     const offset = this.take(2);
-    return offset < 0 ? 0 : this.view.getUint16(offset);
+    return offset < 0 ? 0 : this.u16At(offset);
   }
 
   u32(): number {
     const offset = this.take(4);
-    return offset < 0 ? 0 : this.view.getUint32(offset);
+    return offset < 0 ? 0 : this.u32At(offset);
   }
 
   u64(): number {
     const offset = this.take(8);
     if (offset < 0) return 0;
-    const high = this.view.getUint32(offset);
+    const high = this.u32At(offset);
     if (high > 0x1f_ffff) {
       this.fail('integer above 2^53 - 1');
       return 0;
     }
-    return high * 0x1_0000_0000 + this.view.getUint32(offset + 4);
+    return high * 0x1_0000_0000 + this.u32At(offset + 4);
   }
 
   /** A copy: what is decoded never aliases a network buffer. */
@@ -78,7 +85,7 @@ export class Reader {
 
   hash(): Hash {
     const offset = this.take(32);
-    return offset < 0 ? ZERO_HASH : (toHex(this.source.subarray(offset, offset + 32)) as Hash);
+    return offset < 0 ? ZERO_HASH : hashAt(this.source, offset);
   }
 
   /** @param bytesMax largest length that is accepted, in bytes */

@@ -1,6 +1,6 @@
 import { Cluster } from '../cluster.ts';
 import { actorOf } from '../consortium.ts';
-import { drawOptions } from '../run.ts';
+import { drawOptions } from '../draw.ts';
 
 // What random runs found once, played again without chance: each goes wrong when its repair is taken back.
 

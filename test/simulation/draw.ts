@@ -1,0 +1,140 @@
+import { BEHAVIOURS, type BehaviourKind } from './byzantine.ts';
+import { faultsOf } from './checker-certificate.ts';
+import type { ClusterOptions } from './cluster.ts';
+import { Random } from './random.ts';
+
+/** What is drawn from the seed, or given in its place. */
+export interface RunOptions extends ClusterOptions {
+  /** Simulated time of faults, before the network heals. */
+  readonly faultsMs: number;
+  /** At most so long between two faults. */
+  readonly calmMs: number;
+  /** At most so long between two transactions. */
+  readonly loadMs: number;
+  /** Clients wait while so many of their transactions are not over. */
+  readonly openMax: number;
+  /** The run goes on until so many blocks are committed. */
+  readonly blocks: number;
+}
+
+const RUN_MS = 12_000;
+const BLOCKS = 200;
+/** A cluster of four costs five times as much as one of one; it has seeds of its own below. */
+const SIZES = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4];
+const MEDIUM_SIZES = [5, 6, 7];
+/** A message costs as much, and there are ten times as many. */
+const LARGE_SIZES = [8, 8, 8, 8, 9, 10, 10, 11, 12, 13, 14, 15, 16];
+/** Enough for several blocks in flight. */
+const OPEN_MAX = [5, 5, 5, 12];
+
+/** Turns what was drawn into a run of one kind. */
+type Kind = (drawn: RunOptions, random: Random, turn: number) => RunOptions;
+
+/** Four validators of which one is faulty, each behaviour in its turn. */
+const oneFaulty: Kind = (drawn, _, turn) => ({
+  ...drawn,
+  validators: 4,
+  byzantine: [BEHAVIOURS[turn % BEHAVIOURS.length] as BehaviourKind],
+});
+
+/** Members' nodes, and in most runs a source that lies to them. */
+const lights: Kind = (drawn, random, turn) => {
+  const members = random.between(2, 3);
+  const followed = { ...drawn, members, lights: random.between(1, 2) };
+  if (turn % 8 === 0) return { ...followed, validators: random.between(1, 3), byzantine: [] };
+  const kinds = BEHAVIOURS.filter(kind => kind !== 'twin');
+  return { ...followed, validators: 4, byzantine: [random.pick(kinds)] };
+};
+
+/** Disks fail more often than anything else, and lost keys are replaced. */
+const wornDisks: Kind = (drawn, random) => ({
+  ...drawn,
+  ...{ validators: 4, byzantine: [], worn: true, governanceMs: random.between(200, 600) },
+  calmMs: random.between(50, 500),
+});
+
+/** More than f faulty validators, enough of them to commit with either half of the others. */
+const conspiracy: Kind = (drawn, random) => {
+  const [validators, conspirators] = random.pick([
+    [4, 2],
+    [4, 2],
+    [7, 3],
+    [7, 4],
+  ] as const);
+  const byzantine = Array.from({ length: conspirators }, () => 'conspirator' as const);
+  // In turns: sooner or later one of them proposes.
+  const parameters = { ...drawn.parameters, rotationBlocks: random.between(2, 8) };
+  return { ...drawn, validators, byzantine, parameters, observers: 0, governanceMs: 0, pruned: false };
+};
+
+const sized =
+  (sizes: readonly number[]): Kind =>
+  (drawn, random) => {
+    const validators = random.pick(sizes);
+    const faulty = random.between(0, faultsOf(validators));
+    const byzantine = Array.from({ length: faulty }, () => random.pick(BEHAVIOURS));
+    return { ...drawn, validators, byzantine };
+  };
+
+const any = sized(SIZES);
+const medium = sized(MEDIUM_SIZES);
+const large = sized(LARGE_SIZES);
+
+/** By the last two digits of the seed: what is rare or costs much has its share, and the others are as they come. */
+function kindOf(seed: number): Kind {
+  const last = seed % 100;
+  if (last === 37) return large;
+  if (last === 13 || last === 63) return medium;
+  if (last === 88 || last === 38) return conspiracy;
+  if (last % 10 === 2) return oneFaulty;
+  if (last % 20 === 6) return lights;
+  if (last % 20 === 4) return wornDisks;
+  return any;
+}
+
+export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
+  const random = new Random(seed ^ 0x5eed);
+  const administrators = random.between(1, 3);
+  const checkpointIntervalBlocks = random.pick([1, 2, 4, 8, 8]);
+  const drawn: RunOptions = {
+    seed,
+    validators: 1,
+    observers: random.chance(0.1) ? random.between(1, 2) : 0,
+    byzantine: [],
+    administrators,
+    threshold: random.between(1, administrators),
+    members: random.between(2, 6),
+    parameters: {
+      blockTransactionsMax: random.pick([1, 2, 4, 16]),
+      blockBytesMax: 1 << 20,
+      transactionBytesMax: 1 << 16,
+      replayWindowBlocks: random.pick([60, 200, 1000]),
+      memberTransactionsPerBlockMax: random.pick([1, 4, 16]),
+      memberBytesPerBlockMax: 1 << 19,
+      clockDriftMsMax: 250,
+      checkpointIntervalBlocks,
+      windowBlocks: checkpointIntervalBlocks * random.pick([2, 2, 4, 8]),
+      viewTimeoutMs: random.pick([200, 500]),
+      viewTimeoutMsMax: 4000,
+      rotationBlocks: random.chance(0.2) ? random.between(1, 20) : 0,
+    },
+    eventMs: random.pick([0, 0, 0.01, 0.05, 0.2]),
+    flushMs: random.pick([
+      [0.1, 0.5],
+      [0.5, 3],
+      [2, 10],
+    ] as const),
+    governanceMs: random.chance(0.4) ? random.between(200, 1500) : 0,
+    pruned: random.chance(0.4),
+    lights: 0,
+    worn: false,
+    detailed: false,
+    linesMax: 80,
+    faultsMs,
+    calmMs: random.between(50, 2000),
+    loadMs: random.pick([20, 50, 100]),
+    openMax: random.pick(OPEN_MAX),
+    blocks: BLOCKS,
+  };
+  return kindOf(seed)(drawn, random, Math.floor(seed / 10));
+}
