@@ -285,7 +285,7 @@ export class ConsensusNode implements Service {
       // first: a snapshot is of the state before anything else is written
       this.sync.onCommitted(height);
       this.pruner.onCommitted(height);
-      this.light.onCommitted();
+      this.light.onCommitted(committed.diff);
       this.followMembership(committed);
       this.rebuild.onCommitted(height);
       const fault = versionFault(this.chain);

@@ -1,13 +1,13 @@
 import { assertDefined } from '../../core/base/assert.ts';
-import type { BlockHash, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { BlockHash, MemberId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { memberOfPeer, readSystem } from '../../core/ledger/read.ts';
 import { freshHeadBytes } from '../../core/light/fresh-head.ts';
 import { EntryTree, makeReceipt } from '../../core/light/receipt.ts';
 import type { Block, CertifiedHeader } from '../../core/types/chain.ts';
-import type { Member } from '../../core/types/state.ts';
+import type { Diff, Member } from '../../core/types/state.ts';
 import type { ChainStore } from '../../ports/chain-store.ts';
-import type { Clock, Timer } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import {
@@ -20,6 +20,7 @@ import {
 import { type LightAnswer, lightAnswerCodec, type TransactionStatus } from '../../wire/light-answer.ts';
 import { LIGHT_PROTOCOL, LIGHT_SERVER_LIMITS, type LightServerLimits } from './limits.ts';
 import { certifiedOf, LogReader } from './log-reader.ts';
+import { type Guest, Notices, touchedMembers } from './notices.ts';
 
 export interface LightServerConfig {
   readonly store: ChainStore;
@@ -42,16 +43,19 @@ export interface LightServerConfig {
 export class LightServer {
   private readonly limits: LightServerLimits;
   private readonly logs: LogReader;
-  /** Listening addresses of connected members' nodes; whoever is in here gets notices. */
-  private readonly guests = new Map<PeerId, readonly string[]>();
+  /** Connected members' nodes and where they listen; whoever is in here gets notices. */
+  private readonly guests = new Map<
+    PeerId,
+    { readonly member: MemberId; readonly addresses: readonly string[] }
+  >();
+  private readonly notices: Notices;
   /** Transaction trees of blocks by height, oldest first. */
   private readonly trees = new Map<number, EntryTree>();
-  private timer: Timer | null = null;
-  private noticeDue = false;
 
   constructor(private readonly config: LightServerConfig) {
     this.limits = { ...LIGHT_SERVER_LIMITS, ...config.limits };
     this.logs = new LogReader(config.store, config.suite, this.limits);
+    this.notices = new Notices(config.clock, this.limits, () => this.toTell());
   }
 
   /** Before the transport starts. */
@@ -64,32 +68,21 @@ export class LightServer {
     transport.onEvents({ connected: () => {}, disconnected: peer => this.guests.delete(peer) });
   }
 
-  /** After each commit: tells the guests, at most one notice an interval. */
-  onCommitted(): void {
-    if (this.timer !== null) {
-      this.noticeDue = true;
-      return;
-    }
-    this.notify();
-    this.timer = this.config.clock.setTimer(this.limits.noticeIntervalMs, () => {
-      this.timer = null;
-      if (this.noticeDue) this.onCommitted();
-    });
+  /** After each commit. @param diff what the block has changed; all guests are told where it is left out */
+  onCommitted(diff?: Diff): void {
+    this.notices.committed(diff === undefined ? null : touchedMembers(this.config.store.state, diff));
   }
 
   stop(): void {
-    this.timer?.cancel();
-    this.timer = null;
-    this.noticeDue = false;
+    this.notices.stop();
   }
 
-  private notify(): void {
-    this.noticeDue = false;
+  private *toTell(): Generator<Guest> {
     const { height } = this.head().block.header;
     const frame = lightFrameCodec.encode({ kind: 'notice', height });
-    for (const peer of this.guests.keys()) {
+    for (const [peer, { member }] of this.guests) {
       // A guest that does not keep up misses notices and asks when it can.
-      this.config.transport.send(peer, LIGHT_PROTOCOL.id, frame);
+      yield { member, tell: () => this.config.transport.send(peer, LIGHT_PROTOCOL.id, frame) };
     }
   }
 
@@ -112,7 +105,7 @@ export class LightServer {
     const member = memberOfPeer(this.system(), from);
     if (member === null) return reject('not_a_member', from, 'ignore');
     if (member.id !== hello.member) return reject('wrong_member', `${from} is not a node of ${hello.member}`);
-    this.guests.set(from, hello.addresses);
+    this.guests.set(from, { member: member.id, addresses: hello.addresses });
     return null;
   }
 
@@ -165,8 +158,8 @@ export class LightServer {
     const asked = this.system().members.filter(member => members.has(member.id) && !member.revoked);
     const peers = asked.flatMap(member =>
       member.peerIds.flatMap(peer => {
-        const addresses = this.guests.get(peer);
-        return addresses === undefined ? [] : [{ member: member.id, peer, addresses }];
+        const guest = this.guests.get(peer);
+        return guest === undefined ? [] : [{ member: member.id, peer, addresses: guest.addresses }];
       }),
     );
     return { kind: 'addresses', peers };

@@ -25,6 +25,8 @@ export interface LightServerLimits {
   readonly entryTreesKept: number;
   /** Shortest time between two notices of a new head. */
   readonly noticeIntervalMs: number;
+  /** How long a member whose logs did not change is not told of new heads. */
+  readonly idleNoticeMs: number;
 }
 
 export const LIGHT_SERVER_LIMITS: LightServerLimits = {
@@ -36,4 +38,5 @@ export const LIGHT_SERVER_LIMITS: LightServerLimits = {
   quietLogsKept: 131_072,
   entryTreesKept: 32,
   noticeIntervalMs: 10,
+  idleNoticeMs: 1_000,
 };
