@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as dagPb from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
 import { create } from 'multiformats/hashes/digest';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromHex } from '../../../src/core/base/bytes.ts';
 import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../../src/core/base/reject.ts';
@@ -15,6 +12,7 @@ import { type FilesAnswer, filesAnswerCodec, filesRequestCodec } from '../../../
 import { HOSTILE_NAMES } from '../../contracts/blob-store.ts';
 import {
   chunked,
+  eachWorld,
   type FileNode,
   hashOf,
   isWhole,
@@ -23,16 +21,13 @@ import {
   patterned,
   reading,
   until,
-  World,
+  type World,
 } from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-access-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('access', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 /** What a node answers to a hand-made request of another. */
 async function ask(from: FileNode, to: FileNode, frame: Uint8Array): Promise<FilesAnswer | Reject> {

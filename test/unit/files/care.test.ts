@@ -1,13 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
   chunked,
   collect,
+  eachWorld,
   type FileNode,
   isWhole,
   MIB,
@@ -15,16 +15,13 @@ import {
   put,
   reading,
   until,
-  World,
+  type World,
 } from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-care-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('care', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 function rot(node: FileNode, cid: string): void {
   const path = join(node.directory, 'blocks', cid.slice(-2), cid);

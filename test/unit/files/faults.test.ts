@@ -1,24 +1,31 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as dagPb from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
 import { CID } from 'multiformats/cid';
 import { create } from 'multiformats/hashes/digest';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromHex } from '../../../src/core/base/bytes.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { collect, isWhole, MIB, NO_COMMITMENT, patterned, put, reading, until, World } from './world.ts';
+import {
+  collect,
+  eachWorld,
+  isWhole,
+  MIB,
+  NO_COMMITMENT,
+  patterned,
+  put,
+  reading,
+  until,
+  type World,
+} from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-faults-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('faults', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 describe('faults while files are replicated', () => {
   it('[81] goes on from another holder when one dies in the middle', async () => {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/base/bytes.ts';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
 import type { BlobStore } from '../../../src/ports/blob-store.ts';
@@ -11,15 +10,12 @@ import { writeNewFile } from '../../../src/rpc/streams.ts';
 import type { FileSubject } from '../../../src/services/files/local-files.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { importFile } from '../../../src/store/unixfs.ts';
-import { chunked, collect, type FileNode, MIB, patterned, until, World } from './world.ts';
+import { chunked, collect, eachWorld, type FileNode, MIB, patterned, until, type World } from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-files-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('files', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 async function blocksOf(node: FileNode): Promise<string[]> {
   const cids: string[] = [];

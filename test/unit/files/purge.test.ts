@@ -1,18 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
-import { type FileNode, isWhole, memberId, put, reading, until, World } from './world.ts';
+import { eachWorld, type FileNode, isWhole, memberId, put, reading, until, type World } from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-purge-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('purge', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 async function blocksOf(node: FileNode): Promise<number> {
   let count = 0;

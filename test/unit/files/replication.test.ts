@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { reject } from '../../../src/core/base/reject.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import type { PutResult } from '../../../src/services/files/local-files.ts';
@@ -9,6 +6,7 @@ import { importFile } from '../../../src/store/unixfs.ts';
 import {
   chunked,
   collect,
+  eachWorld,
   type FileNode,
   isWhole,
   MIB,
@@ -17,16 +15,13 @@ import {
   put,
   reading,
   until,
-  World,
+  type World,
 } from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-replication-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('replication', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 describe('replication of files', () => {
   it('brings a file to every participant, and the log to n of n', async () => {

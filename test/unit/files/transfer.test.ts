@@ -1,21 +1,26 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
 import type { PutResult } from '../../../src/services/files/local-files.ts';
 import { carFormat } from '../../../src/store/car.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { chunked, collect, type FileNode, isWhole, MIB, patterned, reading, until, World } from './world.ts';
+import {
+  chunked,
+  collect,
+  eachWorld,
+  type FileNode,
+  isWhole,
+  MIB,
+  patterned,
+  reading,
+  until,
+  type World,
+} from './world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'phaseline-transfer-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 let world: World;
-beforeEach(() => {
-  world = new World(mkdtempSync(join(root, 'world-')));
+eachWorld('transfer', made => {
+  world = made;
 });
-afterEach(() => world.stop());
 
 const signal = new AbortController().signal;
 const content = patterned(7 * MIB + 11);

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach } from 'vitest';
 import type { Hash, LogId, MemberId, PhaseId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import type { CopiesPolicy } from '../../../src/core/types/flow.ts';
@@ -342,3 +345,15 @@ export const put = (node: FileNode, mebibytes = 3, seed = 1): Promise<PutResult>
   node.service.putFile(chunked(patterned(mebibytes * MIB, seed)));
 export const isWhole = (node: FileNode, phase: PhaseId, cid: string) =>
   node.service.status(phase, cid)?.local === 'whole';
+
+/** A world of its own for each test of a file. */
+export function eachWorld(label: string, use: (world: World) => void): void {
+  const root = mkdtempSync(join(tmpdir(), `phaseline-${label}-`));
+  let world: World;
+  beforeEach(() => {
+    world = new World(mkdtempSync(join(root, 'world-')));
+    use(world);
+  });
+  afterEach(() => world.stop());
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+}
