@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as dagPb from '@ipld/dag-pb';
 import { UnixFS } from 'ipfs-unixfs';
 import { exporter } from 'ipfs-unixfs-exporter';
+import { importByteStream } from 'ipfs-unixfs-importer';
 import { CID } from 'multiformats/cid';
 import { create } from 'multiformats/hashes/digest';
 import { describe, expect, it } from 'vitest';
@@ -66,6 +67,26 @@ describe('UnixFS files', () => {
       expect(await list(listBlocks(blobs, cid))).toEqual([cid]);
     }
   });
+
+  it.each([0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB, 5 * MIB + 77])(
+    'cuts %i bytes into the blocks that the importer of the IPFS project makes',
+    async length => {
+      const content = patterned(length);
+      const expected = new Map<string, Uint8Array>();
+      const storage = {
+        put: async (cid: CID, bytes: Uint8Array) => {
+          expected.set(cid.toString(), bytes);
+          return cid;
+        },
+      };
+      const { cid } = await importByteStream(chunks(content, 70_001), storage as never, {
+        profile: 'unixfs-v1-2025',
+      });
+      const blobs = new MemoryBlobStore();
+      expect((await importFile(blobs, chunks(content, 65_552))).cid).toBe(cid.toString());
+      expect((await list(blobs.list())).sort()).toEqual([...expected.keys()].sort());
+    },
+  );
 
   it('lays a larger file out as unixfs-v1-2025 says: 1 MiB raw leaves under one node, links first', async () => {
     const content = patterned(2 * MIB + 5);
