@@ -2,7 +2,15 @@ import { CommanderError } from 'commander';
 import { OperatingError } from '../ports/lifecycle.ts';
 
 /** Documented exit codes (README). */
-export const EXIT = { ok: 0, error: 1, usage: 2, refused: 3, cannotConnect: 4, unhealthy: 5 } as const;
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  refused: 3,
+  cannotConnect: 4,
+  unhealthy: 5,
+  waiting: 6,
+} as const;
 
 /** A command that could not do what it was asked: message and hint go to standard error, never a stack trace. */
 export class CommandFailure extends Error {
@@ -45,6 +53,8 @@ const COMMANDS_FOR_METHODS: Readonly<Record<string, string>> = {
   record_list: 'phaseline record list --phase PHASE',
 };
 
+/** What does not hold is exit code 5, wherever it shows. */
+const VERIFICATION_FAILED = 1005;
 const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
 
@@ -71,9 +81,11 @@ export function describeFailure(error: unknown): { exitCode: number; lines: stri
     return withHint(exitCode, error.message, error.hint);
   }
   if (error instanceof Error && error.name === 'RpcError') {
-    const { code, hint } = error as Error & RpcFailure;
+    const { code, hint, reason } = error as Error & RpcFailure;
     if (code === 'cannot_connect') return withHint(EXIT.cannotConnect, error.message, hint ?? null);
-    const exitCode = REFUSALS.has(code) ? EXIT.refused : EXIT.error;
+    const failed = code === VERIFICATION_FAILED ? EXIT.unhealthy : EXIT.error;
+    const refused = REFUSALS.has(code) ? EXIT.refused : failed;
+    const exitCode = reason === 'approval_pending' ? EXIT.waiting : refused;
     return withHint(exitCode, messageForCommands(code, error.message), hintForCommands(code, hint ?? null));
   }
   return withHint(EXIT.error, error instanceof Error ? error.message : String(error), null);

@@ -26,4 +26,8 @@ describe('what a node answered, told on a command line', () => {
     const elsewhere = told(-32601, 'Method not found', 'rpc.discover lists the methods of this node.');
     expect(elsewhere.lines.join(' ')).toMatch(/another role.*--as NAME.*phaseline status/);
   });
+
+  it('ends with 5 for what does not verify, and with 3 for what is refused', () => {
+    expect([1005, 1000, 1002].map(code => told(code, 'x', null).exitCode)).toEqual([5, 3, 1]);
+  });
 });
