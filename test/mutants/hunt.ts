@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { drawOptions } from '../simulation/draw.ts';
+import { drawDense } from '../simulation/draw.ts';
 import { runWith } from '../simulation/run.ts';
 
 /** Committed in each run before it ends: many short runs find more than few long ones. */
@@ -11,7 +11,7 @@ const [report = '', budget = '1', faultsMs = '5000'] = process.argv.slice(2);
 async function hunt(): Promise<{ readonly seeds: number; readonly message: string | null }> {
   for (let seed = 1; seed <= Number(budget); seed += 1) {
     try {
-      await runWith({ ...drawOptions(seed, Number(faultsMs)), blocks: BLOCKS });
+      await runWith({ ...drawDense(seed, Number(faultsMs)), blocks: BLOCKS });
     } catch (error) {
       return { seeds: seed, message: (error as Error).message.split('\n')[0] ?? '' };
     }

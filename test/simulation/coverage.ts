@@ -1,5 +1,5 @@
 /**
- * How often each kind of fault and each transition happened. Names are `<area>: <what>`; `REQUIRED` in `requirements.ts` lists
+ * How often each kind of fault and each transition happened. Names are `<area>: <what>`; `requirements.ts` lists
  * those that a run over many seeds must show.
  */
 export class Coverage {

@@ -21,6 +21,8 @@ const RUN_MS = 12_000;
 const BLOCKS = 200;
 /** A cluster of four costs five times as much as one of one; it has seeds of its own below. */
 const SIZES = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4];
+/** Where few runs must find much. */
+const DENSE_SIZES = [4, 4, 4, 4, 4, 4, 3, 3, 2, 1, 5, 7];
 const MEDIUM_SIZES = [5, 6, 7];
 /** A message costs as much, and there are ten times as many. */
 const LARGE_SIZES = [8, 8, 8, 8, 9, 10, 10, 11, 12, 13, 14, 15, 16];
@@ -30,12 +32,15 @@ const OPEN_MAX = [5, 5, 5, 12];
 /** Turns what was drawn into a run of one kind. */
 type Kind = (drawn: RunOptions, random: Random, turn: number) => RunOptions;
 
+/** So many of the turns below have an honest node that may stay out for good in place of a faulty one. */
+const HONEST_TURNS = 3;
+
 /** Four validators of which one is faulty, each behaviour in its turn. */
-const oneFaulty: Kind = (drawn, _, turn) => ({
-  ...drawn,
-  validators: 4,
-  byzantine: [BEHAVIOURS[turn % BEHAVIOURS.length] as BehaviourKind],
-});
+const oneFaulty: Kind = (drawn, _, turn) => {
+  const kind: BehaviourKind | undefined = BEHAVIOURS[turn % (BEHAVIOURS.length + HONEST_TURNS)];
+  if (kind === undefined) return { ...drawn, validators: 4, governanceMs: 0 };
+  return { ...drawn, validators: 4, byzantine: [kind] };
+};
 
 /** Members' nodes, and in most runs a source that lies to them. */
 const lights: Kind = (drawn, random, turn) => {
@@ -46,12 +51,14 @@ const lights: Kind = (drawn, random, turn) => {
   return { ...followed, validators: 4, byzantine: [random.pick(kinds)] };
 };
 
-/** Disks fail more often than anything else, and lost keys are replaced. */
-const wornDisks: Kind = (drawn, random) => ({
-  ...drawn,
-  ...{ validators: 4, byzantine: [], worn: true, governanceMs: random.between(200, 600) },
-  calmMs: random.between(50, 500),
-});
+/** Disks fail more often than anything else; in a larger cluster, keys that are lost with them are replaced. */
+const wornDisks: Kind = (drawn, random, turn) => {
+  const size =
+    turn % 4 === 0
+      ? { validators: 6, governanceMs: random.between(200, 500) }
+      : { validators: 4, governanceMs: 0 };
+  return { ...drawn, ...size, worn: true, calmMs: random.between(50, 500) };
+};
 
 /** More than f faulty validators, enough of them to commit with either half of the others. */
 const conspiracy: Kind = (drawn, random) => {
@@ -77,6 +84,7 @@ const sized =
   };
 
 const any = sized(SIZES);
+const dense = sized(DENSE_SIZES);
 const medium = sized(MEDIUM_SIZES);
 const large = sized(LARGE_SIZES);
 
@@ -93,13 +101,22 @@ function kindOf(seed: number): Kind {
 }
 
 export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
+  return draw(seed, faultsMs, kindOf(seed));
+}
+
+/** For a hunt of few seeds: most clusters can lose one, and every fifth run has members' nodes. */
+export function drawDense(seed: number, faultsMs: number): RunOptions {
+  return draw(seed, faultsMs, seed % 5 === 1 ? lights : dense);
+}
+
+function draw(seed: number, faultsMs: number, kind: Kind): RunOptions {
   const random = new Random(seed ^ 0x5eed);
   const administrators = random.between(1, 3);
   const checkpointIntervalBlocks = random.pick([1, 2, 4, 8, 8]);
   const drawn: RunOptions = {
     seed,
     validators: 1,
-    observers: random.chance(0.1) ? random.between(1, 2) : 0,
+    observers: random.chance(0.08) ? random.between(1, 2) : 0,
     byzantine: [],
     administrators,
     threshold: random.between(1, administrators),
@@ -136,5 +153,5 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
     openMax: random.pick(OPEN_MAX),
     blocks: BLOCKS,
   };
-  return kindOf(seed)(drawn, random, Math.floor(seed / 10));
+  return kind(drawn, random, Math.floor(seed / 10));
 }

@@ -3,23 +3,12 @@ import { FAULT_NAMES } from './faults.ts';
 import { LIE_NAMES } from './light-lies.ts';
 import { FATE_NAMES } from './minority.ts';
 
-/** What a run over many seeds must show at least once; one that it never shows is named and fails the run. */
-export const REQUIRED: readonly string[] = [
+/** What many runs must show at least once; what they never show is named and fails them. */
+const COMMON: readonly string[] = [
   ...['prePrepare', 'prepare', 'commit', 'checkpoint', 'viewChange', 'newView', 'status', 'complaint'].map(
     kind => `sent: ${kind}`,
   ),
   ...FAULT_NAMES,
-  ...LIE_NAMES,
-  ...FATE_NAMES,
-  'light: caught up',
-  'light: noticed a lie',
-  'light: of a revoked member',
-  'light: followed changes of the set',
-  'light: was removed from a phase',
-  'light: holds a phase with a gap',
-  ...BEHAVIOURS.map(kind => `byzantine: ${kind}`),
-  'collusion: convicted of a fork in one view',
-  'collusion: convicted of a fork across views',
   'network: lost',
   'network: duplicated',
   'network: delayed and reordered',
@@ -34,29 +23,21 @@ export const REQUIRED: readonly string[] = [
   'disk: slow flush',
   'disk: flush failed',
   'disk: full',
-  'disk: lost, an empty one put in',
-  'disk: lost, an old one put in',
-  'transition: votes with a new key after its disk was lost',
   'disk: corrupt read',
   'disk: misdirected read',
   'disk: corrupt read of the log',
   'node stops: wal_failed',
   'node stops: corrupt',
   'node stops: wal_corrupt',
-  'refused: bad_message',
-  'refused: undecodable',
   'client refused: bad_signature',
-  'evidence: prePrepare',
-  'evidence: prepare',
-  'evidence: commit',
-  'transaction: evidence',
   'transaction: expired',
   'transition: view change started',
   'transition: view opened',
   'transition: new validator set',
   'transition: NEW-VIEW proposes again',
   'transition: NEW-VIEW with an empty window',
-  'transition: NEW-VIEW cuts above a hole',
+  'transition: state from a snapshot',
+  'light: caught up',
   ...[
     'memberRegister',
     'memberRotate',
@@ -77,3 +58,42 @@ export const REQUIRED: readonly string[] = [
     'filePurgeAck',
   ].map(kind => `transaction: ${kind}`),
 ];
+
+/** What an hour of runs must show: each has its share of the seeds, and a small one. */
+const RARE: readonly string[] = [
+  ...LIE_NAMES,
+  ...FATE_NAMES,
+  'light: noticed a lie',
+  'light: of a revoked member',
+  'light: followed changes of the set',
+  'light: was removed from a phase',
+  'light: holds a phase with a gap',
+  ...BEHAVIOURS.map(kind => `byzantine: ${kind}`),
+  'collusion: convicted of a fork in one view',
+  'collusion: convicted of a fork across views',
+  'disk: lost, an empty one put in',
+  'disk: lost, an old one put in',
+  'transition: votes with a new key after its disk was lost',
+  'transition: NEW-VIEW cuts above a hole',
+  'refused: bad_message',
+  'refused: undecodable',
+  'evidence: prePrepare',
+  'evidence: prepare',
+  'evidence: commit',
+  'transaction: evidence',
+];
+
+/** Runs after which everything of a list must have happened. */
+const COMMON_RUNS = 500;
+export const RARE_RUNS = 5000;
+
+/** What of all that must happen has not, and whether so many runs should have shown it. */
+export function missingAfter(runs: number, has: (name: string) => boolean) {
+  const lacks = (name: string) => !has(name);
+  const [common, rare] = [COMMON.filter(lacks), RARE.filter(lacks)];
+  return {
+    reached: COMMON.length + RARE.length - common.length - rare.length,
+    all: COMMON.length + RARE.length,
+    overdue: [...(runs >= COMMON_RUNS ? common : []), ...(runs >= RARE_RUNS ? rare : [])],
+  };
+}

@@ -76,7 +76,9 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   const isNeeded = (node: SimulatedNode) => (node.isArchive && cluster.lights.length > 0) || !isAble(node);
   const mayStayDown = honest.filter(node => node.options.identity.index < validators && !isNeeded(node));
   const down =
-    options.governanceMs > 0 ? [] : random.shuffled(mayStayDown).slice(0, random.between(0, spare));
+    options.governanceMs > 0
+      ? []
+      : random.shuffled(mayStayDown).slice(0, random.chance(0.2) ? 0 : random.between(1, spare));
   cluster.heal();
   const out = new Minority(cluster);
   out.leave(down);
