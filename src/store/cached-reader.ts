@@ -29,14 +29,21 @@ export class CachedReader {
     return value;
   }
 
+  /** For what is read for the last time: it takes no room from what is in use. */
+  getOnce(key: string): Uint8Array | null {
+    const cached = this.cache.get(key);
+    return cached === undefined ? this.kv.get(key) : cached;
+  }
+
   /** Keeps what `operations` replace readable until `release`. */
   pin(operations: readonly KvOperation[]): void {
     for (const { key } of operations) this.pinned.set(key, this.get(key));
   }
 
-  /** After the write of the same operations. */
-  release(operations: readonly KvOperation[]): void {
+  /** After the write of the same operations. @param dropped deletes of what nobody asks for again */
+  release(operations: readonly KvOperation[], dropped: readonly KvOperation[] = []): void {
     this.pinned.clear();
+    for (const { key } of dropped) this.cache.delete(key);
     for (const operation of operations) {
       this.cache.set(operation.key, operation.type === 'put' ? operation.value : null);
     }

@@ -221,7 +221,7 @@ export class KvChainStore implements ChainStore {
       ];
       await this.write(all);
       this.values.release(writes.values);
-      this.nodes.release([...writes.nodes, ...cleaning.nodes]);
+      this.nodes.release(writes.nodes, cleaning.nodes);
       this.headHeight = header.height;
       this.blocks.set(header.height, stored);
       for (const [index, entry] of entries.entries()) {
@@ -351,7 +351,7 @@ export class KvChainStore implements ChainStore {
 
   private nodeAddedAt(hash: Hash): number {
     const key = keys.mapNode(this.record().generation, hash);
-    const bytes = this.nodes.get(key);
+    const bytes = this.nodes.getOnce(key);
     return bytes === null ? -1 : decodeMapNode(key, bytes).height;
   }
 
