@@ -3,6 +3,7 @@ import { boundsMutants } from './bounds.ts';
 import { durabilityMutants } from './durability.ts';
 import { ledgerAndLightMutants } from './ledger-and-light.ts';
 import type { Mutant } from './mutant.ts';
+import { proofMutants } from './proofs.ts';
 import { viewChangeMutants } from './view-change.ts';
 
 /** The checker is itself checked: each of these must be caught (SCENARIOS section 11). */
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...boundsMutants,
   ...ledgerAndLightMutants,
+  ...proofMutants,
 ];
