@@ -107,10 +107,10 @@ export class OpenedCards implements PhaseVisitor {
   }
 
   private async open(phase: PhaseId, { epoch, bytes }: SealedCard) {
-    const keys = this.config.vault.keys(phase, epoch);
-    const ciphertext = decodeCardCiphertext(bytes);
-    if (keys === null || isReject(ciphertext)) return null;
-    const { access, crypto, logIdOf } = this.config;
+    const { access, crypto, logIdOf, vault } = this.config;
+    const keys = vault.keys(phase, epoch);
+    const ciphertext = keys === null ? null : decodeCardCiphertext(bytes);
+    if (keys === null || ciphertext === null || isReject(ciphertext)) return null;
     const { keyCommitment, wrappedKey, payload } = ciphertext;
     const place = { chainId: access.chainId, phase, epoch, keyCommitment };
     const contentKey = await crypto.unwrapContentKey(keys, place, wrappedKey);
@@ -121,6 +121,6 @@ export class OpenedCards implements PhaseVisitor {
       payload,
     );
     const card = plaintext === null ? null : decodePhaseCard(plaintext);
-    return plaintext === null || card === null ? null : { card, contentKey };
+    return card === null ? null : { card, contentKey };
   }
 }
