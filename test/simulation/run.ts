@@ -78,7 +78,9 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   const down =
     options.governanceMs > 0
       ? []
-      : random.shuffled(mayStayDown).slice(0, random.chance(0.2) ? 0 : random.between(1, spare));
+      : random
+          .shuffled(mayStayDown)
+          .slice(0, random.chance(0.2) ? 0 : random.between(Math.min(1, spare), spare));
   cluster.heal();
   const out = new Minority(cluster);
   out.leave(down);
@@ -103,10 +105,10 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
         `no progress after healing; unfinished ${open}\n${cluster.nodes.map(node => node.describe()).join('\n')}`,
       );
     }
-    if (random.chance(0.2)) cluster.clients.retry();
+    if (random.chance(isLoaded ? 0.05 : 0.2)) cluster.clients.retry();
     // Whoever looks after a machine starts a program again that ended of what its disk did before.
     for (const node of honest) if (!out.has(node)) node.start();
-    await cluster.runUntil(schedule.nowMs + 200);
+    await cluster.runUntil(schedule.nowMs + (isLoaded ? 50 : 200));
   }
   return out;
 }
