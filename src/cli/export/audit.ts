@@ -47,6 +47,7 @@ interface TrailAnswer {
     readonly transaction: string;
     readonly kind: string;
     readonly member: string;
+    readonly keyId: number;
     readonly refused: string | null;
     readonly records: readonly string[];
     readonly details: Readonly<Record<string, Value>>;
@@ -135,7 +136,7 @@ function eventOf(
     concerns,
     caseId: options.caseField === undefined ? null : textOf(data[options.caseField]),
     attributes: {
-      ...{ kind: entry.kind, height: entry.height, position: entry.position },
+      ...{ kind: entry.kind, key: entry.keyId, height: entry.height, position: entry.position },
       ...(title === null ? {} : { title }),
       ...details,
     },

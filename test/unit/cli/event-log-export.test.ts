@@ -20,7 +20,16 @@ const START_MS = Date.UTC(2026, 0, 31, 8);
 function entry(position: number, kind: string, rest: object = {}) {
   const transaction = `${kind}-${position}`;
   const time = { ms: START_MS + position * 60_000 };
-  const fixed = { position, height: position + 1, time, transaction, kind, member: 'alice', refused: null };
+  const fixed = {
+    position,
+    height: position + 1,
+    time,
+    transaction,
+    kind,
+    member: 'alice',
+    keyId: 0,
+    refused: null,
+  };
   return { ...fixed, records: kind === 'recordPut' ? [transaction] : [], details: {}, ...rest };
 }
 
