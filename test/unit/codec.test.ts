@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { toHex } from '../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import { Reader } from '../../src/core/codec/reader.ts';
@@ -79,5 +80,28 @@ describe('transaction wrapper', () => {
     const pruned = decodeTransaction(sha256, encodeSignedTransaction({ ...signed, parts: [null] }));
     if (isReject(whole) || isReject(pruned)) throw new Error('refused');
     expect([pruned.id, pruned.wrapperHash]).toEqual([whole.id, whole.wrapperHash]);
+  });
+
+  it('reads back every number and text as it was written, from a Buffer too', () => {
+    const plain = 'a'.repeat(80);
+    for (const text of ['', 'abc', 'é', plain, `${plain}a`, `${plain.slice(1)}é`, '😀']) {
+      const bytes = new Writer()
+        .u8(255)
+        .text(text)
+        .u32(0xfffffffe)
+        .u16(0xffff)
+        .u64(2 ** 53 - 1)
+        .finish();
+      const reader = new Reader(Buffer.from(bytes));
+      const read = [reader.u8(), reader.text(1000), reader.u32(), reader.u16(), reader.u64()];
+      expect(read).toEqual([255, text, 0xfffffffe, 0xffff, 2 ** 53 - 1]);
+    }
+  });
+
+  it('writes bytes of any length as hexadecimal digits', () => {
+    for (const length of [0, 1, 31, 32, 33, 64, 100]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => (index * 37 + length) & 0xff);
+      expect(toHex(bytes)).toBe(Buffer.from(bytes).toString('hex'));
+    }
   });
 });
