@@ -96,9 +96,14 @@ function createNodeApi(node: MemberNode, input: RoleInput): NodeApi {
   };
 }
 
-async function phaseView({ light, records, member }: MemberNode, state: PhaseState): Promise<PhaseView> {
-  // first: what the answer says besides is then as new
-  const label = await records.phaseLabel(state.id, state.project);
+async function phaseView({ light, records, member }: MemberNode, known: PhaseState): Promise<PhaseView> {
+  const { id, project } = known;
+  const label = await records.phaseLabel(id, project);
+  // not `projectLabel`: it would look through the other phases for what this one's card says
+  const told = (await records.phaseCard(id))?.project ?? '';
+  const projectLabel = told === '' ? await records.projectLabel(project) : told;
+  // after the names, all of one moment
+  const state = light.phase(id) ?? known;
   const logId = logIdOf(sha256, light.chainId, 'phase', state.id);
   const frontier = light.frontierOf(logId);
   const inside = state.participants.some(entry => entry.member === member) || state.owner === member;
@@ -106,7 +111,7 @@ async function phaseView({ light, records, member }: MemberNode, state: PhaseSta
   return {
     state,
     label,
-    projectLabel: await records.projectLabel(state.project),
+    projectLabel,
     entry: { size: frontier.size, root: frontierRoot(sha256, frontier), digest },
     current: inside && light.held(logId)?.ended !== true,
     openEpochs: records.vault.openEpochs(state.id),
