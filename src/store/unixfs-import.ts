@@ -16,29 +16,36 @@ interface Branch {
   readonly totalBytes: number;
 }
 
-/**
- * Cuts the content into leaves; only the last may be shorter, and content without bytes is one leaf without bytes. Each is memory
- * of its own: whoever stores it may still be at it when the next comes.
- */
+/** One piece of memory that nobody else writes to; a part that stands alone is taken as it is. */
+function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  // every byte of it is written
+  const whole = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Cuts the content into leaves; only the last may be shorter, and content without bytes is one leaf without bytes. */
 async function* leavesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let leaf: Uint8Array | null = null;
+  let parts: Uint8Array[] = [];
   let filled = 0;
   let isFirst = true;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; ) {
-      // every byte is written before the leaf is given away
-      leaf ??= new Uint8Array(Buffer.allocUnsafeSlow(LEAF_BYTES_MAX).buffer);
       const part = chunk.subarray(at, at + LEAF_BYTES_MAX - filled);
-      leaf.set(part, filled);
+      parts.push(part);
       filled += part.length;
       at += part.length;
       if (filled < LEAF_BYTES_MAX) continue;
-      yield leaf;
-      [leaf, filled, isFirst] = [null, 0, false];
+      yield joined(parts, filled);
+      [parts, filled, isFirst] = [[], 0, false];
     }
   }
-  if (leaf !== null) yield leaf.slice(0, filled);
-  else if (isFirst) yield new Uint8Array(0);
+  if (filled > 0 || isFirst) yield joined(parts, filled);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type FileNode,
   isWhole,
   MIB,
+  memberId,
   patterned,
   put,
   reading,
@@ -238,6 +239,13 @@ describe('proof of possession', () => {
     await ann.transport.stop();
     const again = await world.node('ann', { earlier: ann });
     expect(again.service.proofs(phase, file.cid)[0]?.member).toBe('bob');
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    await again.service.stop();
+    await again.transport.stop();
+    const last = await world.node('ann', { earlier: again });
+    const kept: string[] = [];
+    for await (const [key] of last.kv.entries({ from: 'files/proof/', to: 'files/proof0' })) kept.push(key);
+    expect(kept).toEqual([]);
   });
 });
 
