@@ -102,6 +102,7 @@ describe('tidy', () => {
       ],
       [/^@hpke\//, /^src\/crypto\//],
       [/^fastify|^@fastify|^@tus\//, /^src\/rpc\//],
+      [/^ajv(\/|$)/, /^src\/services\//],
       [/^commander$/, /^src\/cli\//],
       [/^saxes$/, /^src\/cli\/import\//],
     ];

@@ -55,6 +55,8 @@ export interface View {
   readonly rows?: readonly (readonly unknown[])[];
   readonly pairs?: readonly (readonly [string, unknown])[];
   readonly text?: string;
+  /** Text of several lines, as a file would have it. */
+  readonly lines?: readonly string[];
 }
 
 export function show(io: Io, format: string, value: unknown, view: View): void {
@@ -65,6 +67,7 @@ export function show(io: Io, format: string, value: unknown, view: View): void {
     return;
   }
   if (view.text !== undefined) io.out(printable(view.text));
+  for (const line of view.lines ?? []) io.out(printable(line));
   if (view.pairs !== undefined) {
     const width = Math.max(...view.pairs.map(([label]) => label.length));
     for (const [label, content] of view.pairs)

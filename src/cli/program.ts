@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { addApprovalCommands } from './commands/approval.ts';
 import { addBenchCommands } from './commands/bench.ts';
 import { addDataCommands } from './commands/data-directory.ts';
 import { addDatabaseCommands } from './commands/database.ts';
@@ -39,6 +40,7 @@ const FAMILIES: readonly AddCommands[] = [
   addProposalCommands,
   addProjectCommands,
   addPhaseCommands,
+  addApprovalCommands,
   addParticipantCommands,
   addRecordCommands,
   addFileCommands,

@@ -3,7 +3,7 @@ import { nodeSuite } from '../crypto/suite.ts';
 import type { CertifiedData, ManagerApi } from '../manager/api.ts';
 import { managerMethods } from '../manager/methods.ts';
 import { createSignedRequestCheck } from '../manager/signed-requests.ts';
-import { governanceMethods, participantMethods } from '../rpc/groups.ts';
+import { flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { systemClock } from '../system/clock.ts';
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
@@ -46,6 +46,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const rpc = await createRpcServer(input, {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
+      ...flowGroup({ ...api, flow: node.records.flow }),
       ...governanceMethods(createGovernanceApi(node)),
       ...managerMethods(management, hosting),
     ],

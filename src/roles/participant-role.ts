@@ -1,4 +1,4 @@
-import { governanceMethods, participantMethods } from '../rpc/groups.ts';
+import { flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
 import { createMemberNode } from './member/member-node.ts';
@@ -15,6 +15,7 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
   const rpc = await createRpcServer(input, {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
+      ...flowGroup({ ...api, flow: node.records.flow }),
       ...governanceMethods(createGovernanceApi(node)),
     ],
     node: api,

@@ -210,6 +210,8 @@ export interface RecordView {
   /** Null with `unreadable` set: the epoch's secret is not this member's, or the payload does not open. */
   readonly content: RecordContent | null;
   readonly unreadable: string | null;
+  /** Why it does not follow the types that its phase has now; null when it does. */
+  readonly typeFault: string | null;
 }
 
 export interface RecordContent {

@@ -1,9 +1,12 @@
 import type { AdminApi, ConsensusNodeApi, IdentityApi, ParticipantApi } from './api.ts';
+import type { FlowApi } from './flow-api.ts';
 import type { GovernanceApi, GovernanceReadApi, ValidatorNodeApi } from './governance-api.ts';
 import type { RpcMethod } from './method.ts';
 import { adminMethods } from './methods/admin.ts';
+import { approvalMethods } from './methods/approval.ts';
 import { chainMethods } from './methods/chain.ts';
 import { fileMethods } from './methods/file.ts';
+import { flowMethods } from './methods/flow.ts';
 import { identityMethods } from './methods/identity.ts';
 import { memberMethods } from './methods/member.ts';
 import { nodeMethods } from './methods/node.ts';
@@ -15,6 +18,7 @@ import { recordMethods } from './methods/record.ts';
 import { subscriptionMethods } from './methods/subscription.ts';
 import { trailMethods } from './methods/trail.ts';
 import { txMethods } from './methods/tx.ts';
+import { typeMethods } from './methods/types.ts';
 import { validatorMethods, validatorNodeMethods } from './methods/validator.ts';
 
 /** What a consensus node answers. */
@@ -43,6 +47,13 @@ export const participantMethods = (
   ...trailMethods(api),
   ...subscriptionMethods(api, api),
   ...(admin === null ? [] : adminMethods(admin)),
+];
+
+/** What the node of a member does with flows and approvals. */
+export const flowGroup = (api: FlowApi): readonly RpcMethod[] => [
+  ...flowMethods(api),
+  ...approvalMethods(api),
+  ...typeMethods(api),
 ];
 
 /** What the node of a member, who may be an administrator, answers about the consortium itself. */

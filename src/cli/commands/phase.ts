@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
+import { addFlowCommands, type PolicyAnswer, policyPairs } from './flow.ts';
 
 interface PhaseAnswer {
   readonly id: string;
@@ -15,7 +16,7 @@ interface PhaseAnswer {
   readonly current: boolean;
   readonly custody: string;
   readonly membershipVersion: number;
-  readonly policy: { readonly copiesTarget: number; readonly copiesMinimum: number };
+  readonly policy: PolicyAnswer;
   readonly participants: readonly { readonly member: string; readonly roles: readonly string[] }[];
   readonly former: readonly { readonly member: string }[];
   readonly epochs: readonly { readonly number: number }[];
@@ -47,6 +48,7 @@ const collect = (value: string, before: readonly string[]) => [...before, value]
 interface AddOptions {
   readonly project: string;
   readonly after: readonly string[];
+  readonly before: readonly string[];
   readonly participant: readonly RolesOfMember[];
   readonly custody: string;
   readonly copies: number;
@@ -59,6 +61,7 @@ async function add(io: Io, label: string, options: AddOptions, command: Command)
     project: options.project,
     label,
     predecessors: options.after,
+    successors: options.before,
     participants: options.participant,
     custody: options.custody,
     copiesTarget: options.copies,
@@ -79,7 +82,7 @@ function showPhase(session: Session, phase: PhaseAnswer): void {
       ['owner', phase.owner],
       ['state', `${phase.lifecycle}${phase.frozen ? ', frozen until a new key epoch' : ''}`],
       ['keys', `custody ${phase.custody}, epoch ${phase.epochs.at(-1)?.number}`],
-      ['copies', `${phase.policy.copiesTarget} wanted, at least ${phase.policy.copiesMinimum}`],
+      ...policyPairs(phase.policy),
       ...phase.participants.map(
         entry => ['participant', `${entry.member}: ${entry.roles.join(', ')}`] as const,
       ),
@@ -170,6 +173,7 @@ export function addPhaseCommands(program: Command, io: Io): void {
     .argument('<label>', 'what people call it')
     .requiredOption('--project <project>', 'label, id or start of the id')
     .option('--after <phase>', 'a phase that comes before it (repeat)', collect, [])
+    .option('--before <phase>', 'a phase that comes after it: it is inserted there (repeat)', collect, [])
     .option(
       '--participant <member[:roles]>',
       'who is in it, as alice:contributor,steward (repeat)',
@@ -184,6 +188,7 @@ export function addPhaseCommands(program: Command, io: Io): void {
     .option('--copies <n>', 'copies of each file among its nodes', wholeNumber(1, 256), 2)
     .option('--open', 'open it at once')
     .action((label: string, options: AddOptions, command: Command) => add(io, label, options, command));
+  addFlowCommands(phase, io);
   addReading(phase, io);
   addLifecycle(phase, io, 'open', 'open a phase for records');
   addLifecycle(phase, io, 'close', 'close a phase: no more records');

@@ -26,6 +26,7 @@ export interface RecordAnswer {
     readonly files: FileAnswer[];
   } | null;
   readonly unreadable: string | null;
+  readonly typeFault: string | null;
 }
 
 export interface PutAnswer {
@@ -129,6 +130,9 @@ function recordPairs(record: RecordAnswer): (readonly [string, unknown])[] {
     ['position', record.position],
     ...(record.handedOverFrom === null ? [] : [['handed over from', record.handedOverFrom.phase] as const]),
     ['type', record.content?.type ?? ''],
+    ...(record.typeFault === null
+      ? []
+      : [['note', `does not follow its type: ${record.typeFault}`] as const]),
     ['text', record.content?.text ?? record.unreadable ?? ''],
     ...(record.content?.files ?? []).map(
       file => [`file ${file.name}`, `${file.cid} (${file.bytes} bytes)`] as const,
@@ -186,7 +190,7 @@ async function list(io: Io, options: ListOptions, command: Command): Promise<voi
       short(record.id),
       record.author,
       record.time.iso,
-      record.content?.type ?? '',
+      `${record.content?.type ?? ''}${record.typeFault === null ? '' : ' (does not follow its type)'}`,
       (record.content?.text ?? record.unreadable ?? '').slice(0, 60),
       record.content?.files.length ?? '',
     ]),

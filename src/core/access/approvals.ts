@@ -88,7 +88,7 @@ export function isAlive(phase: PhaseState, request: ApprovalRequest, height: num
 /** Where a record stands in the phase's log that hands it over. */
 type HandedPlace = { readonly id: string; readonly position: number };
 
-function covers(request: ApprovalRequest, deed: Deed, handed: readonly HandedPlace[]): boolean {
+export function covers(request: ApprovalRequest, deed: Deed, handed: readonly HandedPlace[]): boolean {
   const asked = request.deed;
   if (deed.kind !== 'phaseHandover' || asked.kind !== 'phaseHandover') {
     return equalBytes(deedBytes(asked), deedBytes(deed));

@@ -6,6 +6,8 @@ import { CUSTODY } from '../../core/types/operation.ts';
 import type { ProjectState } from '../../core/types/state.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
 import { roleBits } from '../../rpc/methods/phase/present.ts';
+import { changedPolicy, policyChangeSchema } from '../../rpc/methods/phase/present-policy.ts';
+import { recordTypesSchema } from '../../rpc/methods/types.ts';
 import { invalidParams } from '../../rpc/params.ts';
 import { resolvePhase } from '../../rpc/resolve.ts';
 import { count, hashText, labelSchema, memberIdSchema, nameSchema } from '../../rpc/schemas.ts';
@@ -24,6 +26,11 @@ const params = z.strictObject({
     .max(LIMITS.phasesPerProject)
     .default([])
     .meta({ description: 'phases of the project that come before: labels or ids' }),
+  successors: z
+    .array(nameSchema)
+    .max(LIMITS.phasesPerProject)
+    .default([])
+    .meta({ description: 'phases that come after it from now on: it is inserted before them' }),
   participants: z
     .array(z.strictObject({ member: memberIdSchema, roles: rolesSchema }))
     .max(LIMITS.participantsPerPhase)
@@ -34,9 +41,11 @@ const params = z.strictObject({
     .meta({ description: 'who makes the keys of the phase and so can read it' }),
   copiesTarget: count.min(1).max(COPIES_MAX).default(2),
   copiesMinimum: count.min(1).max(COPIES_MAX).default(1),
+  policy: policyChangeSchema.default({}).meta({ description: 'what differs from the usual policy' }),
+  recordTypes: recordTypesSchema.default([]),
 });
 
-async function predecessorIds(data: CertifiedData, project: ProjectState, names: readonly string[]) {
+async function phaseIds(data: CertifiedData, project: ProjectState, names: readonly string[]) {
   if (names.length === 0) return [];
   const parent = { id: project.id, label: await data.projectLabel(project.id) };
   const named = project.phases.map(async ({ id }) => ({
@@ -79,9 +88,11 @@ export const phaseAdd = ({ data, operations }: ManagerApi): RpcMethod =>
       const sent = await operations.addPhase({
         project: project.id,
         label: given.label,
-        predecessors: await predecessorIds(data, project, given.predecessors),
+        predecessors: await phaseIds(data, project, given.predecessors),
+        successors: await phaseIds(data, project, given.successors),
         custody: CUSTODY[given.custody],
-        policy: { ...DEFAULT_POLICY, copiesTarget, copiesMinimum },
+        policy: changedPolicy({ ...DEFAULT_POLICY, copiesTarget, copiesMinimum }, given.policy),
+        recordTypes: given.recordTypes,
         participants,
       });
       return isReject(sent) ? sent : { ...presentCommitted(sent), phase: sent.phase };

@@ -33,6 +33,7 @@ function recordView(view: RecordView): RpcRecordView {
       origin === null ? null : { phase: origin.phase, position: origin.position, by: origin.handedOverBy },
     content: content === null ? null : { ...content, files: content.files.map(fileView) },
     unreadable: view.unreadable,
+    typeFault: view.typeFault,
   };
 }
 

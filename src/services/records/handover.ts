@@ -12,8 +12,10 @@ import { encodeLeaf } from '../../core/codec/transaction.ts';
 import { Writer } from '../../core/codec/writer.ts';
 import { readHandover } from '../../core/light/record.ts';
 import { inclusionProof, treeRoot } from '../../core/merkle/log.ts';
+import type { Deed } from '../../core/types/flow.ts';
 import { LIMITS, SIZES } from '../../core/types/limits.ts';
 import type { HandoverItem, HandoverRelay } from '../../core/types/operation.ts';
+import { awaitApproval } from './approvals.ts';
 import { type Context, phaseLog } from './context.ts';
 import type { LogItem } from './ports.ts';
 import { type OpenedRecord, openForHandover } from './reading.ts';
@@ -272,13 +274,17 @@ async function* batchesOf(
  * `nothing_to_hand_over` or the ledger's outcome when not even the first batch was taken.
  */
 export async function handover(context: Context, input: HandoverInput): Promise<HandoverReceipt | Refusal> {
-  if ((await context.follower.catchUp(input.source)) === null) return unknownPhase(input.source);
+  const source = await context.follower.catchUp(input.source);
+  if (source === null) return unknownPhase(input.source);
   const epoch = await targetEpochOf(context, input);
   if (isReject(epoch)) return epoch;
   const places = selectPlaces(context, input);
   if (isReject(places)) return places;
   const fault = input.records === null ? null : await checkNamed(context, input.source, places);
   if (fault !== null) return fault;
+  const deed: Deed = { kind: 'phaseHandover', target: input.target, records: input.records ?? [] };
+  const waiting = places.length === 0 ? null : await awaitApproval(context, source, deed, places);
+  if (waiting !== null) return waiting;
   const transactions: Committed[] = [];
   const skipped: TransactionId[] = [];
   let items = 0;

@@ -1,3 +1,4 @@
+import { deedOfAdd, deedOfRole } from '../../core/access/approvals.ts';
 import { hasEpochLeft, keyholders } from '../../core/access/epochs.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -10,6 +11,7 @@ import {
 import { findMember } from '../../core/ledger/read.ts';
 import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
+import { awaitApproval } from './approvals.ts';
 import { currentCard, phaseName } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
 import { type DrawnEpoch, drawEpoch, sealFor } from './epoch-opening.ts';
@@ -115,6 +117,8 @@ export async function addParticipant(
   if (isReject(granted)) return granted;
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: phase.id, expectedMembershipVersion, member, roles, ...granted };
+  const waiting = await awaitApproval(context, phase, deedOfAdd(content));
+  if (waiting !== null) return waiting;
   const what = `add ${member} to ${phaseName(context, phase)}`;
   return sendToPhase(context, 'participantAdd', phase, encodeParticipantAdd(content), what);
 }
@@ -133,6 +137,8 @@ export async function removeParticipant(
   if (phase === null) return unknownPhase(id);
   const remaining = phase.participants.filter(entry => entry.member !== member);
   const holders = keyholders(context.access.system(), { ...phase, participants: remaining });
+  const waiting = await awaitApproval(context, phase, { kind: 'participantRemove', member });
+  if (waiting !== null) return waiting;
   const opens = holders.has(context.member) && hasEpochLeft(phase);
   const drawn = opens ? await nextEpoch(context, phase, remaining) : null;
   if (isReject(drawn)) return drawn;
@@ -154,6 +160,8 @@ export async function changeRole(
   if (phase === null) return unknownPhase(id);
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: id, expectedMembershipVersion, member, roles };
+  const waiting = await awaitApproval(context, phase, deedOfRole(content));
+  if (waiting !== null) return waiting;
   const what = `change the roles of ${member} in ${phaseName(context, phase)}`;
   return sendToPhase(context, 'participantRole', phase, encodeParticipantRole(content), what);
 }

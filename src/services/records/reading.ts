@@ -10,6 +10,7 @@ import { type Context, phaseLog } from './context.ts';
 import { decodePayload, payloadFields, type RecordContent } from './payload.ts';
 import type { LogItem } from './ports.ts';
 import type { RecordPlace } from './record-index.ts';
+import { typeFault } from './record-types.ts';
 import { short } from './refusal.ts';
 
 export interface RecordCheck {
@@ -52,6 +53,8 @@ export interface RecordView {
   /** Null exactly when `unreadable` says why. */
   readonly content: RecordContent | null;
   readonly unreadable: string | null;
+  /** Why it does not follow the types that the phase has now; null when it does, or cannot be read. */
+  readonly typeFault: string | null;
   /** False when any of `checks` failed. The leaf itself is proven by the light client. */
   readonly verified: boolean;
   readonly checks: readonly RecordCheck[];
@@ -199,6 +202,10 @@ export async function readRecord(
     origin: origins.at(-1) ?? null,
     origins,
     content: reading.content,
+    typeFault:
+      reading.content === null
+        ? null
+        : typeFault(context.cards.phase(phase)?.card.recordTypes ?? [], reading.content),
     unreadable: opened ? null : `record ${short(place.id)}: ${fault?.name}: ${fault?.detail}`,
     verified: failed.length === 0,
     checks: reading.checks,

@@ -7,10 +7,12 @@ import { LIMITS } from '../../core/types/limits.ts';
 import type { RecordMeta } from '../../core/types/operation.ts';
 import { OUTCOMES, outcomeName } from '../../core/types/outcome.ts';
 import type { PhaseState } from '../../core/types/state.ts';
+import { openPhaseCard } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
 import { checkContent, encodePayload, payloadFields, type RecordContent } from './payload.ts';
 import { type RecordView, readRecord } from './reading.ts';
 import type { RecordPlace } from './record-index.ts';
+import { checkRecordType } from './record-types.ts';
 import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
@@ -73,6 +75,8 @@ async function putOnce(context: Context, input: RecordInput): Promise<RecordRece
   if (participantOf(phase, context.member) === null) {
     return refusalOfOutcome(OUTCOMES.notParticipant, `put a record in phase ${short(phase.id)}`);
   }
+  const wrong = checkRecordType((await openPhaseCard(context, phase.id))?.recordTypes ?? [], input);
+  if (wrong !== null) return wrong;
   const epoch = heldEpoch(context, phase);
   if (isReject(epoch)) return epoch;
   const { crypto, vault, access } = context;

@@ -19,6 +19,7 @@ import {
 } from './cards.ts';
 import type { Context } from './context.ts';
 import { type DisclosableRecord, disclose } from './disclosure.ts';
+import { Flow } from './flow.ts';
 import { PhaseFollower } from './follower.ts';
 import {
   createProposal,
@@ -78,6 +79,8 @@ export interface RecordsConfig {
  */
 export class Records {
   private readonly context: Context;
+  /** The flow of own projects while it runs; policies and approvals of phases. */
+  readonly flow: Flow;
 
   constructor(config: RecordsConfig) {
     const { access, crypto, suite, member, signer, unsealers } = config;
@@ -90,6 +93,7 @@ export class Records {
     const { randomBytes } = crypto;
     const sender = new TransactionSender({ access, sha256, randomBytes, member, signer });
     this.context = { access, crypto, suite, member, vault, cards, index, follower, sender };
+    this.flow = new Flow(this.context);
   }
 
   /** Epoch secrets by phase, in memory only; up to date after `catchUp`. */

@@ -332,6 +332,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       verified: true,
       content: { ...input, files },
       unreadable: null,
+      typeFault: null,
     };
     list.push(record);
     this.recordChanges.notify();

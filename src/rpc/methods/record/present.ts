@@ -118,6 +118,10 @@ export const recordSchema = z.object({
     })
     .nullable(),
   unreadable: z.string().nullable(),
+  typeFault: z
+    .string()
+    .nullable()
+    .meta({ description: 'why it does not follow the record types of the phase; null when it does' }),
 });
 
 function textOf(mediaType: string, data: Uint8Array): string | null {

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { isReject } from '../../core/base/reject.ts';
+import type { FlowApi } from '../flow-api.ts';
+import { defineMethod, type RpcMethod } from '../method.ts';
+import { phaseNameSchema, receiptSchema, textSchema, time } from '../schemas.ts';
+import { findPhase } from './phase/find.ts';
+
+const TYPES_MAX = 32;
+const NAME_BYTES_MAX = 128;
+
+export const recordTypesSchema = z
+  .array(
+    z.strictObject({
+      name: textSchema(NAME_BYTES_MAX),
+      schema: z.unknown().meta({ description: 'JSON Schema 2020-12 that the data of such a record follows' }),
+    }),
+  )
+  .max(TYPES_MAX)
+  .meta({ description: 'kinds of records; none: anything may be written' });
+
+const list = (api: FlowApi): RpcMethod =>
+  defineMethod({
+    name: 'phase_typeList',
+    summary: 'The record types of a phase, from its sealed card.',
+    access: 'session',
+    params: z.strictObject({ phase: phaseNameSchema }),
+    result: z.object({ types: recordTypesSchema }),
+    errors: ['not_found', 'ambiguous_name', 'forbidden', 'refused'],
+    handle: async ({ phase }) => {
+      const types = await api.flow.types((await findPhase(api, phase)).state.id);
+      return { types: types.map(({ name, schema }) => ({ name, schema })) };
+    },
+  });
+
+const set = (api: FlowApi): RpcMethod =>
+  defineMethod({
+    name: 'phase_typeSet',
+    summary: 'Gives a phase other record types, sealed for its participants.',
+    access: 'session',
+    params: z.strictObject({ phase: phaseNameSchema, types: recordTypesSchema }),
+    result: receiptSchema,
+    errors: ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'],
+    handle: async ({ phase, types }) => {
+      const given = types.map(({ name, schema }) => ({ name, schema }));
+      const sent = await api.flow.setTypes((await findPhase(api, phase)).state.id, given);
+      return isReject(sent) ? sent : { id: sent.id, height: sent.height, time: time(sent.timeMs) };
+    },
+  });
+
+export const typeMethods = (api: FlowApi): readonly RpcMethod[] => [list(api), set(api)];
