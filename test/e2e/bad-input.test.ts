@@ -78,7 +78,7 @@ describe('names that are wrong', () => {
 
   it('a name that another phase of the project has', async () => {
     const expected = {
-      code: ERROR,
+      code: REFUSED,
       says: /phase [0-9a-f]{12} .* is called "intake" already/,
       advises: 'another',
     };
