@@ -231,13 +231,14 @@ export class SimulatedNode implements Watched {
     if (this.program === program) this.crash(false);
   }
 
-  /** The program stops itself: as it should when the disk failed, and for no other reason. */
+  /** The program stops itself: as it should when the disk failed or it was shown a fork, and for no other reason. */
   private fatal(error: unknown): void {
     if (!this.machine.isOn) return;
     const code = error instanceof OperatingError ? error.code : (error as Error | null)?.name;
     const isDisk =
       error instanceof DiskFault || (error instanceof OperatingError && EXPECTED.has(error.code));
-    const isExpected = isDisk && this.machine.disk.faults > 0;
+    const isFork = code === 'consensus_halted' && this.checker.chain.onFork !== null;
+    const isExpected = isFork || (isDisk && this.machine.disk.faults > 0);
     if (isExpected || !this.isHonest) {
       this.world.trace.line(`${this.name} stops: ${code}`);
       this.world.coverage.hit(`node stops: ${code}`);
