@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
 import { drawOptions, type RunOptions } from './draw.ts';
+import { runFilesFor } from './files/main.ts';
 import { blocksFor, idleFor } from './long.ts';
 import { missingAfter, RARE_RUNS } from './requirements.ts';
 import { type RunReport, runWith } from './run.ts';
@@ -112,16 +113,32 @@ const SLAB_BYTES = 1 << 20;
 const text = { type: 'string' } as const;
 const OPTIONS = {
   ...{ seed: text, options: text, first: text, runs: text, seconds: text, workers: text },
-  ...{ 'idle-hours': text, blocks: text, nodes: text, help: { type: 'boolean' as const } },
+  ...{ 'idle-hours': text, blocks: text, nodes: text },
+  ...{ files: { type: 'boolean' as const }, help: { type: 'boolean' as const } },
 };
 const USAGE =
-  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]';
+  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]; --files for holders of files';
+
+/** Seeds of the simulation of file holders. */
+async function holders(values: {
+  seed?: string;
+  first?: string;
+  runs?: string;
+  seconds?: string;
+}): Promise<void> {
+  const first = Number(values.seed ?? values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
+  const many = values.seconds === undefined ? 20 : 1e9;
+  const runs = values.seed === undefined ? Number(values.runs ?? many) : 1;
+  const isWell = await runFilesFor({ first, runs, seconds: Number(values.seconds ?? 1e9) }, print);
+  if (!isWell) process.exitCode = 1;
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help === true) return print(USAGE);
   if (values['idle-hours'] !== undefined) return idleFor(Number(values['idle-hours']), print);
   if (values.blocks !== undefined) return blocksFor(Number(values.blocks), Number(values.nodes ?? 4), print);
+  if (values.files === true) return holders(values);
   if (values.options !== undefined) return runOne(JSON.parse(values.options) as RunOptions);
   if (values.seed !== undefined) return runOne(drawOptions(Number(values.seed)));
   const first = Number(values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);

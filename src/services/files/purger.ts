@@ -2,6 +2,7 @@ import type { PhaseId } from '../../core/base/ids.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
+import { entryOf } from './access.ts';
 import type { PurgeStatus } from './api.ts';
 import type { FileIndex } from './file-index.ts';
 import type { FileLedger, PurgeOrder } from './ledger.ts';
@@ -96,9 +97,13 @@ export class Purger {
   private async carryOut(order: PurgeOrder): Promise<void> {
     const { index, ledger, local, logger, replicator } = this.config;
     const { phase, cid } = order;
-    // a record of a phase in which the file is not purged is a reason to have it (never the same order's)
-    const kept = ledger.phasesOf(cid).length > 0;
-    const had = index.root(cid) !== null;
+    const record = index.root(cid);
+    const had = record !== null;
+    // a reason to have it: a record of a phase in which it is not purged, and not by somebody who only knows its CID
+    const kept =
+      record === null
+        ? ledger.phasesOf(cid).length > 0
+        : ledger.phasesOf(cid).some(other => entryOf(ledger, other, cid, record) !== null);
     if (!kept) {
       await replicator.forget(cid);
       if (index.root(cid) !== null) await local.drop(cid);

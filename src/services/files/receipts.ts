@@ -2,10 +2,12 @@ import type { PhaseId } from '../../core/base/ids.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
+import type { FileIndex } from './file-index.ts';
 import type { FileLedger, FileReceiptEntry } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
 
 export interface ReceiptsConfig {
+  readonly index: FileIndex;
   readonly ledger: FileLedger;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,10 +70,12 @@ export class Receipts {
   }
 
   private async flushPhase(phase: PhaseId): Promise<boolean> {
-    const { ledger, limits, logger } = this.config;
+    const { index, ledger, limits, logger } = this.config;
     const ofPhase = this.waiting.get(phase);
     const batch = [...(ofPhase?.values() ?? [])].slice(0, limits.receiptsPerTransaction);
-    const due = batch.filter(entry => !ledger.receipts(phase, entry.cid).includes(ledger.member));
+    // damage that was found while a receipt waited: it comes again when the file is whole again
+    const whole = batch.filter(entry => index.root(entry.cid)?.whole === true);
+    const due = whole.filter(entry => !ledger.receipts(phase, entry.cid).includes(ledger.member));
     if (due.length > 0) {
       try {
         const refused = await ledger.submitReceipts(phase, due);
