@@ -75,6 +75,8 @@ const nodeConfigSchema = z.strictObject({
     .prefault({}),
   /** Of members' nodes; `filesConfigOf` gives the defaults. */
   files: filesConfigSchema.optional(),
+  /** Of members' nodes: whether they open the key epochs by themselves that frozen phases wait for. */
+  steward: z.strictObject({ automatic: z.boolean().default(true) }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 

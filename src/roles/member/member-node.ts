@@ -19,6 +19,7 @@ import { FileService } from '../../services/files/file-service.ts';
 import { LightClient } from '../../services/light-client/light-client.ts';
 import { rememberingSuite } from '../../services/pool/verified.ts';
 import { Records } from '../../services/records/service.ts';
+import { Steward } from '../../services/records/steward.ts';
 import { carFormat } from '../../store/car.ts';
 import { LevelStore } from '../../store/level-store.ts';
 import { UnixFsDag } from '../../store/unixfs.ts';
@@ -90,6 +91,12 @@ async function createFiles(
   return { blobs, files };
 }
 
+/** Null where the operator wants to open epochs by hand. */
+function createSteward({ config, logger }: RoleInput, access: LightClient, records: Records): Steward | null {
+  if (config.steward?.automatic === false) return null;
+  return new Steward({ access, records, member: config.name, clock: systemClock, logger });
+}
+
 /** @param fail called when the node can no longer do its work */
 export async function createMemberNode(
   input: RoleInput,
@@ -125,6 +132,7 @@ export async function createMemberNode(
   const phaseFiles = new PhaseFiles(light, records, nodeSuite.sha256, member, logger);
   const { blobs, files } = await createFiles(input, { kv, transport, ledger: phaseFiles });
   const links = new PeerLinks(light, transport, member, clock);
+  const steward = createSteward(input, light, records);
   light.register();
   files.register();
   transport.setGate(
@@ -138,6 +146,7 @@ export async function createMemberNode(
     if (logs.length === 0) return;
     await phaseFiles.advance(logs);
     await links.refresh();
+    steward?.review();
   }, fail);
   light.onEvents({
     head: advance,
@@ -156,6 +165,7 @@ export async function createMemberNode(
     { start: () => phaseFiles.load(), stop: async () => {} },
     files,
     links,
+    { start: async () => steward?.start(), stop: async () => steward?.stop() },
   ]);
   const keeps = (peer: PeerId) => peers.some(({ peerId }) => peerId === peer) || links.keeps(peer);
   return { member, card, signer, transport, light, records, phaseFiles, files, keeps, service };
