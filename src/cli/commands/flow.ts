@@ -122,7 +122,11 @@ function addPolicy(phase: Command, io: Io): void {
     .option('--copies <n>', 'copies of each file that its nodes work towards', wholeNumber(1, 256))
     .option('--copies-minimum <n>', 'under this a record shows a gap', wholeNumber(1, 256))
     .option('--writers <roles>', 'who may write records, as contributor,steward', roleNames)
-    .option('--retention-days <n>', 'list what is older, to be purged; 0 keeps all', wholeNumber(0, 36_500))
+    .option(
+      '--retention-days <n>',
+      'how long records should be kept; nothing is deleted by itself; 0: for ever',
+      wholeNumber(0, 36_500),
+    )
     .option(
       '--approve-close <k:role>',
       'approvals to close or skip it, as 2:approver; 0 for none',

@@ -20,7 +20,7 @@ export interface PhasePolicy extends CopiesPolicy {
   /** Bits of `ROLES`: who has one of them may write records. */
   readonly writers: number;
   readonly approvals: Readonly<Record<Guarded, ApprovalRule>>;
-  /** Records and files older than this are listed to be purged; nothing is purged by itself. 0: for ever. */
+  /** How long records and files should be kept; nothing is purged by itself. 0: for ever. */
   readonly retentionDays: number;
 }
 

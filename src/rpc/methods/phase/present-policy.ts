@@ -28,7 +28,7 @@ export const policyChangeSchema = z.strictObject({
   retentionDays: count
     .max(0xffff_ffff)
     .optional()
-    .meta({ description: 'records and files older than this are listed to be purged; 0: for ever' }),
+    .meta({ description: 'how long records should be kept; nothing is deleted by itself; 0: for ever' }),
   approvals: z
     .strictObject({
       close: approvalRuleSchema.optional(),
