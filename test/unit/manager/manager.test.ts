@@ -194,6 +194,8 @@ describe('projects and phases', () => {
           predecessors: [intake],
           custody: 1,
           policy: DEFAULT_POLICY,
+          recordTypes: [],
+          successors: [],
           participants: [{ member: 'bob', roles: 2 }],
         },
       ],
