@@ -43,7 +43,8 @@ function told(event: BookEvent | undefined): string {
   if (event === undefined) return '';
   const named = event.type === 'record' ? `${event.entry.author} ${event.entry.cid} ${event.isOwn}` : '';
   const cid = 'cid' in event ? event.cid : '';
-  const member = 'member' in event ? event.member : '';
+  const members = event.type === 'phase' ? [...event.members, event.copiesTarget].join(' ') : '';
+  const member = 'member' in event ? event.member : members;
   return `${event.type} ${event.phase.slice(0, 6)} ${member}${named} ${cid}`;
 }
 
