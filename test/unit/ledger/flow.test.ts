@@ -28,19 +28,20 @@ function chain() {
   ] as [PhaseId, PhaseId[]][]) {
     ledger.commit(act.addPhase(alice, PROJECT, id, { bob: WRITER }, { inProject: { predecessors } }));
   }
-  const before = (id: PhaseId) => act.project(PROJECT).phases.find(phase => phase.id === id)?.predecessors;
-  return { ledger, act, before };
+  const predecessors = (id: PhaseId) =>
+    act.project(PROJECT).phases.find(phase => phase.id === id)?.predecessors;
+  return { ledger, act, predecessors };
 }
 
 describe('flowChange', () => {
   it('changes what comes before several phases at once, all or none', () => {
-    const { ledger, act, before } = chain();
+    const { ledger, act, predecessors } = chain();
     expect(ledger.commit(act.flowChange(alice, PROJECT, { [B]: [], [C]: [A] }))).toEqual(['committed']);
-    expect([before(B), before(C)]).toEqual([[], [A]]);
+    expect([predecessors(B), predecessors(C)]).toEqual([[], [A]]);
     expect(ledger.commit(act.flowChange(alice, PROJECT, { [B]: [C], [A]: [hashOf('none')] }))).toEqual([
       'unknownPhase',
     ]);
-    expect(before(B)).toEqual([]);
+    expect(predecessors(B)).toEqual([]);
   });
 
   const wrong: readonly [string, string, Record<PhaseId, PhaseId[]>, object?][] = [
@@ -67,9 +68,9 @@ describe('flowChange', () => {
   ];
 
   it.each(wrong)('answers %s for %s', (outcome, _, after, changes) => {
-    const { ledger, act, before } = chain();
+    const { ledger, act, predecessors } = chain();
     expect(ledger.commit(act.flowChange(alice, PROJECT, after, changes))).toEqual([outcome]);
-    expect([before(A), before(B), before(C)]).toEqual([[], [A], [B]]);
+    expect([predecessors(A), predecessors(B), predecessors(C)]).toEqual([[], [A], [B]]);
   });
 
   it('is the owner’s, and lets one of two at a time win', () => {
@@ -83,26 +84,26 @@ describe('flowChange', () => {
   });
 
   it('inserts a phase with the rewiring of its successors, both or neither', () => {
-    const { ledger, act, before } = chain();
+    const { ledger, act, predecessors } = chain();
     const insert = (rewirings: object[]) =>
       act.addPhase(alice, PROJECT, D, {}, { inProject: { predecessors: [A], rewirings } as object });
     expect(ledger.commit(insert([{ phase: A, before: [], after: [D] }]))).toEqual(['cycle']);
     expect(ledger.commit(insert([{ phase: B, before: [C], after: [D] }]))).toEqual(['staleVersion']);
-    expect(before(D)).toBeUndefined();
+    expect(predecessors(D)).toBeUndefined();
     expect(ledger.commit(insert([{ phase: B, before: [A], after: [D] }]))).toEqual(['committed']);
-    expect([before(D), before(B)]).toEqual([[A], [D]]);
+    expect([predecessors(D), predecessors(B)]).toEqual([[A], [D]]);
   });
 });
 
 describe('the end of a phase', () => {
   it('skips: successors come after its predecessors, both logs say so', () => {
-    const { ledger, act, before } = chain();
+    const { ledger, act, predecessors } = chain();
     const leaves = ledger.leavesOf('phase', B).length;
     expect(ledger.commit(act.skip(bob, B))).toEqual(['notOwner']);
     expect(ledger.commit(act.skip(alice, B, { changes: [] }))).toEqual(['malformed']);
     expect(ledger.commit(act.skip(alice, B, { expectedVersion: 0 }))).toEqual(['staleVersion']);
     expect(ledger.commit(act.skip(alice, B))).toEqual(['committed']);
-    expect(before(C)).toEqual([A]);
+    expect(predecessors(C)).toEqual([A]);
     expect(act.phase(B).lifecycle).toBe(LIFECYCLE.skipped);
     expect(ledger.leavesOf('phase', B).length).toBeGreaterThan(leaves);
     expect(ledger.commit(act.skip(alice, B))).toEqual(['wrongLifecycle']);

@@ -334,7 +334,7 @@ describe('members', () => {
     const records = world.records('dora');
     const proof = records.proveCard(card, dora.signer);
     expect(refused(await alice.registerMember(card, proof))).toBe('notAdministrator');
-    expect(refused(await records.createProject('too early'))).toBe('key_not_current');
+    expect(refused(await records.createProject('too early'))).toBe('unknown_member');
     granted(await admin.registerMember(card, proof));
     granted(await add(admin, intake, dora.id, 'all'));
     const written = await put(records, intake, 'hello');
