@@ -55,9 +55,12 @@ export class SnapshotClient {
     return this.current?.height ?? null;
   }
 
-  /** @returns true when the head is that of a snapshot now */
-  async run(peers: readonly PeerId[]): Promise<boolean> {
-    const found = await this.find(peers);
+  /**
+   * @param heightMin lower snapshots are left alone, whatever heights peers claim: whoever is a little behind takes blocks
+   * @returns true when the head is that of a snapshot now
+   */
+  async run(peers: readonly PeerId[], heightMin: number): Promise<boolean> {
+    const found = await this.find(peers, heightMin);
     if (found === null) return false;
     const { store, logger, served } = this.config;
     const stage = store.stage();
@@ -91,7 +94,7 @@ export class SnapshotClient {
   }
 
   /** The snapshot that most peers offer, and of those the highest, that anybody can certify. */
-  private async find(peers: readonly PeerId[]): Promise<Found | null> {
+  private async find(peers: readonly PeerId[], heightMin: number): Promise<Found | null> {
     const knownHeight = this.head().header.height;
     const offers = await Promise.all(
       peers.map(async peer => {
@@ -99,7 +102,7 @@ export class SnapshotClient {
         return { peer, height: offer?.kind === 'offer' ? offer.snapshotHeight : 0 };
       }),
     );
-    const usable = offers.filter(({ height }) => height > knownHeight);
+    const usable = offers.filter(({ height }) => height >= heightMin);
     // nodes that keep to the protocol have snapshots of the same heights: one that many have is not made up
     const countOf = (height: number) => usable.filter(offer => offer.height === height).length;
     usable.sort((a, b) => countOf(b.height) - countOf(a.height) || b.height - a.height);

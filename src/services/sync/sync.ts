@@ -146,8 +146,7 @@ export class Sync {
   /** @returns the height that is being worked towards, null when there is nothing to catch up with */
   get targetHeight(): number | null {
     if (this.running === null) return null;
-    const claimed = this.sources.highestClaim(this.config.target.connectedValidators());
-    return Math.max(this.wanted, claimed);
+    return this.goalHeight(this.config.target.connectedValidators());
   }
 
   /** Catches up to a height that is known to be committed; works on until it is reached or the service stops. */
@@ -219,10 +218,11 @@ export class Sync {
       const head = target.headHeight();
       const source = this.sources.next(peers, head, goal.askAll, tried);
       if (source !== null) {
-        if (this.isFarBehind(peers) && tried.size === 0) await this.fetchSnapshot(peers);
+        const far = head + this.config.snapshotBehindBlocks + 1;
+        if (this.goalHeight(peers) >= far && tried.size === 0) await this.fetchSnapshot(peers, far);
         else if ((await this.fetchFrom(source)) === 'pruned') pruned += 1;
       } else if (pruned > 0) {
-        await this.fetchSnapshot(peers);
+        await this.fetchSnapshot(peers, head + 1);
       }
       if (target.headHeight() > head) {
         tried = new Set();
@@ -254,14 +254,13 @@ export class Sync {
     return target.headHeight() > head;
   }
 
-  private isFarBehind(peers: readonly PeerId[]): boolean {
-    const goal = Math.max(this.wanted, this.sources.highestClaim(peers));
-    return goal - this.config.target.headHeight() > this.config.snapshotBehindBlocks;
+  private goalHeight(peers: readonly PeerId[]): number {
+    return Math.max(this.wanted, this.sources.highestClaim(peers));
   }
 
-  private async fetchSnapshot(peers: readonly PeerId[]): Promise<void> {
-    if (await this.snapshots.run(peers.filter(peer => this.sources.isUsable(peer))))
-      this.config.target.synced();
+  private async fetchSnapshot(peers: readonly PeerId[], heightMin: number): Promise<void> {
+    const usable = peers.filter(peer => this.sources.isUsable(peer));
+    if (await this.snapshots.run(usable, heightMin)) this.config.target.synced();
   }
 
   private rest(): Promise<void> {

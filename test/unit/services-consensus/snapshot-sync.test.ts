@@ -327,6 +327,26 @@ function limitHeights(net: Cluster, index: number, below: number): void {
 }
 
 describe('a source that wastes the time of who is far behind', () => {
+  it('[53] a head that nobody has does not make a node that is a little behind give up its blocks for a snapshot', async () => {
+    let told = 0;
+    const net = withLiar(
+      (_, answer) => {
+        if (answer.kind !== 'blocks') return null;
+        told += 1;
+        return { ...answer, headHeight: 1_000_000 };
+      },
+      { keepBlocks: index => (index === 3 ? WINDOW : null), limits: { sync: { blocksPerRequest: 1 } } },
+    );
+    await net.start();
+    await commitBlocks(net, 4);
+    await net.stop(3);
+    await commitBlocks(net, 6);
+    await net.start(3);
+    await net.until(() => told > 0 && net.node(3).chain.headHeight() >= 10);
+    expect(net.node(3).store.history.baseHeight).toBe(0);
+    expect(net.fatal).toEqual([]);
+  });
+
   it('[50][53] a snapshot that nobody else has, and that its holder never gives, does not keep anybody from the others', async () => {
     const net = withLiar((all, answer) => {
       if (answer.kind === 'chunk') return reject('gone', 'scopes', 'ignore');
