@@ -7,6 +7,7 @@ import {
   parseTemplate,
   type TemplatePhase,
 } from '../../config/flow-template.ts';
+import { checkTypes } from '../../services/records/record-types.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openSession, type Session, short } from '../session.ts';
@@ -43,6 +44,14 @@ async function checkMembers(session: Session, path: string, { phases }: FlowTemp
   }
 }
 
+function checkRecordTypes(path: string, { phases }: FlowTemplate): void {
+  for (const { label, types } of phases) {
+    const bad = checkTypes(Object.entries(types).map(([name, schema]) => ({ name, schema })));
+    if (bad !== null)
+      throw new CommandFailure(EXIT.error, `${path}: phase "${label}": ${bad.detail}`, bad.hint);
+  }
+}
+
 async function projectOf(session: Session, label: string): Promise<ProjectAnswer> {
   const { projects } = await session.call<{ projects: ProjectAnswer[] }>('project_list');
   const known = projects.find(project => project.label === label);
@@ -76,6 +85,7 @@ export async function createFromTemplate(
     throw new CommandFailure(EXIT.error, `cannot read ${path}`);
   });
   const template = parseTemplate(file, text);
+  checkRecordTypes(file, template);
   const session = await openSession(io, command, 'manager');
   await checkMembers(session, file, template);
   const project = await projectOf(session, label);
