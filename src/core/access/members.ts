@@ -113,6 +113,11 @@ function leavesEnoughAdministrators(system: SystemState, without: Member): boole
   return active.length > system.administratorThreshold;
 }
 
+/** Where several decide, none of them removes another alone: a proposal first takes the office from it. */
+function isPeerAdministrator(system: SystemState, sender: Member, member: Member): boolean {
+  return system.administratorThreshold > 1 && sender.id !== member.id && isAdministrator(system, member);
+}
+
 /** Effective at once within the block; the executor adds a leaf to each phase that the member is in. */
 export const memberRevoke: Rule<'memberRevoke'> = {
   scopes: ({ state }) => [state.logIdOf('system', state.chainId)],
@@ -122,6 +127,7 @@ export const memberRevoke: Rule<'memberRevoke'> = {
     const member = findMember(system, content.member);
     if (member === null) return OUTCOMES.unknownMember;
     if (member.revoked) return OUTCOMES.memberRevoked;
+    if (isPeerAdministrator(system, sender, member)) return OUTCOMES.isAdministrator;
     return demand(leavesEnoughAdministrators(system, member), OUTCOMES.lastAdministrator);
   },
   apply: {

@@ -15,6 +15,7 @@ export const OUTCOMES = {
   badProof: 14,
   peerIdTaken: 15,
   lastAdministrator: 16,
+  isAdministrator: 17,
   projectExists: 20,
   unknownProject: 21,
   notOwner: 22,

@@ -27,6 +27,8 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   badProof: 'The card must be signed with its own new signing key, for this chain.',
   peerIdTaken: 'A node belongs to one member: use another transport key.',
   lastAdministrator: 'Appoint another administrator first.',
+  isAdministrator:
+    'First take the office from it: phaseline proposal propose-administrators, then revoke it.',
   projectExists: 'Create the project again: ids are drawn at random.',
   unknownProject: 'The list of projects shows those that exist.',
   notOwner: 'Only the owner of the project may do this.',

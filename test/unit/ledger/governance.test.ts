@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { MemberId } from '../../../src/core/base/ids.ts';
 import { validatorSetHash } from '../../../src/core/codec/chain.ts';
 import { decodeSystemState, encodeSystemState } from '../../../src/core/codec/state.ts';
 import type { Action } from '../../../src/core/types/governance.ts';
@@ -90,9 +89,22 @@ describe('a proposal', () => {
     ).toEqual(['committed']);
     ledger.commit(govern.vote(alice, 2), govern.vote(bob, 2));
     expect(govern.system.administratorThreshold).toBe(2);
-    expect(ledger.commit(act.revoke(admin, 'bob' as MemberId))).toEqual(['committed']);
+    expect(ledger.commit(act.revoke(bob, bob.id))).toEqual(['committed']);
     ledger.commit(govern.vote(admin, 1, false));
     expect(govern.proposal(1)).toMatchObject({ status: 'rejected' });
+  });
+
+  it('is what takes an administrator away where several decide; then one of them may revoke it', () => {
+    const { ledger, act, govern } = consortium();
+    expect(ledger.commit(act.revoke(admin, bob.id))).toEqual(['isAdministrator']);
+    ledger.commit(govern.propose(admin, [govern.administrators(['admin', 'alice'], 2)]));
+    ledger.commit(govern.vote(alice, 1));
+    expect(ledger.commit(act.revoke(admin, bob.id), act.revoke(admin, carol.id))).toEqual([
+      'committed',
+      'committed',
+    ]);
+    const alone = consortium(1);
+    expect(alone.ledger.commit(alone.act.revoke(admin, bob.id))).toEqual(['committed']);
   });
 
   it('expires: after its height nobody votes, and the next change of the list says so', () => {
@@ -271,7 +283,7 @@ describe('what a proposal may not be', () => {
         govern.vote(alice, 1, false),
       ),
     ).toEqual(['notAdministrator', 'unknownProposal', 'unknownProposal', 'alreadyVoted', 'alreadyVoted']);
-    ledger.commit(act.revoke(admin, 'bob' as MemberId));
+    ledger.commit(act.revoke(bob, bob.id));
     expect(ledger.execute([govern.vote(bob, 1)])).toMatchObject({ reject: 'sender_revoked' });
   });
 });
