@@ -209,8 +209,12 @@ export class FilesChecker {
         mine.some(({ files }) => files.has(root))
       );
     };
-    return [...this.trees.keys()]
-      .filter(root => isGone(root) && holder.index.durable.has(`files/root/${root}`))
-      .map(root => `${member} has ${root}, which was purged`);
+    // what a record without a right to it names is wanted in vain: that leaves a claim, and no bytes
+    const has = (root: string, blocks: Iterable<string>) =>
+      holder.index.durable.has(`files/root/${root}`) &&
+      [...blocks].some(cid => holder.blocks.durable.has(`block/${cid}`));
+    return [...this.trees]
+      .filter(([root, tree]) => isGone(root) && has(root, tree.keys()))
+      .map(([root]) => `${member} has ${root}, which was purged`);
   }
 }

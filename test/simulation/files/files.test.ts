@@ -9,10 +9,14 @@ describe('simulated holders of files', () => {
   });
 
   it('[68] sign for no copy whose damage they found while the receipt waited', async () => {
-    expect((await runFiles(1)).files).toBeGreaterThan(0);
+    expect((await runFiles(2)).files).toBeGreaterThan(0);
   });
 
   it('[82] [87] delete what is purged, also where somebody without a right to it names it in another phase', async () => {
-    expect((await runFiles(2)).files).toBeGreaterThan(0);
+    expect((await runFiles(14)).files).toBeGreaterThan(0);
+  });
+
+  it('leave no node behind in the network when the power goes right after they started', async () => {
+    expect((await runFiles(7)).files).toBeGreaterThan(0);
   });
 });
