@@ -1,3 +1,5 @@
+import type { PhaseStanding } from '../rpc/admin-api.ts';
+
 /** Where a member stands towards a phase. */
 export type Standing = 'foreign' | 'removed' | 'participant';
 
@@ -31,21 +33,8 @@ export interface Probe {
   readonly reason: string;
 }
 
-/** What the member's own node has of the phase, as `admin_standing` answers. */
-export interface Own {
-  readonly standing: Standing;
-  /** First position that the member may not read; null where there is none. */
-  readonly end: number | null;
-  /** Key epochs that the chain has as far as this node knows, and those whose secrets it holds. */
-  readonly epochs: number;
-  readonly openEpochs: readonly number[];
-  /** Nothing is written until the next epoch, so that keys of the last one open nothing new. */
-  readonly frozen: boolean;
-  /** Whether its keys open the card that is current. */
-  readonly opensCard: boolean;
-  readonly label: string | null;
-  readonly projectLabel: string | null;
-}
+/** What the member's own node has of the phase; where the member owns it, there is nothing to try. */
+export type Own = PhaseStanding & { readonly standing: Standing };
 
 export interface CellReport {
   readonly thing: Thing;

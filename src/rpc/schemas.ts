@@ -104,4 +104,11 @@ export const cidSchema = z
   .regex(/^[A-Za-z0-9]{1,96}$/, 'a CID is up to 96 letters and digits')
   .meta({ description: 'CID of the file' });
 
+/** Where a method writes a file of its own. */
+export const newFilePathSchema = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .meta({ description: "absolute path on the node's machine; not replaced" });
+
 export const roleNameSchema = z.enum(['reader', 'contributor', 'approver', 'steward']);

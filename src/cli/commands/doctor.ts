@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { RpcError } from '../../client/rpc-error.ts';
+import type { PhaseStanding } from '../../rpc/admin-api.ts';
 import { ERRORS } from '../../rpc/errors.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
@@ -14,8 +15,6 @@ interface DoctorOptions {
   readonly cid?: string;
   readonly position?: number;
 }
-
-type Answer = Omit<Own, 'standing'> & { readonly standing: Own['standing'] | 'owner' };
 
 interface Members {
   readonly members: readonly { readonly id: string; readonly peerIds: readonly string[] }[];
@@ -86,7 +85,7 @@ async function doctor(io: Io, options: DoctorOptions, command: Command): Promise
   const session = await openSession(io, command, null);
   // before all else: it says when the admin methods are off
   await consensusNodes(session);
-  const own = await session.call<Answer>('admin_standing', { phase: options.phase });
+  const own = await session.call<PhaseStanding>('admin_standing', { phase: options.phase });
   if (own.standing === 'owner') {
     const hint = 'Run it as a member that must not read the phase: --as NAME.';
     throw new CommandFailure(EXIT.usage, 'this member owns the project: it sees what its custody says', hint);

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { ROLES } from '../../core/types/operation.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session } from '../session.ts';
 
 const PHASE = 'label, id, start of the id, or project/phase';
-const ROLES = ['reader', 'contributor', 'approver', 'steward'];
 const NOTHING = '—';
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
@@ -30,9 +30,9 @@ interface Done {
 
 function roleNames(text: string): string[] {
   const roles = text.split(',');
-  const unknown = roles.find(role => !ROLES.includes(role));
+  const unknown = roles.find(role => !Object.hasOwn(ROLES, role));
   if (unknown === undefined) return roles;
-  throw new InvalidArgumentError(`"${unknown}" is no role; roles are ${ROLES.join(', ')}.`);
+  throw new InvalidArgumentError(`"${unknown}" is no role; roles are ${Object.keys(ROLES).join(', ')}.`);
 }
 
 /** `2:approver`, `1:approver,steward`; `0` for none. */

@@ -1,4 +1,5 @@
 import { assertDefined } from '../base/assert.ts';
+import type { LogId, PhaseId, ProjectId } from '../base/ids.ts';
 import { LIMITS } from '../types/limits.ts';
 import {
   LIFECYCLE,
@@ -35,11 +36,15 @@ function checkParticipants({ state }: CheckContext, content: PhaseAddPhase): num
   return firstRefusal(...content.participants.map(entry => () => checkNewcomer(state, entry.member)));
 }
 
+function projectAndPhase(
+  { state }: CheckContext,
+  [inProject, inPhase]: readonly [{ readonly project: ProjectId }, { readonly phase: PhaseId }],
+): LogId[] {
+  return [state.logIdOf('project', inProject.project), state.logIdOf('phase', inPhase.phase)];
+}
+
 export const phaseAdd: Rule<'phaseAdd'> = {
-  scopes: ({ state }, [inProject, inPhase]) => [
-    state.logIdOf('project', inProject.project),
-    state.logIdOf('phase', inPhase.phase),
-  ],
+  scopes: projectAndPhase,
   check: (context, [inProject, inPhase]) => {
     const project = ownProject(context, inProject.project);
     if (typeof project === 'number') return project;
@@ -142,10 +147,7 @@ export const phaseArchive = lifecycleRule(
 
 /** By the owner of the project: both logs say so, and the flow goes round the phase from then on. */
 export const phaseSkip: Rule<'phaseSkip'> = {
-  scopes: ({ state }, [inProject, inPhase]) => [
-    state.logIdOf('project', inProject.project),
-    state.logIdOf('phase', inPhase.phase),
-  ],
+  scopes: projectAndPhase,
   check: (context, [inProject, inPhase]) => {
     const project = ownProject(context, inProject.project);
     if (typeof project === 'number') return project;

@@ -11,7 +11,7 @@ import { bodyId, logIdOf } from '../codec/transaction.ts';
 import { foldLeaf } from '../ledger/fold.ts';
 import { findMember } from '../ledger/read.ts';
 import { verifyConsistency } from '../merkle/log.ts';
-import { KINDS, ROLES, type RoleName } from '../types/operation.ts';
+import { KINDS, roleNames } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
 import { isValidAt } from './authorship.ts';
@@ -171,15 +171,12 @@ function phaseAt(evidence: Evidence, logId: LogId, height: number): PhaseState |
   return stateAt(range, height);
 }
 
-export function roleNames(roles: number): string {
-  const names = (Object.keys(ROLES) as RoleName[]).filter(name => (roles & ROLES[name]) !== 0);
-  return names.join(', ');
-}
-
 function checkParticipants(evidence: Evidence, claim: ClaimOf<'participants'>): string | Reject {
   const phase = phaseAt(evidence, claim.logId, claim.height);
   if (isReject(phase)) return phase;
-  const participants = phase.participants.map(({ member, roles }) => `${member} (${roleNames(roles)})`);
+  const participants = phase.participants.map(
+    ({ member, roles }) => `${member} (${roleNames(roles).join(', ')})`,
+  );
   return `${participants.join('; ') || 'nobody'}; owner ${phase.owner}`;
 }
 

@@ -54,6 +54,11 @@ export type KindName = keyof typeof KINDS;
 export const ROLES = { reader: 1, contributor: 2, approver: 4, steward: 8 } as const;
 export type RoleName = keyof typeof ROLES;
 
+/** @param bits of `ROLES` */
+export function roleNames(bits: number): RoleName[] {
+  return (Object.keys(ROLES) as RoleName[]).filter(name => (bits & ROLES[name]) !== 0);
+}
+
 export const CUSTODY = { manager: 0, participants: 1 } as const;
 export const GRANTS = { none: 0, fromEpoch: 1, all: 2 } as const;
 export const LIFECYCLE = { draft: 0, open: 1, closed: 2, skipped: 3, archived: 4 } as const;

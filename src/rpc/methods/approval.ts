@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
+import { roleNames } from '../../core/types/operation.ts';
 import { deedText, policyChanges } from '../../services/records/history.ts';
 import type { FlowApi } from '../flow-api.ts';
 import { defineMethod, type RpcMethod } from '../method.ts';
-import { count, phaseNameSchema, receiptSchema, time } from '../schemas.ts';
+import { CHANGE_ERRORS, presentReceipt } from '../receipt.ts';
+import { count, phaseNameSchema, receiptSchema } from '../schemas.ts';
 import { findPhase } from './phase/find.ts';
-import { roleNames } from './phase/present-policy.ts';
-
-const REFUSALS = ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'] as const;
 
 const requestView = z.object({
   request: count.meta({ description: 'its number: the position of its leaf in the log of the phase' }),
@@ -61,10 +60,6 @@ const list = (api: FlowApi): RpcMethod =>
     },
   });
 
-function presentDone(sent: Awaited<ReturnType<FlowApi['flow']['withdraw']>>) {
-  return isReject(sent) ? sent : { id: sent.id, height: sent.height, time: time(sent.timeMs) };
-}
-
 const vote = (api: FlowApi): RpcMethod =>
   defineMethod({
     name: 'approval_vote',
@@ -72,10 +67,10 @@ const vote = (api: FlowApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, request: count, approve: z.boolean() }),
     result: receiptSchema,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, request, approve }) => {
       const { id } = (await findPhase(api, phase)).state;
-      return presentDone(await api.flow.vote(id, request, approve));
+      return presentReceipt(await api.flow.vote(id, request, approve));
     },
   });
 
@@ -86,10 +81,10 @@ const withdraw = (api: FlowApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, request: count }),
     result: receiptSchema,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, request }) => {
       const { id } = (await findPhase(api, phase)).state;
-      return presentDone(await api.flow.withdraw(id, request));
+      return presentReceipt(await api.flow.withdraw(id, request));
     },
   });
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { PhaseId } from '../../core/base/ids.ts';
-import { isReject, type Reject } from '../../core/base/reject.ts';
+import { isReject } from '../../core/base/reject.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import type { FlowApi } from '../flow-api.ts';
 import { defineMethod, type RpcMethod } from '../method.ts';
+import { CHANGE_ERRORS, presentReceipt } from '../receipt.ts';
 import { resolvePhase, resolveProject } from '../resolve.ts';
 import {
   count,
@@ -18,18 +19,7 @@ import {
 import { findPhase } from './phase/find.ts';
 import { changedPolicy, policyChangeSchema } from './phase/present-policy.ts';
 
-const REFUSALS = ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'] as const;
 const PARTS_MAX = 32;
-
-interface Done {
-  readonly id: string;
-  readonly height: number;
-  readonly timeMs: number;
-}
-
-function presentDone(sent: Done | Reject) {
-  return isReject(sent) ? sent : { id: sent.id, height: sent.height, time: time(sent.timeMs) };
-}
 
 async function idOf(api: FlowApi, name: string): Promise<PhaseId> {
   return (await findPhase(api, name)).state.id;
@@ -56,8 +46,8 @@ const lifecycle = (api: FlowApi, verb: 'skip' | 'reopen' | 'archive', summary: s
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema }),
     result: receiptSchema,
-    errors: REFUSALS,
-    handle: async ({ phase }) => presentDone(await api.flow[verb](await idOf(api, phase))),
+    errors: CHANGE_ERRORS,
+    handle: async ({ phase }) => presentReceipt(await api.flow[verb](await idOf(api, phase))),
   });
 
 const move = (api: FlowApi): RpcMethod =>
@@ -70,10 +60,10 @@ const move = (api: FlowApi): RpcMethod =>
       after: z.array(nameSchema).max(LIMITS.predecessorsPerPhase),
     }),
     result: receiptSchema,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, after }) => {
       const id = await idOf(api, phase);
-      return presentDone(await api.flow.move(id, await namesIn(api, id, after)));
+      return presentReceipt(await api.flow.move(id, await namesIn(api, id, after)));
     },
   });
 
@@ -84,10 +74,10 @@ const policy = (api: FlowApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, change: policyChangeSchema }),
     result: receiptSchema,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, change }) => {
       const id = await idOf(api, phase);
-      return presentDone(await api.flow.setPolicy(id, before => changedPolicy(before, change)));
+      return presentReceipt(await api.flow.setPolicy(id, before => changedPolicy(before, change)));
     },
   });
 
@@ -130,7 +120,7 @@ const split = (api: FlowApi): RpcMethod =>
         .max(PARTS_MAX),
     }),
     result: flowResult,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, into }) => presentFlow(await api.flow.split(await idOf(api, phase), into)),
   });
 
@@ -141,7 +131,7 @@ const merge = (api: FlowApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phases: z.array(phaseNameSchema).min(2).max(PARTS_MAX), label: labelSchema }),
     result: flowResult,
-    errors: REFUSALS,
+    errors: CHANGE_ERRORS,
     handle: async ({ phases, label }) => {
       const ids: PhaseId[] = [];
       for (const name of phases) ids.push(await idOf(api, name));

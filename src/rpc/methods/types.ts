@@ -1,21 +1,19 @@
 import { z } from 'zod';
-import { isReject } from '../../core/base/reject.ts';
+import { RECORD_TYPE_LIMITS } from '../../services/records/record-types.ts';
 import type { FlowApi } from '../flow-api.ts';
 import { defineMethod, type RpcMethod } from '../method.ts';
-import { phaseNameSchema, receiptSchema, textSchema, time } from '../schemas.ts';
+import { CHANGE_ERRORS, presentReceipt } from '../receipt.ts';
+import { phaseNameSchema, receiptSchema, textSchema } from '../schemas.ts';
 import { findPhase } from './phase/find.ts';
-
-const TYPES_MAX = 32;
-const NAME_BYTES_MAX = 128;
 
 export const recordTypesSchema = z
   .array(
     z.strictObject({
-      name: textSchema(NAME_BYTES_MAX),
+      name: textSchema(RECORD_TYPE_LIMITS.nameBytes),
       schema: z.unknown().meta({ description: 'JSON Schema 2020-12 that the data of such a record follows' }),
     }),
   )
-  .max(TYPES_MAX)
+  .max(RECORD_TYPE_LIMITS.types)
   .meta({ description: 'kinds of records; none: anything may be written' });
 
 const list = (api: FlowApi): RpcMethod =>
@@ -39,11 +37,10 @@ const set = (api: FlowApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, types: recordTypesSchema }),
     result: receiptSchema,
-    errors: ['not_found', 'ambiguous_name', 'forbidden', 'refused', 'unavailable', 'expired'],
+    errors: CHANGE_ERRORS,
     handle: async ({ phase, types }) => {
       const given = types.map(({ name, schema }) => ({ name, schema }));
-      const sent = await api.flow.setTypes((await findPhase(api, phase)).state.id, given);
-      return isReject(sent) ? sent : { id: sent.id, height: sent.height, time: time(sent.timeMs) };
+      return presentReceipt(await api.flow.setTypes((await findPhase(api, phase)).state.id, given));
     },
   });
 

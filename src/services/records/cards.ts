@@ -7,14 +7,13 @@ import {
   encodePhaseCardChange,
   encodeProjectCardChange,
 } from '../../core/codec/card.ts';
-import { logIdOf } from '../../core/codec/transaction.ts';
 import { findMember } from '../../core/ledger/read.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import type { PhaseState, ProjectState } from '../../core/types/state.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { EpochKeys } from '../../ports/phase-crypto.ts';
-import { type Context, phaseLog } from './context.ts';
+import { type Context, phaseLog, projectLog } from './context.ts';
 import type { OpenedCard } from './opened-cards.ts';
 import { type Refusal, refuse, short, unknownMember, unknownPhase, unknownProject } from './refusal.ts';
 import type { Committed } from './sender.ts';
@@ -179,7 +178,7 @@ async function changeProjectCard(
   const change = { project: project.id, expectedVersion: project.version, phase, card };
   return context.sender.send({
     kind: 'projectCard',
-    scopes: [logIdOf(context.suite.sha256, context.access.chainId, 'project', project.id)],
+    scopes: [projectLog(context, project.id)],
     parts: [{ scope: 0, content: encodeProjectCardChange(change) }],
     what: `rename ${phase === null ? `project ${short(project.id)}` : `phase ${short(phase)}`} to "${label}"`,
   });

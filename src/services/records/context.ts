@@ -1,4 +1,4 @@
-import type { LogId, MemberId, PhaseId, Suite } from '../../core/base/ids.ts';
+import type { LogId, MemberId, PhaseId, ProjectId, Suite } from '../../core/base/ids.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
 import type { PhaseFollower } from './follower.ts';
@@ -19,6 +19,10 @@ export interface Context {
   readonly index: RecordIndex;
   readonly follower: PhaseFollower;
   readonly sender: TransactionSender;
+}
+
+export function projectLog({ suite, access }: Context, project: ProjectId): LogId {
+  return logIdOf(suite.sha256, access.chainId, 'project', project);
 }
 
 export function phaseLog({ suite, access }: Context, phase: PhaseId): LogId {

@@ -3,7 +3,6 @@ import type { PhaseId, ProjectId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { encodeFlowChange, encodePhasePolicyChange, encodePhaseSkipProject } from '../../core/codec/flow.ts';
 import { encodePhaseLifecycle } from '../../core/codec/operation.ts';
-import { logIdOf } from '../../core/codec/transaction.ts';
 import type { RecordType } from '../../core/types/card.ts';
 import type { PhasePolicy, Rewiring } from '../../core/types/flow.ts';
 import { LIFECYCLE } from '../../core/types/operation.ts';
@@ -16,7 +15,7 @@ import {
   withdrawRequest,
 } from './approvals.ts';
 import { changePhaseCard, openPhaseCard, phaseLabel, phaseName } from './cards.ts';
-import { type Context, phaseLog } from './context.ts';
+import { type Context, phaseLog, projectLog } from './context.ts';
 import { handover } from './handover.ts';
 import { type HistoryEntry, phaseHistory, projectHistory } from './history.ts';
 import { rotateEpoch } from './participants.ts';
@@ -63,6 +62,12 @@ function placeOf({ access }: Context, id: PhaseId): Place | Refusal {
   return project === null ? unknownProject(phase.project) : { phase, project };
 }
 
+function rewire(context: Context, project: ProjectState, changes: readonly Rewiring[], what: string) {
+  const content = encodeFlowChange({ project: project.id, expectedVersion: project.version, changes });
+  const scopes = [projectLog(context, project.id)];
+  return context.sender.send({ kind: 'flowChange', scopes, parts: [{ scope: 0, content }], what });
+}
+
 /** What one member does with the flow of its projects while it runs. */
 export class Flow {
   constructor(private readonly context: Context) {}
@@ -73,14 +78,7 @@ export class Flow {
     if (isReject(place)) return place;
     const before = place.project.phases.find(phase => phase.id === id)?.predecessors ?? [];
     const what = `move ${phaseName(this.context, place.phase)}`;
-    return this.rewire(place.project, [{ phase: id, before, after }], what);
-  }
-
-  private rewire(project: ProjectState, changes: readonly Rewiring[], what: string) {
-    const { suite, access, sender } = this.context;
-    const content = encodeFlowChange({ project: project.id, expectedVersion: project.version, changes });
-    const scopes = [logIdOf(suite.sha256, access.chainId, 'project', project.id)];
-    return sender.send({ kind: 'flowChange', scopes, parts: [{ scope: 0, content }], what });
+    return rewire(this.context, place.project, [{ phase: id, before, after }], what);
   }
 
   /** By the owner: its successors come after its predecessors. */
@@ -90,12 +88,11 @@ export class Flow {
     const { phase, project } = place;
     const waiting = await awaitApproval(this.context, phase, { kind: 'phaseSkip' });
     if (waiting !== null) return waiting;
-    const { suite, access, sender } = this.context;
     const changes = bridged(project.phases, id);
     const flow = { project: project.id, expectedVersion: project.version, changes, phase: id };
-    return sender.send({
+    return this.context.sender.send({
       kind: 'phaseSkip',
-      scopes: [logIdOf(suite.sha256, access.chainId, 'project', project.id), phaseLog(this.context, id)],
+      scopes: [projectLog(this.context, project.id), phaseLog(this.context, id)],
       parts: [
         { scope: 0, content: encodePhaseSkipProject(flow) },
         { scope: 1, content: encodePhaseLifecycle({ phase: id, expectedVersion: phase.version }) },
@@ -287,8 +284,7 @@ class FlowRun {
 
   /** What came after the old phases comes after the new ones only. */
   async passBy(old: readonly PhaseId[], now: readonly PhaseId[], of: ReadonlySet<PhaseId>): Promise<void> {
-    const { access, suite, sender } = this.context;
-    const project = access.project(this.project);
+    const project = this.context.access.project(this.project);
     if (project === null) return;
     const changes = project.phases
       .filter(
@@ -300,9 +296,7 @@ class FlowRun {
         return { phase: id, before: predecessors, after: [...new Set([...rest, ...now])] };
       });
     if (changes.length === 0) return;
-    const content = encodeFlowChange({ project: project.id, expectedVersion: project.version, changes });
-    const scopes = [logIdOf(suite.sha256, access.chainId, 'project', project.id)];
     const what = 'let what follows come after the new phases';
-    this.note(what, await sender.send({ kind: 'flowChange', scopes, parts: [{ scope: 0, content }], what }));
+    this.note(what, await rewire(this.context, project, changes, what));
   }
 }

@@ -1,18 +1,17 @@
 import type { LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { kindName, LAYOUTS } from '../../core/codec/operation.ts';
-import { logIdOf } from '../../core/codec/transaction.ts';
 import type { ApprovalRule, Deed, PhasePolicy, Rewiring } from '../../core/types/flow.ts';
 import {
   type Contents,
   type KindName,
   type PhaseAddPhase,
   type PhaseAddProject,
-  ROLES,
+  roleNames,
 } from '../../core/types/operation.ts';
 import { outcomeName } from '../../core/types/outcome.ts';
 import { phaseLabel } from './cards.ts';
-import { type Context, phaseLog } from './context.ts';
+import { type Context, phaseLog, projectLog } from './context.ts';
 import type { LogItem } from './ports.ts';
 import { type Refusal, short, unknownPhase, unknownProject } from './refusal.ts';
 
@@ -41,8 +40,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set(['recordPut', 'fileReceipt', 'file
 const CHUNK_ITEMS = 256;
 
 function roleList(bits: number): string {
-  const names = Object.keys(ROLES) as (keyof typeof ROLES)[];
-  return names.filter(name => (bits & ROLES[name]) !== 0).join(', ');
+  return roleNames(bits).join(', ');
 }
 
 const ruleText = ({ roles, k }: ApprovalRule) => (k === 0 ? 'nobody' : `${k} of ${roleList(roles)}`);
@@ -254,12 +252,6 @@ export async function projectHistory(
   context: Context,
   id: ProjectId,
 ): Promise<readonly HistoryEntry[] | Refusal> {
-  const { access, suite } = context;
-  if (access.project(id) === null) return unknownProject(id);
-  return readLog(
-    context,
-    logIdOf(suite.sha256, access.chainId, 'project', id),
-    'project',
-    await namesIn(context, id),
-  );
+  if (context.access.project(id) === null) return unknownProject(id);
+  return readLog(context, projectLog(context, id), 'project', await namesIn(context, id));
 }

@@ -9,14 +9,13 @@ import {
   encodeProjectArchive,
   encodeProjectCreate,
 } from '../../core/codec/operation.ts';
-import { logIdOf } from '../../core/codec/transaction.ts';
 import type { RecordType } from '../../core/types/card.ts';
 import { DEFAULT_POLICY, type Deed, type PhasePolicy, type Rewiring } from '../../core/types/flow.ts';
 import { SIZES } from '../../core/types/limits.ts';
 import type { ProjectState } from '../../core/types/state.ts';
 import { awaitApproval } from './approvals.ts';
 import { checkLabel, checkLabelIsFree, phaseName, projectLabel, sealProjectCard } from './cards.ts';
-import { type Context, phaseLog } from './context.ts';
+import { type Context, phaseLog, projectLog } from './context.ts';
 import { drawEpoch } from './epoch-opening.ts';
 import { checkTypes } from './record-types.ts';
 import { type Refusal, short, unknownPhase, unknownProject } from './refusal.ts';
@@ -38,10 +37,6 @@ export interface PhaseInput {
 
 function drawId({ crypto }: Context): Hash {
   return toHex(crypto.randomBytes(SIZES.hash)) as Hash;
-}
-
-function projectLog({ suite, access }: Context, project: ProjectId) {
-  return logIdOf(suite.sha256, access.chainId, 'project', project);
 }
 
 /** This member becomes the owner; the id is drawn at random. */

@@ -5,11 +5,10 @@ import type { RecordContent } from './payload.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /** Limits of what a participant may make all others compile and run. */
-const TYPES_MAX = 32;
+export const RECORD_TYPE_LIMITS = { types: 32, nameBytes: 128 } as const;
 const SCHEMA_BYTES_MAX = 16 * 1024;
 const SCHEMA_DEPTH_MAX = 16;
 const SCHEMA_NODES_MAX = 1_000;
-const NAME_BYTES_MAX = 128;
 const COMPILED_MAX = 256;
 
 /**
@@ -95,10 +94,12 @@ export function checkTypes(types: readonly RecordType[]): Refusal | null {
       detail,
       'Correct the schema: JSON Schema 2020-12 without $ref, pattern and format.',
     );
-  if (types.length > TYPES_MAX) return bad(`${types.length} record types, at most ${TYPES_MAX}`);
+  if (types.length > RECORD_TYPE_LIMITS.types)
+    return bad(`${types.length} record types, at most ${RECORD_TYPE_LIMITS.types}`);
   for (const [index, { name, schema }] of types.entries()) {
     const bytes = utf8(name).length;
-    if (bytes === 0 || bytes > NAME_BYTES_MAX) return bad(`the name of type ${index + 1} has ${bytes} bytes`);
+    if (bytes === 0 || bytes > RECORD_TYPE_LIMITS.nameBytes)
+      return bad(`the name of type ${index + 1} has ${bytes} bytes`);
     if (types.findIndex(type => type.name === name) !== index) return bad(`type "${name}" stands twice`);
     const validate = validatorOf(schema);
     if (typeof validate === 'string') return bad(`the schema of "${name}": ${validate}`);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
 import { invalidParams } from '../../params.ts';
-import { count, hashText, phaseNameSchema, recordKeySchema } from '../../schemas.ts';
+import { count, hashText, newFilePathSchema, phaseNameSchema, recordKeySchema } from '../../schemas.ts';
 import { writeNewFile } from '../../streams.ts';
 import { findPhase } from '../phase/find.ts';
 import type { ProofMethodApi } from '../proof/ask.ts';
@@ -20,11 +20,7 @@ export const dossierExport = (api: ProofMethodApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({
       phase: phaseNameSchema,
-      path: z
-        .string()
-        .min(1)
-        .max(4_096)
-        .meta({ description: "absolute path on the node's machine; not replaced" }),
+      path: newFilePathSchema,
       ...showingParams,
       payloads: z.boolean().default(true).meta({ description: 'with the contents that this node can read' }),
       record: recordKeySchema.nullable().default(null).meta({ description: 'this record only' }),

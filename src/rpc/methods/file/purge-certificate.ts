@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
 import type { FileApi, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
-import { cidSchema, count, hashText, phaseNameSchema } from '../../schemas.ts';
+import { cidSchema, count, hashText, newFilePathSchema, phaseNameSchema } from '../../schemas.ts';
 import { writeNewFile } from '../../streams.ts';
 import { findPhase } from '../phase/find.ts';
 
@@ -15,11 +15,7 @@ export const filePurgeCertificate = (api: FileApi & ProjectReadApi): RpcMethod =
     params: z.strictObject({
       phase: phaseNameSchema,
       cid: cidSchema,
-      path: z
-        .string()
-        .min(1)
-        .max(4_096)
-        .meta({ description: "absolute path on the node's machine; not replaced" }),
+      path: newFilePathSchema,
     }),
     result: z.object({ path: z.string(), bytes: count, sha256: hashText }),
     errors: ['not_found', 'ambiguous_name', 'forbidden', 'conflict', 'unavailable', 'verification_failed'],

@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import type { ApprovalRule, PhasePolicy } from '../../../core/types/flow.ts';
 import { LIMITS } from '../../../core/types/limits.ts';
-import { ROLES, type RoleName } from '../../../core/types/operation.ts';
+import { ROLES, type RoleName, roleNames } from '../../../core/types/operation.ts';
 import { count, roleNameSchema } from '../../schemas.ts';
-
-/** Names of the role bits; a participant without bits reads. */
-export function roleNames(roles: number): RoleName[] {
-  return (Object.keys(ROLES) as RoleName[]).filter(name => (roles & ROLES[name]) !== 0);
-}
 
 export function roleBits(names: readonly RoleName[]): number {
   return names.reduce((bits, name) => bits | ROLES[name], 0);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { CUSTODY, LIFECYCLE } from '../../../core/types/operation.ts';
+import { CUSTODY, LIFECYCLE, roleNames } from '../../../core/types/operation.ts';
 import type { PhaseState } from '../../../core/types/state.ts';
 import type { PhaseView } from '../../api.ts';
 import { base64, bytesText, count, hashText, roleNameSchema } from '../../schemas.ts';
-import { policySchema, presentPolicy, roleNames } from './present-policy.ts';
+import { policySchema, presentPolicy } from './present-policy.ts';
 
 function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: number): T {
   const found = (Object.keys(table) as T[]).find(name => table[name] === value);
