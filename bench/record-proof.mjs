@@ -31,12 +31,13 @@ function systemOf(count) {
   const members = Array.from({ length: count }, (_, index) => {
     const { publicKey } = p256Signer(generateSigningKey());
     const id = `member-${String(index).padStart(5, '0')}`;
-    const key = { signingKey: publicKey, sealingKey: publicKey, fromHeight: 0, untilHeight: 0 };
+    const key = { signingKey: publicKey, sealingKey: publicKey, fromHeight: 0, untilHeight: 0, user: null };
     return {
       id,
       name: `Member ${index}`,
       version: 0,
       revoked: false,
+      suspendedHeight: 0,
       peerIds: ['1'.repeat(52)],
       keys: [key],
     };

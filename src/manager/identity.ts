@@ -1,4 +1,5 @@
 import { ECDH } from 'node:crypto';
+import { ownKeyOf } from '../core/access/member-keys.ts';
 import { equalBytes, toHex } from '../core/base/bytes.ts';
 import type { MemberId } from '../core/base/ids.ts';
 import { memberCardBytes } from '../core/codec/operation.ts';
@@ -110,8 +111,8 @@ export function requireActiveMember(data: CertifiedData, id: MemberId): Member {
   if (member.revoked) {
     throw failure('conflict', 'member_revoked', `member "${id}" is revoked`, 'A revoked member stays out.');
   }
-  const key = member.keys.at(-1);
-  if (key === undefined || key.untilHeight !== 0 || key.fromHeight > data.head().height) {
+  const { key } = ownKeyOf(member);
+  if (key.untilHeight !== 0 || key.fromHeight > data.head().height) {
     throw failure('conflict', 'no_current_key', `member "${id}" has no key that is valid now`);
   }
   return member;

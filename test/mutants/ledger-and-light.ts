@@ -55,7 +55,7 @@ export const ledgerAndLightMutants: readonly Mutant[] = [
   {
     name: 'old-key-accepted',
     file: ADMISSION,
-    find: 'if (keyId !== member.keys.length - 1)',
+    find: 'if (key.untilHeight !== 0) return',
     replace: 'if (keyId < 0)',
     caughtBy: ['test/unit/ledger/members.test.ts'],
   },

@@ -178,7 +178,7 @@ export class Clients {
     return [...this.open.values()].filter(({ transaction: { id, body } }) => {
       if (program.store.locate(id) !== null || body.lastValidHeight <= node.height) return false;
       const member = findMember(system, body.sender);
-      return member !== null && !member.revoked && member.keys.length - 1 === body.keyId;
+      return member !== null && !member.revoked && member.keys[body.keyId]?.untilHeight === 0;
     });
   }
 

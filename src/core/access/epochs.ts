@@ -5,6 +5,7 @@ import { LIMITS } from '../types/limits.ts';
 import { CUSTODY, type Envelope, type EpochOpening } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Epoch, PhaseState, SystemState } from '../types/state.ts';
+import { ownKeyOf } from './member-keys.ts';
 import {
   type CheckContext,
   demand,
@@ -41,7 +42,7 @@ export function hasEpochLeft(phase: PhaseState): boolean {
 /** An envelope must be sealed to the key that its member holds now. */
 export function isForCurrentKey(system: SystemState, envelope: Envelope): boolean {
   const member = findMember(system, envelope.member);
-  return member !== null && envelope.keyId === member.keys.length - 1 && envelope.sealed.length > 0;
+  return member !== null && envelope.keyId === ownKeyOf(member).keyId && envelope.sealed.length > 0;
 }
 
 /**

@@ -16,6 +16,7 @@ export const EVIDENCE_SENDER: Member = {
   name: '',
   version: 0,
   revoked: false,
+  suspendedHeight: 0,
   peerIds: [],
   keys: [],
 };

@@ -6,6 +6,7 @@ import type { MemberCard } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Member, MemberKey, PhaseState, SystemState } from '../types/state.ts';
 import { EVIDENCE_SENDER } from './evidence.ts';
+import { endKeys } from './member-keys.ts';
 import { type CheckContext, demand, firstRefusal, hasPublicKeyForm, type Rule } from './rule.ts';
 import { isAdministrator } from './standing.ts';
 
@@ -47,16 +48,14 @@ function checkCard(context: CheckContext, card: MemberCard, proof: Uint8Array): 
  * against the state before the block, so a key that a block brings holds from the next height on.
  */
 function newKey(card: MemberCard, fromHeight: number): MemberKey {
-  return { signingKey: card.signingKey, sealingKey: card.sealingKey, fromHeight, untilHeight: 0 };
+  const { signingKey, sealingKey } = card;
+  return { signingKey, fromHeight, untilHeight: 0, user: null, sealingKey };
 }
 
 export function newMember(card: MemberCard, fromHeight: number): Member {
   const { id, name, peerIds } = card;
-  return { id, name, version: 0, revoked: false, peerIds, keys: [newKey(card, fromHeight)] };
-}
-
-function endCurrentKey(keys: readonly MemberKey[], untilHeight: number): MemberKey[] {
-  return keys.map((key, index) => (index === keys.length - 1 ? { ...key, untilHeight } : key));
+  const keys = [newKey(card, fromHeight)];
+  return { id, name, version: 0, revoked: false, suspendedHeight: 0, peerIds, keys };
 }
 
 function replaceMember(system: SystemState, member: Member): SystemState {
@@ -99,7 +98,9 @@ export const memberRotate: Rule<'memberRotate'> = {
   apply: {
     system: (system, { card }, { height }) => {
       const member = assertDefined(findMember(system, card.id), 'a member that rotates exists');
-      const keys = [...endCurrentKey(member.keys, height + 1), newKey(card, height + 1)];
+      // users' keys stay: the member rotates its own
+      const ended = endKeys(member.keys, height + 1, key => key.user === null);
+      const keys = [...ended, newKey(card, height + 1)];
       const { name, peerIds } = card;
       return replaceMember(system, { ...member, name, peerIds, version: member.version + 1, keys });
     },
@@ -133,7 +134,7 @@ export const memberRevoke: Rule<'memberRevoke'> = {
   apply: {
     system: (system, content, { height }) => {
       const member = assertDefined(findMember(system, content.member), 'a member that is revoked exists');
-      const keys = endCurrentKey(member.keys, height + 1);
+      const keys = endKeys(member.keys, height + 1, () => true);
       return replaceMember(system, { ...member, version: member.version + 1, revoked: true, keys });
     },
     // the derived leaf carries no part: freezing needs to know only that someone who holds the keys is out

@@ -8,6 +8,8 @@ export type TransactionId = Hash;
 /** Opaque 32-byte names that the creator draws at random. */
 export type ProjectId = Hash;
 export type PhaseId = Hash;
+/** A person who signs for a member: a salted hash of the name, which stays off the chain (`userIdOf`). */
+export type UserId = Hash;
 /** `SHA-256(tag ‖ chain id ‖ scope kind ‖ scope id)`: says nothing about the scope to whoever is not in it. */
 export type LogId = Hash;
 /** The consortium-wide short name of a member: `[a-z][a-z0-9-]{0,31}`. */

@@ -61,21 +61,26 @@ function expectScope(reader: Reader, scope: ScopeKind): void {
 }
 
 function writeKey(writer: Writer, key: MemberKey): void {
-  writer.fixed(key.signingKey, SIZES.publicKey).fixed(key.sealingKey, SIZES.publicKey);
-  writer.u64(key.fromHeight).u64(key.untilHeight);
+  writer.fixed(key.signingKey, SIZES.publicKey).u64(key.fromHeight).u64(key.untilHeight);
+  writer.bool(key.user !== null);
+  if (key.user === null) writer.fixed(key.sealingKey, SIZES.publicKey);
+  else writer.hash(key.user);
 }
 
 function readKey(reader: Reader): MemberKey {
-  return {
+  const span = {
     signingKey: reader.fixed(SIZES.publicKey),
-    sealingKey: reader.fixed(SIZES.publicKey),
     fromHeight: reader.u64(),
     untilHeight: reader.u64(),
   };
+  return reader.bool()
+    ? { ...span, user: reader.hash(), sealingKey: null }
+    : { ...span, user: null, sealingKey: reader.fixed(SIZES.publicKey) };
 }
 
 function writeMember(writer: Writer, member: Member): void {
   writer.text(member.id).text(member.name).u64(member.version).bool(member.revoked);
+  writer.u64(member.suspendedHeight);
   writer.list(member.peerIds, (out, peerId) => out.text(peerId));
   writer.list(member.keys, writeKey);
 }
@@ -86,6 +91,7 @@ function readMember(reader: Reader): Member {
     name: reader.text(LIMITS.memberNameBytes),
     version: reader.u64(),
     revoked: reader.bool(),
+    suspendedHeight: reader.u64(),
     peerIds: reader.list(LIMITS.peerIdsPerMember, from => from.text(LIMITS.peerIdBytes)),
     keys: reader.list(LIMITS.keysPerMember, readKey),
   };

@@ -49,7 +49,7 @@ function checkSender(state: AdmissionState, transaction: Transaction): Reject | 
   if (member.revoked) return reject('sender_revoked', sender, 'ignore');
   const key = member.keys[keyId];
   if (key === undefined) return reject('unknown_key', `key ${keyId} of ${sender}`, 'ignore');
-  if (keyId !== member.keys.length - 1) return reject('revoked_key', `key ${keyId} of ${sender}`, 'ignore');
+  if (key.untilHeight !== 0) return reject('revoked_key', `key ${keyId} of ${sender}`, 'ignore');
   return state.verify(transaction, key.signingKey) ? null : reject('bad_signature', transaction.id);
 }
 

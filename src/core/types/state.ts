@@ -1,4 +1,4 @@
-import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
+import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId, UserId } from '../base/ids.ts';
 import type { SealedCard } from './card.ts';
 import type { ValidatorSet } from './chain.ts';
 import type { ApprovalRequest, PhasePolicy } from './flow.ts';
@@ -24,21 +24,36 @@ export interface Parameters {
   readonly rotationBlocks: number;
 }
 
-export interface MemberKey {
+interface SigningSpan {
   readonly signingKey: Uint8Array;
-  readonly sealingKey: Uint8Array;
   readonly fromHeight: number;
   /** Height at which the key stopped being valid; 0 while it is. */
   readonly untilHeight: number;
 }
+
+/** A key of the member itself, with the key that others seal to. */
+export interface OwnKey extends SigningSpan {
+  readonly user: null;
+  readonly sealingKey: Uint8Array;
+}
+
+/** A key of one of its users, who signs for the member in projects and phases. */
+export interface UserKey extends SigningSpan {
+  readonly user: UserId;
+  readonly sealingKey: null;
+}
+
+export type MemberKey = OwnKey | UserKey;
 
 export interface Member {
   readonly id: MemberId;
   readonly name: string;
   readonly version: number;
   readonly revoked: boolean;
+  /** First height at which it may nothing, until administrators resume it; 0 while it is not suspended. */
+  readonly suspendedHeight: number;
   readonly peerIds: readonly string[];
-  /** All keys that ever were, in order; the key id is the index; the last is current (SCENARIOS 91). */
+  /** All keys that ever were, in order; the key id is the index (SCENARIOS 91). `ownKeyOf` tells the current one. */
   readonly keys: readonly MemberKey[];
 }
 

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataPaths } from '../../config/node-config.ts';
 import { readPassphrase } from '../../config/passphrase.ts';
+import { ownKeyOf } from '../../core/access/member-keys.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import { equalBytes } from '../../core/base/bytes.ts';
 import { isMemberId, type MemberId, type PhaseId } from '../../core/base/ids.ts';
@@ -54,9 +55,9 @@ export class Hosting implements HostingApi, Service {
   /** Keys are kept before they are registered; a member is hosted once the ledger has this server's key for it. */
   isHosted(member: MemberId): boolean {
     const known = this.members.get(member);
-    const registered = findMember(this.node.light.system(), member)?.keys.at(-1);
-    if (known === undefined || registered === undefined) return false;
-    return equalBytes(registered.signingKey, known.signer.publicKey);
+    const registered = findMember(this.node.light.system(), member);
+    if (known === undefined || registered === null) return false;
+    return equalBytes(ownKeyOf(registered).key.signingKey, known.signer.publicKey);
   }
 
   async host(member: MemberId, name: string): Promise<Committed | null | Reject> {

@@ -1,3 +1,4 @@
+import { ownKeyOf } from '../../core/access/member-keys.ts';
 import { utf8 } from '../../core/base/bytes.ts';
 import type { PhaseId, ProjectId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -54,11 +55,11 @@ export async function sealProjectCard(
   place: { readonly project: ProjectId; readonly phase: PhaseId | null },
   label: string,
 ): Promise<Uint8Array | Refusal> {
-  const key = findMember(access.system(), member)?.keys.at(-1);
-  if (key === undefined) return unknownMember(member);
+  const known = findMember(access.system(), member);
+  if (known === null) return unknownMember(member);
   try {
     const context = { ...place, chainId: access.chainId };
-    return await crypto.sealProjectCard(context, key.sealingKey, encodeCard({ label }));
+    return await crypto.sealProjectCard(context, ownKeyOf(known).key.sealingKey, encodeCard({ label }));
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     return refuse(error.code, error.message, error.hint ?? 'Try again.');

@@ -1,3 +1,4 @@
+import { ownKeyOf } from '../../core/access/member-keys.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { MemberId, PhaseId, ProjectId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -35,10 +36,9 @@ export async function sealFor(
   member: MemberId,
   secrets: readonly EpochSecret[],
 ): Promise<Envelope | Refusal> {
-  const keys = findMember(access.system(), member)?.keys ?? [];
-  const keyId = keys.length - 1;
-  const key = keys[keyId];
-  if (key === undefined) return unknownMember(member);
+  const known = findMember(access.system(), member);
+  if (known === null) return unknownMember(member);
+  const { keyId, key } = ownKeyOf(known);
   try {
     const context = { ...place, chainId: access.chainId, member, keyId };
     return { member, keyId, sealed: await crypto.sealEnvelope(context, key.sealingKey, secrets) };
@@ -57,8 +57,8 @@ async function sealAnyhow(
 ): Promise<Envelope | Refusal> {
   const envelope = await sealFor(context, place, member, secrets);
   if (!isReject(envelope) || envelope.reject !== 'bad_sealing_key') return envelope;
-  const { keys } = assertDefined(findMember(context.access.system(), member), 'who has a key is a member');
-  return { member, keyId: keys.length - 1, sealed: NOTHING_SEALED };
+  const known = assertDefined(findMember(context.access.system(), member), 'who has a key is a member');
+  return { member, keyId: ownKeyOf(known).keyId, sealed: NOTHING_SEALED };
 }
 
 /**

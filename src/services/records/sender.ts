@@ -125,9 +125,10 @@ export class TransactionSender {
     const { access, sha256, randomBytes, member } = this.config;
     const system = access.system();
     const keys = findMember(system, member)?.keys ?? [];
-    const keyId = keys.length - 1;
-    const current = keys[keyId];
-    if (current === undefined || !equalBytes(current.signingKey, this.signer.publicKey)) {
+    const keyId = keys.findLastIndex(
+      key => key.untilHeight === 0 && equalBytes(key.signingKey, this.signer.publicKey),
+    );
+    if (keyId < 0) {
       const detail = `${member} is not registered with the signing key of this node`;
       return refuse(
         'key_not_current',

@@ -144,8 +144,9 @@ export class PhaseVault implements PhaseVisitor {
 
   private unsealerOf(keyId: number): Unsealer | null {
     const key = findMember(this.config.access.system(), this.config.member)?.keys[keyId];
-    if (key === undefined) return null;
-    return this.unsealers.find(unsealer => equalBytes(unsealer.publicKey, key.sealingKey)) ?? null;
+    if (key === undefined || key.sealingKey === null) return null;
+    const { sealingKey } = key;
+    return this.unsealers.find(unsealer => equalBytes(unsealer.publicKey, sealingKey)) ?? null;
   }
 
   private async open(

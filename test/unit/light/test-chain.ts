@@ -307,13 +307,14 @@ export class TestChain {
 
 export function memberKey(name: string, fromHeight: number, untilHeight: number): MemberKey {
   const { publicKey } = signerOf(name);
-  return { signingKey: publicKey, sealingKey: publicKey, fromHeight, untilHeight };
+  return { signingKey: publicKey, fromHeight, untilHeight, user: null, sealingKey: publicKey };
 }
 
 /** Alice has one key; bob rotated at height 5. */
 export function sampleSystem(): SystemState {
   const member = (id: string, keys: readonly MemberKey[]) => {
-    return { id: id as MemberId, name: id, version: keys.length - 1, revoked: false, peerIds: [], keys };
+    const standing = { version: keys.length - 1, revoked: false, suspendedHeight: 0 };
+    return { id: id as MemberId, name: id, ...standing, peerIds: [], keys };
   };
   return {
     version: 0,

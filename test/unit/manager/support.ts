@@ -32,9 +32,13 @@ export function memberWith(name: string, signer: Signer, changes: Partial<Member
     name,
     version: 1,
     revoked: false,
+    suspendedHeight: 0,
     peerIds: [`peer-of-${name}`],
     keys: [
-      { signingKey: signer.publicKey, sealingKey: keys.sealing.publicKey, fromHeight: 1, untilHeight: 0 },
+      {
+        ...{ signingKey: signer.publicKey, fromHeight: 1, untilHeight: 0 },
+        ...{ user: null, sealingKey: keys.sealing.publicKey },
+      },
     ],
     ...changes,
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { ownKeyOf } from '../../../src/core/access/member-keys.ts';
 import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
@@ -142,8 +143,14 @@ export const alice: Member = {
   name: 'Alice',
   version: 1,
   revoked: false,
+  suspendedHeight: 0,
   peerIds: ['peer-of-alice'],
-  keys: [{ signingKey: new Uint8Array(33), sealingKey: new Uint8Array(33), fromHeight: 0, untilHeight: 0 }],
+  keys: [
+    {
+      ...{ signingKey: new Uint8Array(33), fromHeight: 0, untilHeight: 0 },
+      ...{ user: null, sealingKey: new Uint8Array(33) },
+    },
+  ],
 };
 
 const parameters = { blockTransactionsMax: 10, replayWindowBlocks: 100 } as Genesis['parameters'];
@@ -453,7 +460,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   purgeCertificate = async () => new Uint8Array([4, 5]);
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
   card = () => {
-    const { signingKey, sealingKey } = alice.keys[0]!;
+    const { signingKey, sealingKey } = ownKeyOf(alice).key;
     const card = { id: alice.id, name: alice.name, signingKey, sealingKey, peerIds: alice.peerIds };
     return { card, proof: new Uint8Array(64) };
   };

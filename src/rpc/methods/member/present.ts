@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MemberId } from '../../../core/base/ids.ts';
 import type { Member } from '../../../core/types/state.ts';
-import { base64, bytesText, count } from '../../schemas.ts';
+import { base64, bytesText, count, hashText } from '../../schemas.ts';
 
 export const memberSchema = z.object({
   id: z.string(),
@@ -14,7 +14,8 @@ export const memberSchema = z.object({
     z.object({
       keyId: count,
       signingKey: bytesText,
-      sealingKey: bytesText,
+      sealingKey: bytesText.nullable().meta({ description: 'null of a key of a user' }),
+      user: hashText.nullable().meta({ description: 'who signs with it; null for the member itself' }),
       fromHeight: count,
       untilHeight: count.nullable(),
     }),
@@ -32,7 +33,8 @@ export function presentMember(member: Member, administrators: readonly MemberId[
     keys: member.keys.map((key, keyId) => ({
       keyId,
       signingKey: base64(key.signingKey),
-      sealingKey: base64(key.sealingKey),
+      sealingKey: key.sealingKey === null ? null : base64(key.sealingKey),
+      user: key.user,
       fromHeight: key.fromHeight,
       untilHeight: key.untilHeight === 0 ? null : key.untilHeight,
     })),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ownKeyOf } from '../../../core/access/member-keys.ts';
 import { fromHex } from '../../../core/base/bytes.ts';
 import { isMemberId } from '../../../core/base/ids.ts';
 import type { MemberReadApi } from '../../api.ts';
@@ -40,7 +41,7 @@ function recipientKey(api: Pick<MemberReadApi, 'member'>, recipient: string): Ui
     const detail = `${recipient} is neither a member nor a sealing key`;
     throw failure('not_found', 'unknown_member', detail, 'member_list shows the members.');
   }
-  return member.keys.at(-1)!.sealingKey;
+  return ownKeyOf(member).key.sealingKey;
 }
 
 export function showingOf(api: Pick<MemberReadApi, 'member'>, given: ShowingGiven): Showing {
