@@ -1,11 +1,18 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core';
+import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core';
 import { p256 } from '@noble/curves/nist.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, fromHex, toHex, utf8 } from '../../../src/core/base/bytes.ts';
-import { generateSealingKey, hpke, p256Unsealer } from '../../../src/crypto/hpke.ts';
+import {
+  AES_128,
+  generateSealingKey,
+  hpke,
+  hpkeRecipient,
+  openSealed,
+  p256Unsealer,
+} from '../../../src/crypto/hpke.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 
 // A second implementation of RFC 9180 base mode, on other libraries, from sections 4 and 5 of the RFC.
@@ -87,27 +94,51 @@ describe('HPKE', () => {
     expect(toHex(sealed)).toBe(CIPHERTEXT);
   });
 
-  it('has a library that opens the ciphertext of RFC 9180, appendix A.3.1', async () => {
-    const hex = (text: string) => new Uint8Array(fromHex(text)!).buffer;
+  it('opens the ciphertext of RFC 9180, appendix A.3.1', () => {
+    const hex = (text: string) => fromHex(text)!;
+    const skR = hex('f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2');
+    const enc = hex(
+      '04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9' +
+        '8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4',
+    );
+    const rfcInfo = hex('4f6465206f6e2061204772656369616e2055726e');
+    const sealed = concatBytes(enc, hex(CIPHERTEXT));
+    const opened = openSealed(AES_128, hpkeRecipient(skR), sealed, rfcInfo, utf8('Count-0'));
+    expect(new TextDecoder().decode(opened!)).toBe('Beauty is truth, truth beauty');
+    expect(openSealed(AES_128, hpkeRecipient(skR), sealed, rfcInfo, utf8('Count-1'))).toBeNull();
+  });
+
+  it('opens what a library seals, and seals what it opens', async () => {
+    const buffer = (bytes: Uint8Array) => new Uint8Array(bytes).buffer;
     const suite = new CipherSuite({
       kem: new DhkemP256HkdfSha256(),
       kdf: new HkdfSha256(),
-      aead: new Aes128Gcm(),
+      aead: new Aes256Gcm(),
     });
-    const skR = 'f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2';
-    const opened = await suite.open(
-      {
-        recipientKey: await suite.kem.importKey('raw', hex(skR), false),
-        enc: hex(
-          '04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9' +
-            '8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4',
-        ),
-        info: hex('4f6465206f6e2061204772656369616e2055726e'),
-      },
-      hex(CIPHERTEXT),
-      utf8('Count-0').slice().buffer,
-    );
-    expect(new TextDecoder().decode(opened)).toBe('Beauty is truth, truth beauty');
+    const recipientPublicKey = await suite.kem.importKey('raw', buffer(publicPoint), true);
+    const theirs = await suite.seal({ recipientPublicKey, info: buffer(info) }, buffer(secret));
+    const sealed = concatBytes(new Uint8Array(theirs.enc), new Uint8Array(theirs.ct));
+    expect(await p256Unsealer(privateKey).open(info, sealed)).toEqual(secret);
+
+    const ours = await hpke.seal(publicKey, info, secret);
+    const recipientKey = {
+      privateKey: await suite.kem.importKey('raw', buffer(privateKey), false),
+      publicKey: recipientPublicKey,
+    };
+    const enc = buffer(ours.subarray(0, 65));
+    const opened = await suite.open({ recipientKey, enc, info: buffer(info) }, buffer(ours.subarray(65)));
+    expect(new Uint8Array(opened)).toEqual(secret);
+  });
+
+  it('takes an encapsulated key in the form of the RFC only, and only a point of the curve', async () => {
+    const sealed = await hpke.seal(publicKey, info, secret);
+    const unsealer = p256Unsealer(privateKey);
+    const y = sealed[64]! & 1;
+    const hybrid = concatBytes(Uint8Array.of(6 + y), sealed.subarray(1));
+    expect(await unsealer.open(info, hybrid)).toBeNull();
+    const offCurve = sealed.slice();
+    offCurve.fill(0xff, 1, 65);
+    expect(await unsealer.open(info, offCurve)).toBeNull();
   });
 
   it('seals what the second implementation opens', async () => {
