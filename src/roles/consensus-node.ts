@@ -3,7 +3,7 @@ import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
 import { logIdOf } from '../core/codec/transaction.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
-import { memberOfPeer, readSystem } from '../core/ledger/read.ts';
+import { readSystem } from '../core/ledger/read.ts';
 import type { Genesis } from '../core/types/state.ts';
 import { nodeSuite } from '../crypto/suite.ts';
 import type { ChainStore } from '../ports/chain-store.ts';
@@ -13,7 +13,7 @@ import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ConsensusKeys, FirstStart } from '../ports/signing-state.ts';
-import type { PeerId, Transport } from '../ports/transport.ts';
+import type { Transport } from '../ports/transport.ts';
 import type { ViewArchive } from '../ports/view-archive.ts';
 import type { WriteAheadLog } from '../ports/wal.ts';
 import { ChainReader } from '../services/consensus/chain-reader.ts';
@@ -38,13 +38,9 @@ import { LevelStore } from '../store/level-store.ts';
 import { MendingChainStore } from '../store/mending-chain-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
 import { keepBlocksFault, versionFault } from './chain-checks.ts';
+import { ConsensusLinks, type ValidatorAddresses } from './consensus-links.ts';
 import { sequence } from './node-role.ts';
 import { isDamage, StateRebuild } from './state-rebuild.ts';
-
-export interface ValidatorAddresses {
-  readonly peerId: PeerId;
-  readonly addresses: readonly string[];
-}
 
 /** The adapters of a node; tests bring memory ones. */
 export interface ConsensusParts {
@@ -112,8 +108,7 @@ export class ConsensusNode implements Service {
   readonly rebuild: StateRebuild;
   private running: Service | null = null;
   private registered = false;
-  /** Validators that this node keeps a link to. */
-  private readonly kept = new Set<PeerId>();
+  private readonly links: ConsensusLinks;
 
   constructor(
     readonly options: ConsensusNodeOptions,
@@ -134,6 +129,8 @@ export class ConsensusNode implements Service {
     );
     this.store = store;
     const chain = new ChainReader(store, suite, transport);
+    const links = new ConsensusLinks(chain, transport, options.validators);
+    this.links = links;
     this.chain = chain;
     const pool = new Pool({
       chain,
@@ -165,9 +162,7 @@ export class ConsensusNode implements Service {
       kv,
       logger,
       generation: () => store.generation,
-      hasPeers: () =>
-        options.validators.some(({ peerId }) => peerId !== transport.peerId) ||
-        chain.validatorPeers().length > 0,
+      hasPeers: () => links.configured.length > 0 || chain.validatorPeers().length > 0,
       done: () => this.consensus.start(),
       fail: error => this.consensus.transfer.fail(error),
     });
@@ -183,6 +178,7 @@ export class ConsensusNode implements Service {
       clock,
       logger,
       snapshotBehindBlocks: keepBlocks,
+      configured: links.configured,
       ownBlock: height => this.rebuild.ownBlock(height),
       ...pick('limits', limits?.sync),
     });
@@ -234,7 +230,7 @@ export class ConsensusNode implements Service {
       { start: () => this.startConsensus(), stop: () => consensus.stop() },
       ending(() => rebuild.idle()),
       ending(async () => light.stop()),
-      { start: async () => this.connect(), stop: () => sync.stop() },
+      { start: async () => this.links.connect(), stop: () => sync.stop() },
     ];
     const running = sequence([
       { start: () => kv.open(), stop: () => kv.close() },
@@ -291,19 +287,12 @@ export class ConsensusNode implements Service {
       const fault = versionFault(this.chain);
       if (fault !== null) this.fatal(fault);
     });
-    this.transport.setGate(peer => this.admits(peer));
-  }
-
-  /** Validators of the current set and of open proposals, and nodes of active members; nobody else [65]. */
-  private admits(peer: PeerId): boolean {
-    if (this.chain.validatorPeers().includes(peer) || this.chain.candidatePeers().includes(peer)) return true;
-    return memberOfPeer(this.chain.system(), peer) !== null;
+    this.links.register();
   }
 
   private followMembership({ diff }: Committed): void {
     if (!diff.state.has(STATE_KEYS.system)) return;
-    this.transport.recheckGate();
-    this.connect();
+    this.links.membershipChanged();
     void this.settleKeys();
   }
 
@@ -325,26 +314,6 @@ export class ConsensusNode implements Service {
       if (isNew) logger.info({ validatorSetId: id }, 'votes with the new consensus key; erased the old one');
     } catch (error) {
       this.fatal(error);
-    }
-  }
-
-  /**
-   * Keeps a link to every other validator of the current set: where the configuration says or, for one that came by a
-   * proposal, where the chain says. A node that is not in the set dials those that it was configured with.
-   */
-  private connect(): void {
-    const current = new Set(this.chain.validatorPeers());
-    const places = new Map<PeerId, readonly string[]>(
-      this.chain.system().governance.addresses.map(({ peerId, addresses }) => [peerId, addresses]),
-    );
-    for (const { peerId, addresses } of this.options.validators) places.set(peerId, addresses);
-    for (const peer of this.kept) if (!current.has(peer)) this.transport.release(peer);
-    this.kept.clear();
-    for (const peer of current) {
-      const addresses = places.get(peer);
-      if (addresses === undefined) continue;
-      this.kept.add(peer);
-      this.transport.keepConnected(peer, addresses);
     }
   }
 

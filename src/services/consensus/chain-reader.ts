@@ -6,6 +6,7 @@ import { checkAdmission } from '../../core/ledger/admission.ts';
 import { readSystem } from '../../core/ledger/read.ts';
 import type { VerifyTransaction } from '../../core/ledger/signature.ts';
 import type { EngineStart, Reign } from '../../core/pbft/config.ts';
+import { quorumSize } from '../../core/quorum/quorum.ts';
 import type { ValidatorSet } from '../../core/types/chain.ts';
 import type { Parameters, SystemState } from '../../core/types/state.ts';
 import type { Transaction } from '../../core/types/transaction.ts';
@@ -80,6 +81,13 @@ export class ChainReader implements PoolChain {
 
   connectedValidators(): readonly PeerId[] {
     return this.connected(this.validatorPeers());
+  }
+
+  /** Whether this node, if it is a validator, and those that it is connected with are a quorum of the current set. */
+  reachesQuorum(): boolean {
+    const size = this.validatorSet().validators.length;
+    const own = size - this.validatorPeers().length;
+    return this.connectedValidators().length + own >= quorumSize(size);
   }
 
   /** Nodes that an open proposal would make validators: they may fetch the chain before they have to decide it. */

@@ -44,7 +44,7 @@ export interface SyncTarget {
   installSnapshot(height: number, install: () => Promise<void>): Promise<void>;
   /** This node itself can no longer do its work. */
   fail(error: unknown): void;
-  /** Peers of the current set that are connected, this node left out. */
+  /** Those who get blocks from this node: connected peers of the current set, and who an open proposal would add to it. */
   connectedValidators(): readonly PeerId[];
 }
 
@@ -61,6 +61,11 @@ export interface SyncConfig {
    * and takes a snapshot only where nobody has the blocks any more.
    */
   readonly snapshotBehindBlocks: number;
+  /**
+   * Peers that the operator vouches for. They are asked as validators are: a node that slept while every validator that it
+   * knows was removed learns the set of today from them. They are answered as validators only.
+   */
+  readonly configured: readonly PeerId[];
   /** A block above the head that this node's own disk holds whole; it is verified as those of others are. */
   readonly ownBlock?: (height: number) => SyncBlock | null;
   readonly limits?: Partial<SyncLimits>;
@@ -133,9 +138,15 @@ export class Sync {
     if (this.running === null) this.server.onCommitted(height);
   }
 
-  /** For repairs: validators that are connected and not left out. */
+  /** For repairs: sources that are connected and not left out. */
   usablePeers(): readonly PeerId[] {
-    return this.config.target.connectedValidators().filter(peer => this.sources.isUsable(peer));
+    return this.connectedSources().filter(peer => this.sources.isUsable(peer));
+  }
+
+  private connectedSources(): readonly PeerId[] {
+    const { target, transport, configured } = this.config;
+    const connected = new Set(transport.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])));
+    return [...new Set([...target.connectedValidators(), ...configured.filter(peer => connected.has(peer))])];
   }
 
   /** Height of the snapshot that is being fetched; null when none is. */
@@ -146,7 +157,7 @@ export class Sync {
   /** @returns the height that is being worked towards, null when there is nothing to catch up with */
   get targetHeight(): number | null {
     if (this.running === null) return null;
-    return this.goalHeight(this.config.target.connectedValidators());
+    return this.goalHeight(this.connectedSources());
   }
 
   /** Catches up to a height that is known to be committed; works on until it is reached or the service stops. */
@@ -155,7 +166,7 @@ export class Sync {
     this.wake();
   }
 
-  /** Asks every connected validator once what it has: this node may be behind by an unknown number of blocks. */
+  /** Asks every connected source once what it has: this node may be behind by an unknown number of blocks. */
   explore(): void {
     this.exploring = true;
     this.wake();
@@ -177,7 +188,7 @@ export class Sync {
     const height = syncHeadCodec.decode(frame);
     if (isReject(height)) return height;
     const { target } = this.config;
-    if (!target.connectedValidators().includes(from)) return null;
+    if (!this.connectedSources().includes(from)) return null;
     this.sources.claim(from, height);
     if (height > target.headHeight()) this.wake();
     return null;
@@ -200,7 +211,7 @@ export class Sync {
     const head = target.headHeight();
     if (this.wanted > head) return { askAll: true, insist: true };
     if (this.exploring) return { askAll: true, insist: false };
-    const claimed = this.sources.highestClaim(target.connectedValidators()) > head;
+    const claimed = this.sources.highestClaim(this.connectedSources()) > head;
     return claimed ? { askAll: false, insist: false } : null;
   }
 
@@ -211,7 +222,7 @@ export class Sync {
     let pruned = 0;
     const { target } = this.config;
     for (let goal = this.goal(); goal !== null && !this.abort.signal.aborted; goal = this.goal()) {
-      const peers = target.connectedValidators();
+      const peers = this.connectedSources();
       this.sources.keepOnly(peers);
       const own = this.config.ownBlock?.(target.headHeight() + 1) ?? null;
       if (own !== null && (await this.applyOwn(own))) continue;

@@ -70,6 +70,8 @@ export interface ClusterOptions {
   readonly metrics?: (index: number) => Metrics | null;
   /** Blocks that keep their transactions; null for an archive. */
   readonly keepBlocks?: (index: number) => number | null;
+  /** Names that the operator of every node has in its configuration; the validators of genesis when left out. */
+  readonly configured?: readonly string[];
   /** Names of all nodes that may run; those of genesis first. */
   readonly names?: readonly string[];
 }
@@ -190,7 +192,9 @@ export class Cluster {
 
   private async startOne(index: number): Promise<void> {
     const transport = this.options.transport?.(index) ?? this.network.create({ peerId: this.peerId(index) });
-    const known = this.options.withoutAddresses === true ? [] : this.genesis.validators;
+    const { withoutAddresses, configured } = this.options;
+    const founders = this.genesis.validators.map(({ name }) => name);
+    const known = withoutAddresses === true ? [] : (configured ?? founders);
     const { limits } = this.options;
     const metrics = this.options.metrics?.(index) ?? null;
     const keepBlocks = this.options.keepBlocks?.(index) ?? null;
@@ -205,7 +209,7 @@ export class Cluster {
         name: this.names[index]!,
         genesis: this.genesis,
         keys: this.keys[index]!,
-        validators: known.map(({ peerId }) => ({ peerId, addresses: [] })),
+        validators: known.map(name => ({ peerId: `peer-of-validator-${name}`, addresses: [] })),
         logger: this.options.logger?.child({ node: this.names[index] }) ?? silentLogger,
         clock: realClock,
         onFatal: error => {

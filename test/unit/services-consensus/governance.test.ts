@@ -179,6 +179,49 @@ describe('a validator set that changes', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[50][57] while a node sleeps, which knows none of the others when it wakes but by its configuration', {
+    timeout: 60_000,
+  }, async () => {
+    begin(4, { configured: ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7'] });
+    await net.start(0, 1, 2, 3, 4, 5, 6);
+    await writeOn([0, 1, 2, 3]);
+    await net.stop(3);
+    const removed = ['v1', 'v2', 'v3'].map(name => govern.remove(name));
+    const added = ['v5', 'v6', 'v7'].map(name => govern.add(name));
+    const newcomers = [4, 5, 6].map(index => net.node(index));
+    guide = 0;
+    await change([...removed, ...added], newcomers);
+    await net.stop(0, 1, 2);
+    guide = 4;
+    expect(govern.validators).toEqual(['v4', 'v5', 'v6', 'v7']);
+    await writeOn([4, 5, 6]);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() === net.node(4).chain.headHeight());
+    await net.stop(4);
+    guide = 5;
+    await writeOn([3, 5, 6]);
+    expect(net.fatal).toEqual([]);
+  });
+
+  it('[65] lets in a configured peer that is no validator only where no quorum is reached', async () => {
+    begin(4, { configured: ['v1', 'v2', 'v3', 'v4', 'v5'] });
+    const links = (index: number) =>
+      net
+        .node(index)
+        .transport.peers()
+        .filter(info => info.connected)
+        .map(info => info.peer);
+    await net.start(0);
+    const caller = net.network.create({ peerId: net.peerId(4) });
+    await caller.start();
+    caller.keepConnected(net.peerId(0), []);
+    await net.until(() => links(0).includes(net.peerId(4)));
+    await net.start(1, 2);
+    await net.until(() => [1, 2].every(index => links(0).includes(net.peerId(index))));
+    await net.until(() => !links(0).includes(net.peerId(4)));
+    await caller.stop();
+  });
+
   it('[56] with a view change before and after it', { timeout: 60_000 }, async () => {
     begin(4);
     await net.start(0, 1, 2, 3, 4);
