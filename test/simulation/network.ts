@@ -52,6 +52,8 @@ export interface Wiretap {
 export class SimulatedNetwork {
   quality: LinkQuality = CLEAN_LINK;
   frames = 0;
+  /** By the sender's place. */
+  readonly framesFrom = new Map<number, number>();
   /** Shorter than in production, where simulated minutes would pass. */
   readonly penaltyMs = 3000;
   private readonly members = new Set<SimulatedTransport>();
@@ -143,6 +145,7 @@ export class SimulatedNetwork {
     const { random, schedule, coverage } = world;
     const to = link.other(from);
     this.frames += 1;
+    this.framesFrom.set(from.place, (this.framesFrom.get(from.place) ?? 0) + 1);
     world.trace.mix(from.place * 256 + to.place, bytes.length, bytes[bytes.length - 1] ?? 0);
     if (!this.isOpen(from.place, to.place)) {
       coverage.hit('network: lost in a partition');

@@ -113,16 +113,24 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   return out;
 }
 
-/** An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes that hear each other can be held to that. */
+/**
+ * An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes that hear each other can be held to
+ * that. One that was removed and not told looks on for those that it knows.
+ */
 async function idle(cluster: Cluster, out: Minority): Promise<void> {
   if (cluster.faulty.size > 0 || !out.isSilent) return;
-  const { schedule, network, checker } = cluster;
+  const { schedule, network, checker, honest } = cluster;
   await cluster.runUntil(schedule.nowMs + IDLE_MS);
-  const { frames } = network;
+  const before = new Map(network.framesFrom);
   await cluster.runUntil(schedule.nowMs + IDLE_MS);
-  if (network.frames === frames) return;
-  const nodes = cluster.honest.map(node => node.describe()).join('\n');
-  checker.fail(`idle, and ${network.frames - frames} frames were sent\n${nodes}`);
+  const isUntold = (place: number) =>
+    honest.some(node => node.options.place === place && node.height < checker.chain.height);
+  const sent = [...network.framesFrom]
+    .filter(([place, frames]) => frames !== before.get(place) && !isUntold(place))
+    .map(([place, frames]) => `${frames - (before.get(place) ?? 0)} by place ${place}`);
+  if (sent.length === 0) return;
+  const nodes = honest.map(node => node.describe()).join('\n');
+  checker.fail(`idle, and frames were sent: ${sent.join(', ')}\n${nodes}`);
 }
 
 /** Agreement may break here, and the run ends with it. */
