@@ -1,4 +1,4 @@
-// npm run mutants [-- --quick | --only NAME[,NAME]] [--by simulation|transcripts] [--budget SEEDS]
+// npm run mutants [-- --quick | --only NAME[,NAME]] [--by simulation|holders|transcripts] [--budget SEEDS]
 // [--workers N]: compiles known implementation mistakes in,
 // one at a time and in memory only, and reports whether the simulator or the named tests catch each. Exit 1 when one is not.
 import { spawn } from 'node:child_process';
@@ -101,9 +101,11 @@ async function runBundle(entry, mutant, plugin, args) {
   return { verdict: isBroken(found.message) ? 'BROKEN' : 'caught', by: found.message, seeds };
 }
 
-async function hunt(mutant, defaultBudget, plugin) {
+/** @param kind `simulation` or `holders` */
+async function hunt(kind, mutant, defaultBudget, plugin) {
   const budget = Number(options.budget ?? mutant.seedBudget ?? defaultBudget);
-  const found = await runBundle('test/mutants/hunt.ts', mutant, plugin, [String(budget), String(FAULTS_MS)]);
+  const args = [kind, String(budget), String(FAULTS_MS)];
+  const found = await runBundle('test/mutants/hunt.ts', mutant, plugin, args);
   return { ...found, seeds: `${found.seeds}/${budget}` };
 }
 
@@ -143,8 +145,10 @@ async function isClean(queue, defaultBudget, bundlePlugin) {
   const plugin = bundlePlugin(root, nothing);
   const started = Date.now();
   let found = await replay(nothing, plugin);
-  if (found.verdict === 'SURVIVED' && queue.some(({ caughtBy }) => caughtBy === 'simulation'))
-    found = await hunt(nothing, options.quick ? 5 : defaultBudget, plugin);
+  for (const kind of ['simulation', 'holders']) {
+    if (found.verdict === 'SURVIVED' && found.by === '' && queue.some(({ caughtBy }) => caughtBy === kind))
+      found = await hunt(kind, nothing, options.quick ? 5 : defaultBudget, plugin);
+  }
   const isFree = found.verdict === 'SURVIVED' && found.by === '';
   const seconds = (Date.now() - started) / 1000;
   console.log(
@@ -154,7 +158,7 @@ async function isClean(queue, defaultBudget, bundlePlugin) {
 }
 
 function line({ name, verdict, by, seeds, seconds }) {
-  const said = by.replace(/^seed \d+: /, '').slice(0, 100);
+  const said = by.replace(/^(files, )?seed \d+: /, '').slice(0, 100);
   return `${name.padEnd(46)} ${verdict.padEnd(8)} ${seeds.padStart(7)} ${seconds.toFixed(1).padStart(6)} s  ${said}`;
 }
 
@@ -174,7 +178,8 @@ try {
       const started = Date.now();
       const plugin = bundlePlugin(root, next);
       const runs = {
-        simulation: () => hunt(next, SEED_BUDGET, plugin),
+        simulation: () => hunt('simulation', next, SEED_BUDGET, plugin),
+        holders: () => hunt('holders', next, SEED_BUDGET, plugin),
         transcripts: () => replay(next, plugin),
       };
       const found = await (runs[options.by ?? next.caughtBy] ?? (() => test(next)))();

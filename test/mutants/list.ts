@@ -1,6 +1,7 @@
 import { agreementMutants } from './agreement.ts';
 import { boundsMutants } from './bounds.ts';
 import { durabilityMutants } from './durability.ts';
+import { holderMutants } from './holders.ts';
 import { ledgerAndLightMutants } from './ledger-and-light.ts';
 import type { Mutant } from './mutant.ts';
 import { proofMutants } from './proofs.ts';
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...boundsMutants,
   ...ledgerAndLightMutants,
   ...proofMutants,
+  ...holderMutants,
 ];

@@ -7,8 +7,8 @@ export interface Mutant {
   /** Source text that occurs exactly once in the file. */
   readonly find: string;
   readonly replace: string;
-  /** The simulator, the transcripts of `test/scenarios`, or the test files that go red. */
-  readonly caughtBy: 'simulation' | 'transcripts' | readonly string[];
+  /** The simulator, its runs of file holders, the transcripts of `test/scenarios`, or the test files that go red. */
+  readonly caughtBy: 'simulation' | 'holders' | 'transcripts' | readonly string[];
   /** Seeds of the simulator within which it must be caught; `SEED_BUDGET` where it says nothing. */
   readonly seedBudget?: number;
   /** In the short run of `.ci/run`. */

@@ -5,7 +5,7 @@ import type { Mutant } from './mutant.ts';
 
 /** Modules of the right code, whatever the nodes run: what the checker of the simulator judges by. */
 const PURE = 'pure';
-const CHECKER = /\/test\/simulation\/checker[^/]*\.ts$/;
+const CHECKER = /\/test\/simulation\/(files\/)?checker[^/]*\.ts$/;
 
 /** @throws when the text is not there exactly once: the source has moved on, and the mutant must follow */
 export function applyMutant(text: string, { name, file, find, replace }: Mutant): string {

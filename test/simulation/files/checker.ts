@@ -126,8 +126,9 @@ export class FilesChecker {
   acknowledged(by: Holder, { cid: root }: { readonly cid: string }): void {
     if (!by.isHonest) return;
     this.coverage.hit('files: purge acknowledged');
-    if (by.index.get(`files/root/${root}`) !== null)
-      this.fail(`${by.member} acknowledges the purge of ${root} and has it`);
+    // an entry of the index may stand for what another record wants, in vain where it has no right to it
+    for (const cid of this.trees.get(root)?.keys() ?? [])
+      if (by.keeps(cid)) this.fail(`${by.member} acknowledges the purge of ${root} and has ${cid}`);
   }
 
   /** Null when a crash would leave the file whole, but for the damage that the simulation did. */
@@ -176,45 +177,84 @@ export class FilesChecker {
     }
   }
 
-  /** What is missing after healing; empty when every file has the copies that it can have and no purged one is left. */
+  /** What is missing after healing; empty when all that honest members owe is done. */
   missing(holders: readonly Holder[]): readonly string[] {
     const honest = holders.filter(({ isHonest }) => isHonest);
-    const wanting: string[] = [];
     const all = this.facts(this.book.size, null);
-    for (const [phase, { target, members, files, purged }] of all) {
+    const wanting = honest.flatMap(holder => this.resurrected(holder));
+    for (const [phase, facts] of all) {
+      const { members, files, purged } = facts;
       // who is reached and neither fetches nor loses its receipt keeps its place: another does not take it
       const liars = holders.filter(({ isHonest, member }) => !isHonest && members.has(member)).length;
       const inside = honest.filter(({ member }) => members.has(member));
+      for (const root of purged) wanting.push(...this.unacknowledged(inside, phase, root));
       for (const root of files) {
         if (purged.has(root)) continue;
-        const copies = inside.filter(holder => this.faultOf(holder, root, false) === null).length;
-        const most = target === 0 ? inside.length : Math.min(inside.length, target - liars);
-        if (copies === 0) this.coverage.hit('files: no copy left');
-        else if (copies < most)
-          wanting.push(`${root} has ${copies} of ${most} copies in ${phase.slice(0, 6)}`);
+        wanting.push(...this.tooFew(inside, liars, facts, phase, root));
+        const naming = [...all.values()].filter(other => other.files.has(root)).length;
+        // what came by the right of another phase is not signed for in this one
+        if (naming === 1) wanting.push(...this.unsigned(inside, phase, root));
       }
     }
-    for (const holder of honest) wanting.push(...this.resurrected(holder, all));
     return wanting;
   }
 
-  private resurrected(holder: Holder, all: ReadonlyMap<PhaseId, PhaseFacts>): readonly string[] {
+  private tooFew(
+    inside: readonly Holder[],
+    liars: number,
+    { target }: PhaseFacts,
+    phase: PhaseId,
+    root: string,
+  ): readonly string[] {
+    const copies = inside.filter(holder => this.faultOf(holder, root, false) === null).length;
+    const most = target === 0 ? inside.length : Math.min(inside.length, target - liars);
+    if (copies > 0)
+      return copies < most ? [`${root} has ${copies} of ${most} copies in ${phase.slice(0, 6)}`] : [];
+    this.coverage.hit('files: no copy left');
+    for (const holder of inside) {
+      if (this.hasSaid('receipt', holder, phase, root) && !this.isDamaged(holder, root))
+        this.fail(`${holder.member} signed for ${root}, the last copy, and has lost it undamaged`);
+    }
+    return [];
+  }
+
+  private unsigned(inside: readonly Holder[], phase: PhaseId, root: string): readonly string[] {
+    return inside
+      .filter(holder => this.faultOf(holder, root, false) === null)
+      .filter(holder => !this.hasSaid('receipt', holder, phase, root))
+      .map(({ member }) => `${member} has ${root} whole and signs nothing`);
+  }
+
+  private unacknowledged(inside: readonly Holder[], phase: PhaseId, root: string): readonly string[] {
+    return inside
+      .filter(holder => this.hasSaid('receipt', holder, phase, root))
+      .filter(holder => !this.hasSaid('ack', holder, phase, root))
+      .map(({ member }) => `${member} signed for ${root} and does not acknowledge its purge`);
+  }
+
+  private hasSaid(type: 'receipt' | 'ack', { member }: Holder, phase: PhaseId, root: string): boolean {
+    return this.book.events.some(
+      event => event.type === type && event.phase === phase && event.cid === root && event.member === member,
+    );
+  }
+
+  private isDamaged({ member }: Holder, root: string): boolean {
+    return [...(this.trees.get(root)?.keys() ?? [])].some(cid => this.damaged.has(`${member} block/${cid}`));
+  }
+
+  /** What is purged in each phase in which the holder reads a right to it: one that it left may name it still. */
+  private resurrected(holder: Holder): readonly string[] {
     const { member } = holder;
-    const mine = [...all.values()].filter(({ members }) => members.has(member));
+    const all = [...this.facts(this.book.size, member).values()];
+    const read = all.filter(({ members, former }) => members.has(member) || former.has(member));
     const isGone = (root: string) => {
-      const naming = [...all.values()].filter(({ files }) => files.has(root));
+      const naming = read.filter(({ files }) => files.has(root));
       return (
-        naming.length > 0 &&
-        naming.every(({ purged }) => purged.has(root)) &&
-        mine.some(({ files }) => files.has(root))
+        naming.some(({ members }) => members.has(member)) && naming.every(({ purged }) => purged.has(root))
       );
     };
-    // what a record without a right to it names is wanted in vain: that leaves a claim, and no bytes
-    const has = (root: string, blocks: Iterable<string>) =>
-      holder.index.durable.has(`files/root/${root}`) &&
-      [...blocks].some(cid => holder.blocks.durable.has(`block/${cid}`));
     return [...this.trees]
-      .filter(([root, tree]) => isGone(root) && has(root, tree.keys()))
+      .filter(([root, tree]) => isGone(root) && [...tree.keys()].some(cid => holder.keeps(cid)))
       .map(([root]) => `${member} has ${root}, which was purged`);
   }
 }

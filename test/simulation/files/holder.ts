@@ -21,10 +21,11 @@ import { LossyStore } from './lossy-store.ts';
 
 /** Shorter than in production, where simulated days would pass. */
 const LIMITS: Partial<FilesLimits> = {
-  ...{ requestTimeoutMs: 2000, surveyTimeoutMs: 1000, receiptDelayMs: 100 },
+  // each block by itself, so that several sources share a file of few
+  ...{ blocksPerFetch: 1, requestTimeoutMs: 2000, surveyTimeoutMs: 1000, receiptDelayMs: 100 },
   ...{ retryMs: 500, retryMsMax: 10_000, penaltyMs: 5000, silencePenaltyMs: 3000 },
-  ...{ holderGoneMs: 60_000, holderCheckMs: 5000, challengeMs: 2000, scrubPauseMs: 5000 },
-  ...{ unreferencedMs: 60_000, garbageMs: 10_000, reserveBytes: 1 << 20, servedCacheBytes: 1 << 21 },
+  ...{ holderGoneMs: 60_000, holderCheckMs: 5000, challengeMs: 2000, scrubPauseMs: 10_000 },
+  ...{ unreferencedMs: 30_000, garbageMs: 10_000, reserveBytes: 1 << 20, servedCacheBytes: 1 << 21 },
 };
 const FREE_BYTES = 1 << 30;
 
@@ -131,6 +132,11 @@ export class Holder {
 
   get isHonest(): boolean {
     return this.nature === 'honest';
+  }
+
+  /** True when the block is on disk, whatever the index says. */
+  keeps(cid: string): boolean {
+    return this.blocks.durable.has(`block/${cid}`);
   }
 
   start(peers: readonly PeerId[]): void {
