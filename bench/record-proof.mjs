@@ -8,9 +8,10 @@ import { encodeLeaf, encodeSignedTransaction, logIdOf } from '../dist/core/codec
 import { NOTHING_SHOWN } from '../dist/core/light/dossier.js';
 import { buildDossier } from '../dist/core/light/dossier-codec.js';
 import { verifyDossier } from '../dist/core/light/dossier-verify.js';
-import { provenMembers } from '../dist/core/light/prove.js';
+import { openLogs, provenMembers } from '../dist/core/light/prove.js';
 import { appendLeaves, EMPTY_FRONTIER, leafHash, treeRoot } from '../dist/core/merkle/log.js';
 import { mapProve, mapUpdate } from '../dist/core/merkle/map.js';
+import { EMPTY_OPENING } from '../dist/core/merkle/map-opening.js';
 import { hashesRightOf } from '../dist/core/merkle/range.js';
 import { INITIAL_GOVERNANCE } from '../dist/core/types/governance.js';
 import { generateSigningKey, p256Signer } from '../dist/crypto/signer.js';
@@ -122,6 +123,8 @@ function sample({ leaves, logs, members, validators }) {
   const map = mapUpdate(sha256, () => null, ZERO, new Map([...own, ...others]));
   const prove = log =>
     mapProve(sha256, hash => map.added.get(hash) ?? null, map.root, mapKeyOf(sha256, log)).siblings;
+  const opened = pairs =>
+    openLogs(sha256, new Map(pairs.map(([log, is]) => [log, { entry: is, siblings: prove(log) }])));
   const setHash = validatorSetHash(sha256, genesisSet);
   const head = header(100, map.root, setHash);
   const subject = {
@@ -135,16 +138,21 @@ function sample({ leaves, logs, members, validators }) {
   const quorum = Math.ceil((validators + Math.floor((validators - 1) / 3) + 1) / 2);
   const signatures = signers.slice(0, quorum).map((key, signer) => ({ signer, signature: key.sign(vote) }));
   const certificate = { ...subject, signatures };
-  const proven = provenMembers(sha256, state, [known.id], { ...systemEntry, siblings: prove(systemLog) });
+  const proven = provenMembers(sha256, state, [known.id], systemEntry);
   const log = {
-    ...{ scope: 'phase', id, entry, siblings: prove(logId), state: null, items: [{ ...place, transaction }] },
+    ...{ scope: 'phase', id, size: leaves, digest: entry.digest, state: null },
+    items: [{ ...place, transaction }],
     frontier: appendLeaves(sha256, EMPTY_FRONTIER, hashes.slice(0, position)),
     right: hashesRightOf((from, to) => treeRoot(sha256, hashes.slice(from, to)), position + 1, leaves),
   };
-  const claims = [{ type: 'record', place: { logId, position, item: null }, id: transactionId }];
+  const claims = [{ type: 'record', place: { logId, position, item: null } }];
   const content = {
     setChanges: [],
     head: { header: head, certificate },
+    map: opened([
+      [logId, entry],
+      [systemLog, systemEntry],
+    ]),
     members: proven,
     logs: [log],
     ...NOTHING_SHOWN,
@@ -152,7 +160,8 @@ function sample({ leaves, logs, members, validators }) {
   };
   const anchor = { genesisHeader: header(0, ZERO, setHash), genesisSet };
   const pinned = { header: head, hash: headerHash(sha256, head), set: genesisSet };
-  return { content, anchor, pinned };
+  const bare = { ...content, map: opened([[logId, entry]]), members: null };
+  return { content, bare, anchor, pinned };
 }
 
 /** Of the processor: what else the machine does counts for nothing. */
@@ -167,15 +176,11 @@ function microseconds(work) {
 
 /** Prints the lines of one size of consortium. */
 export function recordProof(scale) {
-  const { content, anchor, pinned } = sample(scale);
+  const { content, bare: withoutKeys, anchor, pinned } = sample(scale);
   const file = buildDossier(sha256, content);
   const certificateBytes = encodeCertificate(content.head.certificate).length;
-  const bare = buildDossier(sha256, { ...content, members: null }).length;
-  const without = {
-    ...content,
-    members: null,
-    logs: content.logs.map(log => ({ ...log, items: [], right: [] })),
-  };
+  const bare = buildDossier(sha256, withoutKeys).length;
+  const nothing = { ...content, map: EMPTY_OPENING, members: null, logs: [], claims: [] };
   const verdict = verifyDossier(nodeSuite, file, anchor);
   if (!verdict.ok) throw new Error(JSON.stringify(verdict.checks.filter(check => !check.ok)));
   const { leaves, logs, members, validators } = scale;
@@ -190,7 +195,7 @@ export function recordProof(scale) {
   );
   console.log(
     `  ${file.length} bytes; without the certificate ${file.length - certificateBytes}: log, leaf and signed transaction ` +
-      `${bare - certificateBytes}, keys of its author ${file.length - bare}; header and frame are ${buildDossier(sha256, { ...without, logs: [], claims: [] }).length - certificateBytes}`,
+      `${bare - certificateBytes}, keys of its author ${file.length - bare}; header and frame are ${buildDossier(sha256, nothing).length - certificateBytes}`,
   );
   console.log(
     `  verified in ${whole.toFixed(0)} µs of CPU, under a pinned head in ${own.toFixed(0)} µs: ` +

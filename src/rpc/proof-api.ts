@@ -1,6 +1,7 @@
 import type { BlockHash, PhaseId } from '../core/base/ids.ts';
 import type { Reject } from '../core/base/reject.ts';
 import type { RangeUnit } from '../core/light/claims.ts';
+import type { Dossier } from '../core/light/dossier.ts';
 import type { DossierVerdict } from '../core/light/dossier-verify.ts';
 import type { CertifiedHeader, ValidatorSet } from '../core/types/chain.ts';
 import type { Question, Showing } from '../services/dossier/prover.ts';
@@ -29,6 +30,8 @@ export interface ProofApi {
   certifiedHead(): Promise<CertifiedHead | Reject>;
   /** Verified before it is handed out; Reject `verification_failed` where it does not prove what was asked. */
   prove(question: ProofQuestion): Promise<ProofAnswer | Reject>;
+  /** The structure of a proof file; nothing of it is verified. */
+  readProof(bytes: Uint8Array): Dossier | Reject;
   /** The first position whose leaf is at or above a height or time (ms); the log's size where there is none. */
   firstPosition(phase: PhaseId, unit: RangeUnit, value: number): Promise<number | Reject>;
   /** A dossier of the phase as a stream of its bytes. */

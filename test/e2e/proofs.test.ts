@@ -169,7 +169,7 @@ describe('proofs and dossiers of a running network', () => {
       '--out',
       'one.dossier',
     );
-    const one = decodeDossier(readFileSync(join(cwd, 'one.dossier')));
+    const one = decodeDossier(nodeSuite.sha256, readFileSync(join(cwd, 'one.dossier')));
     expect(one).toMatchObject({ logs: [{ items: [{}] }], members: { members: [{}] } });
     const { paths } = await devnet.ask<{ paths: string[] }>('dossier', 'page', '--out', 'page');
     expect(readFileSync(paths[0]!, 'utf8')).toContain("default-src 'none'");

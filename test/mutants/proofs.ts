@@ -29,17 +29,17 @@ export const proofMutants: readonly Mutant[] = [
     caughtBy: CAUGHT_BY_CLAIMS,
   },
   {
-    name: 'dossier-leaves-not-compared-with-the-root',
+    name: 'dossier-logs-not-compared-with-the-map',
     file: EVIDENCE,
-    find: 'if (rootWithRight(sha256, last, log.right, entry.size) !== entry.root) {',
-    replace: 'if (rootWithRight(sha256, last, log.right, entry.size) === null) {',
+    find: 'if (openedView(sha256, map, entries)?.hash === header.mapRoot) return null;',
+    replace: 'if (openedView(sha256, map, entries) !== null) return null;',
     caughtBy: CAUGHT_BY_DOSSIER,
   },
   {
-    name: 'dossier-keys-not-compared-with-the-state',
+    name: 'dossier-state-taken-for-a-member',
     file: EVIDENCE,
-    find: 'return index > 0 && proven ? decoded',
-    replace: 'return index > 0 || proven ? decoded',
+    find: 'return index > 0 ? decodeMember(member)',
+    replace: 'return index >= 0 ? decodeMember(member)',
     caughtBy: CAUGHT_BY_DOSSIER,
   },
   {

@@ -21,7 +21,7 @@ export interface VerifyOptions extends AnchorOptions {
 
 /** The content keys that were sealed for these keys. */
 async function unseal(bytes: Uint8Array, unsealers: readonly Unsealer[]): Promise<Opening[]> {
-  const dossier = decodeDossier(bytes);
+  const dossier = decodeDossier(nodeSuite.sha256, bytes);
   if (isReject(dossier)) return [];
   const { chainId } = dossier.head.header;
   const opened: Opening[] = [];

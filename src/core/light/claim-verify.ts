@@ -16,6 +16,7 @@ import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
 import { isValidAt } from './authorship.ts';
 import type { Claim } from './claims.ts';
+import type { RecordPlace } from './dossier.ts';
 import { findSource } from './dossier-records.ts';
 import { checkProvenEntry, type Evidence, reachesEnd, type VerifiedRange } from './evidence.ts';
 import { checkLogAbsent, type VerifiedItem } from './log-update.ts';
@@ -31,11 +32,16 @@ function rangeOf({ logs }: Evidence, logId: LogId): VerifiedRange | Reject {
 
 const byLogId = (logId: LogId) => `log ${short(logId)}`;
 
+/** `12`, or `12, item 3` of a handover. */
+export function placeName({ position, item }: RecordPlace): string {
+  return item === null ? String(position) : `${position}, item ${item}`;
+}
+
 /** In words, before it is checked. @param nameOf what a log is called where its scope is known */
 export function claimName(claim: Claim, nameOf: (logId: LogId) => string = byLogId): string {
   switch (claim.type) {
     case 'record':
-      return `record ${short(claim.id)}`;
+      return `record at ${placeName(claim.place)} of ${nameOf(claim.place.logId)}`;
     case 'range':
       return `all leaves of ${nameOf(claim.logId)} by ${claim.unit} from ${claim.from} to below ${claim.to}`;
     case 'noRecord':
@@ -45,9 +51,9 @@ export function claimName(claim: Claim, nameOf: (logId: LogId) => string = byLog
     case 'consistency':
       return `successor of height ${claim.earlier.header.height}`;
     case 'participants':
-      return `participants at height ${claim.height}`;
+      return `participants of ${nameOf(claim.logId)} at height ${claim.height}`;
     case 'epoch':
-      return `key epoch at height ${claim.height}`;
+      return `key epoch of ${nameOf(claim.logId)} at height ${claim.height}`;
     case 'memberKey':
       return `keys of ${claim.member} at height ${claim.height}`;
     case 'card':
@@ -55,15 +61,14 @@ export function claimName(claim: Claim, nameOf: (logId: LogId) => string = byLog
   }
 }
 
-function checkRecordClaim(evidence: Evidence, { place, id }: ClaimOf<'record'>): string | Reject {
+function checkRecordClaim(evidence: Evidence, { place }: ClaimOf<'record'>): string | Reject {
   const source = findSource(evidence, place);
   if (isReject(source)) return source;
   const { leaf, transaction } = source;
   const committed = transaction.body.kind === KINDS.recordPut && leaf.outcome === OUTCOMES.committed;
   if (!committed) return reject('not_a_record', `leaf ${leaf.position}`);
-  if (transaction.id !== id) return reject('other_record', `record ${transaction.id} stands there`);
   const at = `height ${leaf.height}, ${isoTime(leaf.timeMs)}`;
-  return `position ${place.position} of log ${short(place.logId)}, written by ${transaction.body.sender} at ${at}`;
+  return `${transaction.id}, written by ${transaction.body.sender} at ${at}`;
 }
 
 const MEASURES = {

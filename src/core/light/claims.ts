@@ -9,6 +9,7 @@ import type { CertifiedHeader } from '../types/chain.ts';
 import { SIZES } from '../types/limits.ts';
 import type { ProvenEntry, RecordPlace } from './dossier.ts';
 import {
+  type LogNumbers,
   readCertified,
   readEntry,
   readPath,
@@ -30,8 +31,8 @@ export interface EarlierLog extends ScopeRef, ProvenEntry {
 
 /** What a dossier says on top of its evidence. A verifier believes none of it before the evidence gives it. */
 export type Claim =
-  /** The record stands at the place. */
-  | { readonly type: 'record'; readonly place: RecordPlace; readonly id: TransactionId }
+  /** A committed record stands at the place; which one, and whose, the evidence says. */
+  | { readonly type: 'record'; readonly place: RecordPlace }
   /** The leaves of the log from `from` on and below `to` (of the unit; times in milliseconds) are all here. */
   | {
       readonly type: 'range';
@@ -77,19 +78,19 @@ function readRef(reader: Reader): ScopeRef {
   return { scope: readScopeKind(reader), id: reader.hash() };
 }
 
-/** The type's number, then its fields in the order of `Claim`. */
-export function writeClaim(writer: Writer, claim: Claim): void {
+/** The type's number, then its fields in the order of `Claim`. @param logs those of the file */
+export function writeClaim(writer: Writer, logs: LogNumbers, claim: Claim): void {
   writer.u8(CLAIM_TYPES[claim.type]);
+  if ('logId' in claim) logs.write(writer, claim.logId);
   switch (claim.type) {
     case 'record':
-      writePlace(writer, claim.place);
-      writer.hash(claim.id);
+      writePlace(writer, logs, claim.place);
       return;
     case 'range':
-      writer.hash(claim.logId).u8(RANGE_UNITS[claim.unit]).u64(claim.from).u64(claim.to);
+      writer.u8(RANGE_UNITS[claim.unit]).u64(claim.from).u64(claim.to);
       return;
     case 'noRecord':
-      writer.hash(claim.logId).hash(claim.id);
+      writer.hash(claim.id);
       return;
     case 'noLog':
       writeRef(writer, claim.ref);
@@ -105,24 +106,26 @@ export function writeClaim(writer: Writer, claim: Claim): void {
       return;
     case 'participants':
     case 'epoch':
-      writer.hash(claim.logId).u64(claim.height);
+      writer.u64(claim.height);
       return;
     case 'memberKey':
       writer.text(claim.member).u64(claim.height);
       return;
     case 'card':
-      writer.hash(claim.logId).fixed(claim.contentKey, SIZES.contentKey);
+      writer.fixed(claim.contentKey, SIZES.contentKey);
   }
 }
 
-const READERS: { [T in Claim['type']]: (reader: Reader) => Omit<Extract<Claim, { type: T }>, 'type'> } = {
-  record: reader => ({ place: readPlace(reader), id: reader.hash() }),
-  range: reader => {
-    const logId = reader.hash() as LogId;
+type ReadClaim<T> = (reader: Reader, logs: LogNumbers) => Omit<Extract<Claim, { type: T }>, 'type'>;
+
+const READERS: { [T in Claim['type']]: ReadClaim<T> } = {
+  record: (reader, logs) => ({ place: readPlace(reader, logs) }),
+  range: (reader, logs) => {
+    const logId = logs.read(reader);
     const unit = (Object.keys(RANGE_UNITS) as RangeUnit[])[readChoice(reader, 0, 2)]!;
     return { logId, unit, from: reader.u64(), to: reader.u64() };
   },
-  noRecord: reader => ({ logId: reader.hash() as LogId, id: reader.hash() }),
+  noRecord: (reader, logs) => ({ logId: logs.read(reader), id: reader.hash() }),
   noLog: reader => ({ ref: readRef(reader), proof: readMapProof(reader) }),
   consistency: reader => ({
     earlier: readCertified(reader),
@@ -132,14 +135,14 @@ const READERS: { [T in Claim['type']]: (reader: Reader) => Omit<Extract<Claim, {
       path: readPath(from),
     })),
   }),
-  participants: reader => ({ logId: reader.hash() as LogId, height: reader.u64() }),
-  epoch: reader => ({ logId: reader.hash() as LogId, height: reader.u64() }),
+  participants: (reader, logs) => ({ logId: logs.read(reader), height: reader.u64() }),
+  epoch: (reader, logs) => ({ logId: logs.read(reader), height: reader.u64() }),
   memberKey: reader => ({ member: readMemberId(reader), height: reader.u64() }),
-  card: reader => ({ logId: reader.hash() as LogId, contentKey: reader.fixed(SIZES.contentKey) }),
+  card: (reader, logs) => ({ logId: logs.read(reader), contentKey: reader.fixed(SIZES.contentKey) }),
 };
 
-export function readClaim(reader: Reader): Claim {
+export function readClaim(reader: Reader, logs: LogNumbers): Claim {
   const types = Object.keys(CLAIM_TYPES) as Claim['type'][];
   const type = types[readChoice(reader, 0, types.length - 1)] ?? 'record';
-  return { type, ...READERS[type](reader) } as Claim;
+  return { type, ...READERS[type](reader, logs) } as Claim;
 }

@@ -6,9 +6,10 @@ import { readOptional, writeOptional } from '../codec/content.ts';
 import { Reader } from '../codec/reader.ts';
 import { readScopeKind } from '../codec/state.ts';
 import { tagged } from '../codec/tags.ts';
-import { SCOPE_KINDS } from '../codec/transaction.ts';
+import { logIdOf, SCOPE_KINDS } from '../codec/transaction.ts';
 import { Writer } from '../codec/writer.ts';
 import { readFrontier, writeFrontier } from '../merkle/log.ts';
+import { readOpening, writeOpening } from '../merkle/map-opening.ts';
 import { LIMITS, SIZES } from '../types/limits.ts';
 import { readClaim, writeClaim } from './claims.ts';
 import type {
@@ -22,16 +23,13 @@ import type {
   ShownField,
 } from './dossier.ts';
 import {
+  LogNumbers,
   readCertified,
-  readEntry,
   readPath,
   readPlace,
-  readSiblings,
   writeCertified,
-  writeEntry,
   writePath,
   writePlace,
-  writeSiblings,
 } from './dossier-parts.ts';
 import { FIELD_SALT_BYTES } from './fields.ts';
 
@@ -51,27 +49,21 @@ const DOSSIER_LIMITS = {
 } as const;
 
 function writeMembers(writer: Writer, members: ProvenMembers): void {
-  writer.u64(members.size).hash(members.root);
-  writeSiblings(writer, members.siblings);
-  writer.u32(members.sections).hash(members.sectionsRoot);
-  writer.list(members.members, (out, { index, member, path }) => {
-    out.u32(index).bytes(member);
-    writePath(out, path);
-  });
+  writer.u64(members.size).hash(members.root).u32(members.sections);
+  writer.list(members.members, (out, { index, member }) => out.u32(index).bytes(member));
+  writer.list(members.beside, (out, hash) => out.hash(hash));
 }
 
 function readMembers(reader: Reader): ProvenMembers {
   return {
     size: reader.u64(),
     root: reader.hash(),
-    siblings: readSiblings(reader),
     sections: reader.u32(),
-    sectionsRoot: reader.hash(),
     members: reader.list(LIMITS.membersMax, from => ({
       index: from.u32(),
       member: from.bytes(MEMBER_BYTES_MAX),
-      path: readPath(from),
     })),
+    beside: reader.list(LIMITS.membersMax + 1, from => from.hash()),
   };
 }
 
@@ -89,8 +81,7 @@ function readItem(reader: Reader): DossierItem {
 }
 
 function writeLog(writer: Writer, log: DossierLog): void {
-  writer.u8(SCOPE_KINDS[log.scope]).hash(log.id);
-  writeEntry(writer, log);
+  writer.u8(SCOPE_KINDS[log.scope]).hash(log.id).u64(log.size).hash(log.digest);
   writeOptional(writer, log.state, (out, state) => out.bytes(state));
   writeFrontier(writer, log.frontier);
   writer.list(log.items, writeItem);
@@ -101,7 +92,8 @@ function readLog(reader: Reader): DossierLog {
   return {
     scope: readScopeKind(reader),
     id: reader.hash(),
-    ...readEntry(reader),
+    size: reader.u64(),
+    digest: reader.hash(),
     state: readOptional(reader, from => from.bytes(LIMITS.stateBytes)),
     frontier: readFrontier(reader),
     items: reader.list(DOSSIER_LIMITS.items, readItem),
@@ -109,25 +101,25 @@ function readLog(reader: Reader): DossierLog {
   };
 }
 
-function writeOpening(writer: Writer, opening: Opening): void {
-  writePlace(writer, opening);
+function writeShownKey(writer: Writer, logs: LogNumbers, opening: Opening): void {
+  writePlace(writer, logs, opening);
   writer.fixed(opening.contentKey, CONTENT_KEY_BYTES);
 }
 
-function writeSealed(writer: Writer, sealed: SealedOpening): void {
-  writePlace(writer, sealed);
+function writeSealed(writer: Writer, logs: LogNumbers, sealed: SealedOpening): void {
+  writePlace(writer, logs, sealed);
   writer.fixed(sealed.recipient, SIZES.publicKey).bytes(sealed.sealed);
 }
 
-function writeField(writer: Writer, { field, ...place }: ShownField): void {
-  writePlace(writer, place);
+function writeField(writer: Writer, logs: LogNumbers, { field, ...place }: ShownField): void {
+  writePlace(writer, logs, place);
   writer.text(field.name).text(field.value).fixed(field.salt, FIELD_SALT_BYTES);
   writer.u32(field.index).u32(field.size);
   writePath(writer, field.path);
 }
 
-function readField(reader: Reader): ShownField {
-  const place = readPlace(reader);
+function readField(reader: Reader, logs: LogNumbers): ShownField {
+  const place = readPlace(reader, logs);
   const field = {
     name: reader.text(FIELD_NAME_BYTES_MAX),
     value: reader.text(LIMITS.partBytes),
@@ -139,13 +131,18 @@ function readField(reader: Reader): ShownField {
   return { ...place, field };
 }
 
-function writeFile(writer: Writer, file: DossierFile): void {
-  writePlace(writer, file);
+function writeFile(writer: Writer, logs: LogNumbers, file: DossierFile): void {
+  writePlace(writer, logs, file);
   writer.text(file.cid).u64(file.ciphertextBytes);
 }
 
 function checksum(sha256: Sha256, bytes: Uint8Array): Uint8Array {
   return hashBytes(sha256(tagged('dossier', bytes)));
+}
+
+function numbersOf(sha256: Sha256, { head, logs }: Pick<Dossier, 'head' | 'logs'>): LogNumbers {
+  const { chainId } = head.header;
+  return new LogNumbers(logs.map(({ scope, id }) => logIdOf(sha256, chainId, scope, id)));
 }
 
 /** @returns the whole file; docs/PROTOCOL.md describes it */
@@ -157,9 +154,14 @@ export function buildDossier(sha256: Sha256, content: Dossier): Uint8Array {
   });
   writeCertified(writer, content.head);
   writeOptional(writer, content.members, writeMembers);
-  writer.list(content.logs, writeLog).list(content.claims, writeClaim);
-  writer.list(content.openings, writeOpening).list(content.sealed, writeSealed);
-  writer.list(content.fields, writeField).list(content.files, writeFile);
+  writer.list(content.logs, writeLog);
+  writeOpening(writer, content.map);
+  const logs = numbersOf(sha256, content);
+  writer.list(content.claims, (out, claim) => writeClaim(out, logs, claim));
+  writer.list(content.openings, (out, opening) => writeShownKey(out, logs, opening));
+  writer.list(content.sealed, (out, sealed) => writeSealed(out, logs, sealed));
+  writer.list(content.fields, (out, field) => writeField(out, logs, field));
+  writer.list(content.files, (out, file) => writeFile(out, logs, file));
   const body = writer.finish();
   return new Writer().raw(body).raw(checksum(sha256, body)).finish();
 }
@@ -170,29 +172,32 @@ export function verifyDossierChecksum(sha256: Sha256, bytes: Uint8Array): boolea
   return end >= 0 && equalBytes(checksum(sha256, bytes.subarray(0, end)), bytes.subarray(end));
 }
 
-function readDossier(reader: Reader): Dossier {
+function readDossier(sha256: Sha256, reader: Reader): Dossier {
   const { shown } = DOSSIER_LIMITS;
+  const setChanges = reader.list(DOSSIER_LIMITS.setChanges, from => ({
+    certified: readCertified(from),
+    nextSet: readValidatorSet(from),
+  }));
+  const head = readCertified(reader);
+  const members = readOptional(reader, readMembers);
+  const logs = reader.list(DOSSIER_LIMITS.logs, readLog);
+  const map = readOpening(reader);
+  const numbers = numbersOf(sha256, { head, logs });
   return {
-    setChanges: reader.list(DOSSIER_LIMITS.setChanges, from => ({
-      certified: readCertified(from),
-      nextSet: readValidatorSet(from),
-    })),
-    head: readCertified(reader),
-    members: readOptional(reader, readMembers),
-    logs: reader.list(DOSSIER_LIMITS.logs, readLog),
-    claims: reader.list(DOSSIER_LIMITS.claims, readClaim),
+    ...{ setChanges, head, map, members, logs },
+    claims: reader.list(DOSSIER_LIMITS.claims, from => readClaim(from, numbers)),
     openings: reader.list(shown, from => ({
-      ...readPlace(from),
+      ...readPlace(from, numbers),
       contentKey: from.fixed(CONTENT_KEY_BYTES),
     })),
     sealed: reader.list(shown, from => ({
-      ...readPlace(from),
+      ...readPlace(from, numbers),
       recipient: from.fixed(SIZES.publicKey),
       sealed: from.bytes(SEALED_BYTES_MAX),
     })),
-    fields: reader.list(shown, readField),
+    fields: reader.list(shown, from => readField(from, numbers)),
     files: reader.list(shown, from => ({
-      ...readPlace(from),
+      ...readPlace(from, numbers),
       cid: from.text(LIMITS.cidBytes),
       ciphertextBytes: from.u64(),
     })),
@@ -200,14 +205,14 @@ function readDossier(reader: Reader): Dossier {
 }
 
 /** Reads the structure; `verifyDossier` says what of it is true. The checksum is checked apart. */
-export function decodeDossier(bytes: Uint8Array): Dossier | Reject {
+export function decodeDossier(sha256: Sha256, bytes: Uint8Array): Dossier | Reject {
   const magic = utf8(MAGIC);
   if (!equalBytes(bytes.subarray(0, magic.length), magic)) {
     return reject('not_a_dossier', `the file does not begin with ${MAGIC}`);
   }
   if (bytes.length < magic.length + CHECKSUM_BYTES) return reject('malformed', 'dossier: truncated');
   const reader = new Reader(bytes.subarray(magic.length, bytes.length - CHECKSUM_BYTES));
-  const dossier = reader.finish(readDossier(reader), 'dossier');
+  const dossier = reader.finish(readDossier(sha256, reader), 'dossier');
   if (isReject(dossier)) return dossier;
   const ids = new Set(dossier.logs.map(log => `${log.scope} ${log.id}`));
   return ids.size === dossier.logs.length

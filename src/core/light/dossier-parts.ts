@@ -1,4 +1,5 @@
-import type { Hash, LogId } from '../base/ids.ts';
+import { assert } from '../base/assert.ts';
+import { type Hash, type LogId, ZERO_HASH } from '../base/ids.ts';
 import { readCertificate, readHeader, writeCertificate, writeHeader } from '../codec/chain.ts';
 import { readOptional, writeOptional } from '../codec/content.ts';
 import type { Reader } from '../codec/reader.ts';
@@ -48,14 +49,37 @@ export function readEntry(reader: Reader): ProvenEntry {
   return { entry, siblings: readSiblings(reader) };
 }
 
-export function writePlace(writer: Writer, place: RecordPlace): void {
-  writer.hash(place.logId).u64(place.position);
+/** The logs of a file by number; places and claims name them so. */
+export class LogNumbers {
+  private readonly numbers: ReadonlyMap<LogId, number>;
+
+  constructor(private readonly ids: readonly LogId[]) {
+    this.numbers = new Map(ids.map((id, number) => [id, number]));
+  }
+
+  write(writer: Writer, logId: LogId): void {
+    const number = this.numbers.get(logId);
+    assert(number !== undefined, 'what a dossier says is of its own logs');
+    writer.u32(number);
+  }
+
+  read(reader: Reader): LogId {
+    const number = reader.u32();
+    const id = this.ids[number];
+    if (id === undefined) reader.fail(`there is no log ${number}`);
+    return id ?? (ZERO_HASH as LogId);
+  }
+}
+
+export function writePlace(writer: Writer, logs: LogNumbers, place: RecordPlace): void {
+  logs.write(writer, place.logId);
+  writer.u64(place.position);
   writeOptional(writer, place.item, (out, item) => out.u32(item));
 }
 
-export function readPlace(reader: Reader): RecordPlace {
+export function readPlace(reader: Reader, logs: LogNumbers): RecordPlace {
   return {
-    logId: reader.hash() as LogId,
+    logId: logs.read(reader),
     position: reader.u64(),
     item: readOptional(reader, from => from.u32()),
   };

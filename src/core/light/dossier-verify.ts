@@ -9,18 +9,18 @@ import type { CertifiedHeader, Header, ValidatorSet } from '../types/chain.ts';
 import type { Member } from '../types/state.ts';
 import { checkAuthorship } from './authorship.ts';
 import { checkCertificate } from './certificate.ts';
-import { checkClaim, claimName } from './claim-verify.ts';
+import { checkClaim, claimName, placeName } from './claim-verify.ts';
 import type { Dossier, DossierLog, Opening, RecordPlace } from './dossier.ts';
 import { decodeDossier, verifyDossierChecksum } from './dossier-codec.ts';
 import { checkFileListed, checkOpening, checkShownField, findRecord } from './dossier-records.ts';
 import {
-  checkMember,
-  checkMembersEntry,
-  checkProvenEntry,
+  checkMap,
   checkProvenState,
   checkRange,
   type Evidence,
+  membersEntry,
   reachesEnd,
+  readMember,
   type VerifiedRange,
 } from './evidence.ts';
 import type { OpenPayload } from './record.ts';
@@ -170,20 +170,40 @@ function trustAt(suite: Suite, dossier: Dossier, start: Trust | null) {
   };
 }
 
-function verifyMembers(suite: Suite, dossier: Dossier, findings: Findings): Member[] {
-  const { members } = dossier;
-  if (members === null) return [];
-  const fault = checkMembersEntry(suite.sha256, dossier.head.header, members);
-  const { height } = dossier.head.header;
-  if (!findings.add('state of the members', fault, `certified at height ${height}`)) return [];
-  const proven: Member[] = [];
-  for (const entry of members.members) {
-    const member = checkMember(suite.sha256, members, entry);
+function verifyMembers({ members }: Dossier, findings: Findings): Member[] {
+  const found: Member[] = [];
+  for (const entry of members?.members ?? []) {
+    const member = readMember(entry);
     const name = isReject(member) ? `keys of member ${entry.index}` : `keys of ${member.id}`;
     findings.add(name, isReject(member) ? member : null, 'as in the state of the members');
-    if (!isReject(member)) proven.push(member);
+    if (!isReject(member)) found.push(member);
   }
-  return proven.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The head certifies everything that was read of the logs and of the members, all of it or nothing. */
+function verifyMap(
+  suite: Suite,
+  dossier: Dossier,
+  ranges: readonly VerifiedRange[],
+  findings: Findings,
+): boolean {
+  const { logs, members, head, map } = dossier;
+  const { sha256 } = suite;
+  const { chainId, height } = head.header;
+  const entries = new Map(ranges.map(range => [range.logId, range.entry]));
+  const names = logs.map(logName);
+  let fault = ranges.length < logs.length ? reject('not_checked', 'a log does not verify') : null;
+  if (members !== null) {
+    const entry = membersEntry(sha256, members);
+    findings.add('state of the members', isReject(entry) ? entry : null, `${members.sections - 1} members`);
+    if (isReject(entry)) fault = entry;
+    else entries.set(logIdOf(sha256, chainId, 'system', chainId), entry);
+    names.unshift('state of the members');
+  }
+  if (names.length === 0) return true;
+  fault ??= checkMap(sha256, head.header, map, entries);
+  return findings.add(`map of ${names.join(', ')}`, fault, `certified at height ${height}`);
 }
 
 function extentOf(range: VerifiedRange): string {
@@ -203,20 +223,21 @@ function verifyLog(
   const { sha256 } = suite;
   const { header } = dossier.head;
   const name = logName(log);
-  const logId = logIdOf(sha256, header.chainId, log.scope, log.id);
-  const entryFault = checkProvenEntry(sha256, header, logId, log);
-  findings.add(`${name}: map proof`, entryFault, `certified at height ${header.height}`);
   const range = checkRange(suite, header, log);
   const extent = isReject(range) ? 'leaves' : extentOf(range);
   findings.add(`${name}: ${extent}`, isReject(range) ? range : null, `as of height ${header.height}`);
   const stateFault = checkProvenState(sha256, log);
   if (log.state !== null) findings.add(`${name}: state`, stateFault, 'certified');
-  return isReject(range) || entryFault !== null || stateFault !== null ? null : range;
+  return isReject(range) || stateFault !== null ? null : range;
 }
 
 /** One line when all hold; each author that does not is named. */
-function verifyAuthors(evidence: Evidence, range: VerifiedRange, findings: Findings): void {
-  const { suite, members } = evidence;
+function verifyAuthors(
+  suite: Suite,
+  members: Evidence['members'],
+  range: VerifiedRange,
+  findings: Findings,
+): void {
   if (range.items.length === 0) return;
   const verify = createTransactionVerifier(suite, REMEMBERED_SIGNATURES_MAX);
   const name = logName(range.ref);
@@ -250,7 +271,7 @@ class Shown {
   nameOf({ logId, position, item }: RecordPlace): string {
     const log = this.evidence.logs.get(logId);
     const name = log === undefined ? `log ${short(logId)}` : logName(log.ref);
-    return `${name}: record ${item === null ? position : `${position}, item ${item}`}`;
+    return `${name}: record ${placeName({ logId, position, item })}`;
   }
 
   opening(opening: Opening, how: string): void {
@@ -297,18 +318,19 @@ function verifyContent(
   options: VerifyDossierOptions,
   findings: Findings,
 ): ShownRecord[] {
-  const members = { members: verifyMembers(suite, dossier, findings) };
-  const logs = new Map<LogId, VerifiedRange>();
-  for (const log of dossier.logs) {
-    const range = verifyLog(suite, dossier, log, findings);
-    if (range !== null) logs.set(range.logId, range);
-  }
+  const members = { members: verifyMembers(dossier, findings) };
+  const ranges = dossier.logs
+    .map(log => verifyLog(suite, dossier, log, findings))
+    .filter(range => range !== null);
+  for (const range of ranges) verifyAuthors(suite, members, range, findings);
+  const isCertified = verifyMap(suite, dossier, ranges, findings);
+  const logs = new Map(isCertified ? ranges.map(range => [range.logId, range]) : []);
   const evidence: Evidence = {
-    ...{ suite, header: dossier.head.header, members, logs },
+    ...{ suite, header: dossier.head.header, logs },
+    members: isCertified ? members : { members: [] },
     trustAt: trustAt(suite, dossier, start),
     openPayload: options.openPayload ?? null,
   };
-  for (const range of logs.values()) verifyAuthors(evidence, range, findings);
   const nameOf = (logId: LogId) => {
     const range = logs.get(logId);
     return range === undefined ? `log ${short(logId)}` : logName(range.ref);
@@ -336,8 +358,8 @@ function summarise(suite: Suite, dossier: Dossier): DossierSummary {
     timeMs: header.timeMs,
     headHash: headerHash(suite.sha256, header),
     setChanges: dossier.setChanges.length,
-    logs: dossier.logs.map(({ scope, id, frontier, items, entry }) => {
-      return { scope, id, from: frontier.size, to: frontier.size + items.length, size: entry.size };
+    logs: dossier.logs.map(({ scope, id, frontier, items, size }) => {
+      return { scope, id, from: frontier.size, to: frontier.size + items.length, size };
     }),
     claims: dossier.claims.map(claim => claimName(claim)),
     openedRecords: dossier.openings.length,
@@ -361,7 +383,7 @@ export function verifyDossier(
   const intact = verifyDossierChecksum(suite.sha256, bytes);
   const checksumFault = intact ? null : reject('bytes_changed', 'the file is not as it was written');
   findings.add('file checksum', checksumFault, `${bytes.length} bytes`);
-  const dossier = decodeDossier(bytes);
+  const dossier = decodeDossier(suite.sha256, bytes);
   findings.add('file format', isReject(dossier) ? dossier : null, 'version 1');
   if (isReject(dossier)) return { ok: false, checks: findings.checks, summary: null, records: [] };
   const start = verifyAnchor(suite, dossier, anchor, findings);

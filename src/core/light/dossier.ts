@@ -5,6 +5,7 @@ import { tagBytes } from '../codec/tags.ts';
 import { bodyId, decodeSignedTransaction, encodeLeaf } from '../codec/transaction.ts';
 import { Writer } from '../codec/writer.ts';
 import type { Frontier } from '../merkle/log.ts';
+import type { MapOpening } from '../merkle/map-opening.ts';
 import type { CertifiedHeader } from '../types/chain.ts';
 import type { LogEntry } from '../types/state.ts';
 import type { Claim } from './claims.ts';
@@ -12,7 +13,7 @@ import type { FieldProof } from './fields.ts';
 import type { LogItem } from './log-update.ts';
 import type { SetChange } from './trust.ts';
 
-/** What the head's map says of a log, and the siblings on the way to its root. */
+/** What a head's map says of one log, and the siblings on the way to its root. */
 export interface ProvenEntry {
   readonly entry: LogEntry;
   readonly siblings: readonly Hash[];
@@ -27,8 +28,11 @@ export interface DossierItem {
   readonly transaction: Uint8Array;
 }
 
-/** Leaves of a log without a gap, proven under the head: all, some, or none of them. */
-export interface DossierLog extends ScopeRef, ProvenEntry {
+/** Leaves of a log without a gap, proven under the head: all, some, or none of them. Their root is for the verifier to compute. */
+export interface DossierLog extends ScopeRef {
+  /** Leaves of the log at the head, and the digest of its state. */
+  readonly size: number;
+  readonly digest: Hash;
   /** Encoded scope state, or null. */
   readonly state: Uint8Array | null;
   /** Of the leaves before the first item. */
@@ -43,18 +47,18 @@ export interface ProvenMembers {
   /** Size and root of the system log. */
   readonly size: number;
   readonly root: Hash;
-  readonly siblings: readonly Hash[];
-  /** Number of sections of the system state, and the RFC 9162 root over them (`systemSections`). */
+  /** Number of sections of the system state (`systemSections`). */
   readonly sections: number;
-  readonly sectionsRoot: Hash;
+  /** Ascending by index. */
   readonly members: readonly ProvenMember[];
+  /** What the RFC 9162 root over the sections needs besides (`hashesBeside`). */
+  readonly beside: readonly Hash[];
 }
 
 export interface ProvenMember {
   /** Index of the section; 0 is no member. */
   readonly index: number;
   readonly member: Uint8Array;
-  readonly path: readonly Hash[];
 }
 
 /** Where a record stands: its own leaf, or one item of the leaf that handed it over. */
@@ -96,6 +100,8 @@ export interface Dossier {
   readonly setChanges: readonly SetChange[];
   /** The height that the dossier speaks of. */
   readonly head: CertifiedHeader;
+  /** The head's map on the paths to the logs, and to the system log where there are members. */
+  readonly map: MapOpening;
   /** Keys of the authors, and of those whom claims are about. */
   readonly members: ProvenMembers | null;
   readonly logs: readonly DossierLog[];

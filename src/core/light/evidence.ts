@@ -1,4 +1,4 @@
-import type { Hash, LogId, Sha256, Suite } from '../base/ids.ts';
+import type { LogId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import {
   decodeMember,
@@ -9,12 +9,15 @@ import {
   systemDigest,
 } from '../codec/state.ts';
 import { logIdOf } from '../codec/transaction.ts';
-import { appendLeaves, leafHash, verifyInclusion } from '../merkle/log.ts';
+import { appendLeaves, leafHash } from '../merkle/log.ts';
 import { verifyMapProof } from '../merkle/map.ts';
-import { rootWithRight } from '../merkle/range.ts';
+import { type MapOpening, siblingsIn, viewOfOpening } from '../merkle/map-opening.ts';
+import type { MapView } from '../merkle/map-view.ts';
+import { rootWithBeside, rootWithRight } from '../merkle/range.ts';
 import type { CertifiedHeader, Header } from '../types/chain.ts';
 import type { LogEntry, Member } from '../types/state.ts';
 import {
+  type Dossier,
   type DossierLog,
   logItemOf,
   type ProvenEntry,
@@ -66,8 +69,32 @@ export function checkProvenEntry(
   return reject('bad_map_proof', `the head of height ${header.height} says something else of log ${logId}`);
 }
 
+/** The head's map as a dossier opens it; null when that does not fit the logs. @param entries of the logs that are opened */
+export function openedView(
+  sha256: Sha256,
+  map: MapOpening,
+  entries: ReadonlyMap<LogId, LogEntry>,
+): MapView | null {
+  const leaves = [...entries].map(([logId, entry]) => {
+    return { key: mapKeyOf(sha256, logId), value: mapValueOf(sha256, entry) };
+  });
+  leaves.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return viewOfOpening(sha256, map, leaves);
+}
+
+/** The header's map says exactly this about all these logs. */
+export function checkMap(
+  sha256: Sha256,
+  header: Header,
+  map: MapOpening,
+  entries: ReadonlyMap<LogId, LogEntry>,
+): Reject | null {
+  if (openedView(sha256, map, entries)?.hash === header.mapRoot) return null;
+  return reject('bad_map_proof', `the head of height ${header.height} says something else of one of them`);
+}
+
 export function checkProvenState(sha256: Sha256, log: DossierLog): Reject | null {
-  if (log.state === null || scopeDigest(sha256, log.state) === log.entry.digest) return null;
+  if (log.state === null || scopeDigest(sha256, log.state) === log.digest) return null;
   return reject('wrong_state', 'not the certified state');
 }
 
@@ -88,13 +115,16 @@ function readItems(sha256: Sha256, header: Header, logId: LogId, log: DossierLog
   return items;
 }
 
-/** The leaves are those of the log from the frontier on: none withheld between them, none invented, none moved [77] [78]. */
+/**
+ * The leaves as a log of some root, which the head's map must have: then they are those of the log from the frontier on, none
+ * withheld between them, none invented, none moved [77] [78].
+ */
 export function checkRange(suite: Suite, header: Header, log: DossierLog): VerifiedRange | Reject {
   const { sha256 } = suite;
-  const { scope, id, entry, state, frontier } = log;
+  const { scope, id, size, digest, state, frontier } = log;
   const logId = logIdOf(sha256, header.chainId, scope, id);
   const end = frontier.size + log.items.length;
-  if (end > entry.size) return reject('invented', `${end - entry.size} leaves too many`);
+  if (end > size) return reject('invented', `${end - size} leaves too many`);
   const items = readItems(sha256, header, logId, log);
   if (isReject(items)) return items;
   const last = appendLeaves(
@@ -102,30 +132,46 @@ export function checkRange(suite: Suite, header: Header, log: DossierLog): Verif
     frontier,
     items.map(item => item.leafHash),
   );
-  if (rootWithRight(sha256, last, log.right, entry.size) !== entry.root) {
-    return reject('wrong_root', `the leaves are not those of height ${header.height}`);
-  }
+  const root = rootWithRight(sha256, last, log.right, size);
+  if (root === null) return reject('withheld', `these are not ${size} leaves of height ${header.height}`);
+  const entry = { size, root, digest };
   return { ref: { scope, id }, logId, entry, state, from: frontier.size, items };
 }
 
-/** The system log has these sections of its state under the header. */
-export function checkMembersEntry(sha256: Sha256, header: Header, members: ProvenMembers): Reject | null {
-  const logId = logIdOf(sha256, header.chainId, 'system', header.chainId);
-  const { size, root, siblings, sections, sectionsRoot } = members;
-  const digest = systemDigest(sha256, sections, sectionsRoot);
-  return checkProvenEntry(sha256, header, logId, { entry: { size, root, digest }, siblings });
+/** What the system log's entry is if its state has these members. */
+export function membersEntry(sha256: Sha256, members: ProvenMembers): LogEntry | Reject {
+  const { size, root, sections, beside } = members;
+  const shown = members.members.map(({ index, member }) => {
+    return { position: index, hash: leafHash(sha256, member) };
+  });
+  const sectionsRoot = rootWithBeside(sha256, shown, beside, sections);
+  if (sectionsRoot === null) return reject('wrong_members', `the state has not ${sections} sections`);
+  return { size, root, digest: systemDigest(sha256, sections, sectionsRoot) };
 }
 
-/** One section of the system state is this member. */
-export function checkMember(
-  sha256: Sha256,
-  { sections, sectionsRoot }: ProvenMembers,
-  { index, member, path }: ProvenMember,
-): Member | Reject {
-  const decoded = decodeMember(member);
-  if (isReject(decoded)) return decoded;
-  const leaf: Hash = leafHash(sha256, member);
+/** A section of the system state as a member. */
+export function readMember({ index, member }: ProvenMember): Member | Reject {
   // Section 0 is the rest of the state.
-  const proven = verifyInclusion(sha256, { leaf, index, size: sections, path, root: sectionsRoot });
-  return index > 0 && proven ? decoded : reject('wrong_member', `the state has another ${decoded.id}`);
+  return index > 0 ? decodeMember(member) : reject('wrong_member', 'the first section is no member');
+}
+
+/** What the head's map says of each log of a dossier, as a proof of its own; the head is not verified. */
+export function provenEntries(suite: Suite, dossier: Dossier): ReadonlyMap<LogId, ProvenEntry> | Reject {
+  const { sha256 } = suite;
+  const { header } = dossier.head;
+  const entries = new Map<LogId, LogEntry>();
+  for (const log of dossier.logs) {
+    const range = checkRange(suite, header, log);
+    if (isReject(range)) return range;
+    entries.set(range.logId, range.entry);
+  }
+  const own = [...entries];
+  const system = dossier.members === null ? null : membersEntry(sha256, dossier.members);
+  if (isReject(system)) return system;
+  if (system !== null) entries.set(logIdOf(sha256, header.chainId, 'system', header.chainId), system);
+  const view = openedView(sha256, dossier.map, entries);
+  if (view === null) return reject('bad_map_proof', 'the map is not that of the logs');
+  return new Map(
+    own.map(([logId, entry]) => [logId, { entry, siblings: siblingsIn(view, mapKeyOf(sha256, logId)) }]),
+  );
 }

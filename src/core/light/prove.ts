@@ -1,30 +1,50 @@
-import type { Hash, Sha256 } from '../base/ids.ts';
-import { systemSections } from '../codec/state.ts';
-import { inclusionProof, leafHash, treeRoot } from '../merkle/log.ts';
-import type { SystemState } from '../types/state.ts';
-import type { ProvenMembers } from './dossier.ts';
+import type { Hash, LogId, Sha256 } from '../base/ids.ts';
+import { mapKeyOf, mapValueOf, systemSections } from '../codec/state.ts';
+import { leafHash, treeRoot } from '../merkle/log.ts';
+import { EMPTY_OPENING, type MapOpening, openMap } from '../merkle/map-opening.ts';
+import { type MapView, mergeViews, viewOfProof } from '../merkle/map-view.ts';
+import { hashesBeside } from '../merkle/range.ts';
+import type { LogEntry, SystemState } from '../types/state.ts';
+import type { ProvenEntry, ProvenMembers } from './dossier.ts';
 
-/** Size and root of the system log and its place in the head's map. */
-export type SystemEntry = Pick<ProvenMembers, 'size' | 'root' | 'siblings'>;
+/** The map on the paths to these logs, from the proof of each under one head. */
+export function openLogs(sha256: Sha256, logs: ReadonlyMap<LogId, ProvenEntry>): MapOpening {
+  const keys: Hash[] = [];
+  let view: MapView | null = null;
+  for (const [logId, { entry, siblings }] of logs) {
+    const key = mapKeyOf(sha256, logId);
+    const leaf = { key, value: mapValueOf(sha256, entry) };
+    const path = viewOfProof(sha256, key, { siblings, leaf });
+    keys.push(key);
+    view = view === null ? path : mergeViews(view, path);
+  }
+  return view === null ? EMPTY_OPENING : openMap(view, keys.sort());
+}
 
 /**
- * Sections of the system state with their paths.
+ * Sections of the system state with what proves them.
  * @param wanted ids of members; those that are not there are left out. Null for all
+ * @param entry of the system log in the head's map
  */
 export function provenMembers(
   sha256: Sha256,
   state: SystemState,
   wanted: Iterable<string> | null,
-  entry: SystemEntry,
+  { size, root }: Pick<LogEntry, 'size' | 'root'>,
 ): ProvenMembers {
   const sections = systemSections(state);
   const hashes: Hash[] = sections.map(section => leafHash(sha256, section));
   const ids = wanted === null ? null : new Set(wanted);
   const members = state.members.flatMap(({ id }, at) => {
-    if (ids !== null && !ids.has(id)) return [];
-    const index = at + 1;
-    const path = inclusionProof(sha256, position => hashes[position]!, index, hashes.length);
-    return [{ index, member: sections[index]!, path }];
+    return ids === null || ids.has(id) ? [{ index: at + 1, member: sections[at + 1]! }] : [];
   });
-  return { ...entry, sections: sections.length, sectionsRoot: treeRoot(sha256, hashes), members };
+  const rootOf = (from: number, to: number) => treeRoot(sha256, hashes.slice(from, to));
+  const shown = members.map(({ index }) => index);
+  return {
+    size,
+    root,
+    sections: sections.length,
+    members,
+    beside: hashesBeside(rootOf, shown, hashes.length),
+  };
 }

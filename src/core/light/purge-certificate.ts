@@ -16,7 +16,7 @@ import { checkAuthorship } from './authorship.ts';
 import type { Dossier } from './dossier.ts';
 import { decodeDossier } from './dossier-codec.ts';
 import { type DossierAnchor, type DossierCheck, verifyDossier } from './dossier-verify.ts';
-import { checkMember } from './evidence.ts';
+import { readMember } from './evidence.ts';
 import { checkLogEntry, readLogItem, type VerifiedItem } from './log-update.ts';
 
 const MAGIC = 'PHLPURG1';
@@ -136,11 +136,11 @@ interface Ground {
 }
 
 function groundOf(suite: Suite, content: PurgeCertificate): Ground | Reject {
-  const dossier = decodeDossier(content.dossier);
+  const dossier = decodeDossier(suite.sha256, content.dossier);
   if (isReject(dossier)) return dossier;
   const members: Member[] = [];
   for (const entry of dossier.members?.members ?? []) {
-    const member = checkMember(suite.sha256, dossier.members!, entry);
+    const member = readMember(entry);
     if (isReject(member)) return member;
     members.push(member);
   }

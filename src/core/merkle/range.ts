@@ -66,3 +66,59 @@ export function rightOfConsistency(path: readonly Hash[], first: number, second:
   const climbed = from === 0 ? path : path.slice(1);
   return climbed.filter((_, index) => spans[spans.length - 1 - index] === true);
 }
+
+/**
+ * What is needed beside some leaves for the root of them all: from the root down, the left side first, the root of each subtree
+ * that has none of them.
+ *
+ * @param rootOf root over the leaves [from, to) of a subtree
+ * @param shown positions, ascending
+ */
+export function hashesBeside(
+  rootOf: (from: number, to: number) => Hash,
+  shown: readonly number[],
+  size: number,
+): Hash[] {
+  const hashes: Hash[] = [];
+  const walk = (from: number, to: number, inside: readonly number[]): void => {
+    if (inside.length === 0) {
+      hashes.push(rootOf(from, to));
+    } else if (to - from > 1) {
+      const middle = from + splitPoint(to - from);
+      const right = inside.findIndex(position => position >= middle);
+      const cut = right < 0 ? inside.length : right;
+      walk(from, middle, inside.slice(0, cut));
+      walk(middle, to, inside.slice(cut));
+    }
+  };
+  if (size > 0) walk(0, size, shown);
+  return hashes;
+}
+
+/**
+ * Root of the tree of `size` leaves of which these are shown; null when the hashes, or the positions, do not fit.
+ * @param beside as `hashesBeside` gives them
+ */
+export function rootWithBeside(
+  sha256: Sha256,
+  shown: readonly { readonly position: number; readonly hash: Hash }[],
+  beside: readonly Hash[],
+  size: number,
+): Hash | null {
+  const positions = shown.map(({ position }) => position);
+  const isAscending = positions.every((position, at) => at === 0 || positions[at - 1]! < position);
+  if (size === 0 || !isAscending || (positions.at(-1) ?? 0) >= size) return null;
+  const given = beside.values();
+  const walk = (from: number, to: number, inside: typeof shown): Hash | null => {
+    if (inside.length === 0) return given.next().value ?? null;
+    if (to - from === 1) return inside[0]!.hash;
+    const middle = from + splitPoint(to - from);
+    const right = inside.findIndex(({ position }) => position >= middle);
+    const cut = right < 0 ? inside.length : right;
+    const left = walk(from, middle, inside.slice(0, cut));
+    const rest = left === null ? null : walk(middle, to, inside.slice(cut));
+    return left === null || rest === null ? null : nodeHash(sha256, left, rest);
+  };
+  const root = walk(0, size, shown);
+  return given.next().done === true ? root : null;
+}

@@ -4,7 +4,7 @@ import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { genesisBlock } from '../../core/ledger/index.ts';
 import type { Dossier } from '../../core/light/dossier.ts';
-import { buildDossier } from '../../core/light/dossier-codec.ts';
+import { buildDossier, decodeDossier } from '../../core/light/dossier-codec.ts';
 import { verifyDossier } from '../../core/light/dossier-verify.ts';
 import { leafHash } from '../../core/merkle/log.ts';
 import { hpke } from '../../crypto/hpke.ts';
@@ -80,6 +80,7 @@ export function createProofApi(node: MemberNode, input: RoleInput): ProofApi {
       if (proof === undefined) return reject('not_ready', 'there is no certified head yet', 'ignore');
       return { head: { header, certificate: proof.certificate }, hash, set, notFresh };
     },
+    readProof: bytes => decodeDossier(sha256, bytes),
     prove: async question => checked(await prover.answer(question), anchor),
     firstPosition: async (phase, unit, value) => prover.firstPosition(phase, unit, value),
     dossier: async (phase, show) => {

@@ -4,6 +4,7 @@ import { decodeFilePurgeAck, decodeFileReceipt } from '../../core/codec/operatio
 import { mapKeyOf, mapValueOf } from '../../core/codec/state.ts';
 import { NOTHING_SHOWN } from '../../core/light/dossier.ts';
 import { buildDossier } from '../../core/light/dossier-codec.ts';
+import { openLogs } from '../../core/light/prove.ts';
 import {
   buildPurgeCertificate,
   type ProvenLeaf,
@@ -69,8 +70,10 @@ export function purgeCertifier(
     if (isReject(hashAt)) return hashAt;
     const whole = await collector.collect([{ scope: 'phase', id: phase, ...WHOLE_LOG }]);
     if (isReject(whole)) return whole;
-    const { setChanges, head, members } = whole;
-    const { entry, siblings } = whole.logs[0]!;
+    const { setChanges, head, members } = whole.content;
+    const { entry, siblings } = whole.entries.get(logId)!;
+    const system = [...whole.entries].filter(([id]) => id !== logId);
+    const map = openLogs(sha256, new Map(system));
     const { size } = entry;
     const leaf = { key: mapKeyOf(sha256, logId), value: mapValueOf(sha256, entry) };
     const proven = (position: number): ProvenLeaf => {
@@ -79,7 +82,7 @@ export function purgeCertifier(
     };
     const said = await statements(node, logId, cid, purge.position, size);
     const bytes = buildPurgeCertificate(sha256, {
-      dossier: buildDossier(sha256, { setChanges, head, members, logs: [], ...NOTHING_SHOWN }),
+      dossier: buildDossier(sha256, { setChanges, head, map, members, logs: [], ...NOTHING_SHOWN }),
       ...{ phase, cid, entry, mapProof: { siblings, leaf } },
       order: proven(purge.position),
       receipts: said.receipts.map(proven),

@@ -2,11 +2,12 @@ import type { Hash, LogId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { decodeSystemState, type ScopeRef, scopeDigest } from '../../core/codec/state.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
-import type { Dossier, DossierLog } from '../../core/light/dossier.ts';
-import { provenMembers } from '../../core/light/prove.ts';
+import type { Dossier, DossierLog, ProvenEntry } from '../../core/light/dossier.ts';
+import { openLogs, provenMembers } from '../../core/light/prove.ts';
 import { advanceTrust, genesisTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
 import { EMPTY_FRONTIER, type Frontier, frontierRoot } from '../../core/merkle/log.ts';
 import type { MapProof } from '../../core/merkle/map.ts';
+import { EMPTY_OPENING } from '../../core/merkle/map-opening.ts';
 import type { CertifiedHeader, Header, ValidatorSet } from '../../core/types/chain.ts';
 import type { Span } from '../../core/types/span.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -40,9 +41,11 @@ export interface LogWish extends ScopeRef {
 export const WHOLE_LOG = { span: (held: Span) => held, parts: 'all', state: true } as const;
 
 /** What was proven of what was asked for; the caller adds what it shows of it. */
-export interface Collected extends Pick<Dossier, 'setChanges' | 'head' | 'members' | 'logs'> {
-  /** For proofs of more than the dossier has, under the same head. */
+export interface Collected {
+  readonly content: Pick<Dossier, 'setChanges' | 'head' | 'map' | 'members' | 'logs'>;
+  /** For proofs of more than the dossier has, under the same head: the logs, and what the map says of each. */
   readonly trees: ReadonlyMap<LogId, LogTree>;
+  readonly entries: ReadonlyMap<LogId, ProvenEntry>;
 }
 
 /** What was held of a log when a source was asked for it. */
@@ -94,7 +97,12 @@ export class DossierCollector {
     const logs = rest.map((part, index) => this.dossierLog(wishes[index]!, part, trees));
     const signers = logs.flatMap(({ items }) => items.flatMap(signersOf));
     const proven = this.members(system!, new Set([...members, ...signers]));
-    return proven === null ? null : { setChanges, head, members: proven, logs, trees };
+    if (proven === null) return null;
+    const entries = new Map(
+      parts.map(({ logId, part }) => [logId, { entry: part.entry, siblings: part.mapProof.siblings }]),
+    );
+    const map = openLogs(this.suite.sha256, entries);
+    return { content: { setChanges, head, map, members: proven, logs }, trees, entries };
   }
 
   /** Null while the answer is not the state that is held. */
@@ -103,13 +111,13 @@ export class DossierCollector {
     if (bytes === null || scopeDigest(this.suite.sha256, bytes) !== part.entry.digest) return null;
     const state = decodeSystemState(bytes);
     if (isReject(state)) return null;
-    const { size, root } = part.entry;
-    const { siblings } = part.mapProof;
-    return provenMembers(this.suite.sha256, state, wanted, { size, root, siblings });
+    return provenMembers(this.suite.sha256, state, wanted, part.entry);
   }
 
   /** That the map has no such log, under the head of a dossier without logs. */
-  async absence(ref: ScopeRef): Promise<(Collected & { readonly proof: MapProof }) | Reject> {
+  async absence(
+    ref: ScopeRef,
+  ): Promise<(Pick<Collected, 'content'> & { readonly proof: MapProof }) | Reject> {
     const logId = logIdOf(this.suite.sha256, this.light.chainId, ref.scope, ref.id);
     const answer = await this.ask([{ logId, known: null }]);
     if (isReject(answer)) return answer;
@@ -121,7 +129,7 @@ export class DossierCollector {
     if (head === null) return reject('not_ready', 'there is no certified head yet', 'ignore');
     const setChanges = await this.setChanges(head);
     if (isReject(setChanges)) return setChanges;
-    return { setChanges, head, members: null, logs: [], trees: new Map(), proof };
+    return { content: { setChanges, head, map: EMPTY_OPENING, members: null, logs: [] }, proof };
   }
 
   private async logsAtHead(
@@ -209,9 +217,10 @@ export class DossierCollector {
   /** Of the last range that is held: of a member that was added again, its present stay. */
   private dossierLog(wish: LogWish, { logId, part }: HeldPart, trees: Map<LogId, LogTree>): DossierLog {
     const start = this.light.rangesOf(logId).at(-1)?.start ?? EMPTY_FRONTIER;
-    const { entry, mapProof, from: end, consistency } = part;
+    const { entry, from: end, consistency } = part;
+    const { size, digest } = entry;
     // The part says where the log stood when it was asked for: it may have gone on since.
-    const held = { logId, start, end, size: entry.size, path: end === entry.size ? [] : consistency };
+    const held = { logId, start, end, size, path: end === size ? [] : consistency };
     const tree = new LogTree(this.suite.sha256, this.light, held, this.memory.of(logId));
     trees.set(logId, tree);
     const asked = wish.span({ from: start.size, to: end });
@@ -224,8 +233,8 @@ export class DossierCollector {
     }
     const state = wish.state ? (part.state ?? this.light.stateOf(logId)?.state ?? null) : null;
     return {
-      ...{ scope: wish.scope, id: wish.id, entry, siblings: mapProof.siblings, items },
-      state: state !== null && scopeDigest(this.suite.sha256, state) === entry.digest ? state : null,
+      ...{ scope: wish.scope, id: wish.id, size, digest, items },
+      state: state !== null && scopeDigest(this.suite.sha256, state) === digest ? state : null,
       frontier: tree.frontier(from),
       right: tree.right(to),
     };

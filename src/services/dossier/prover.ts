@@ -5,6 +5,7 @@ import { decodePhaseState, type ScopeRef } from '../../core/codec/state.ts';
 import { decodeLeaf, logIdOf } from '../../core/codec/transaction.ts';
 import type { Claim, EarlierLog, RangeUnit } from '../../core/light/claims.ts';
 import { type Dossier, NOTHING_SHOWN, recipientInfo, type SealedOpening } from '../../core/light/dossier.ts';
+import { provenEntries } from '../../core/light/evidence.ts';
 import { proveField } from '../../core/light/fields.ts';
 import type { Span } from '../../core/types/span.ts';
 import type { Leaf } from '../../core/types/transaction.ts';
@@ -73,7 +74,7 @@ export class Prover {
     if (isReject(collected)) return collected;
     const shown = await this.withRecords(collected, phase, null, show);
     if (isReject(shown) || !show.payloads) return shown;
-    const claims = await this.cardClaims(phase, collected.logs[0]!.state);
+    const claims = await this.cardClaims(phase, collected.content.logs[0]!.state);
     return { ...shown, claims: [...shown.claims, ...claims] };
   }
 
@@ -139,7 +140,7 @@ export class Prover {
     if (isReject(collected)) return collected;
     const shown = await this.withRecords(collected, phase, id, show);
     const place = { logId: this.logId(phase), position, item };
-    return isReject(shown) ? shown : { ...shown, claims: [{ type: 'record', place, id }] };
+    return isReject(shown) ? shown : { ...shown, claims: [{ type: 'record', place }] };
   }
 
   private async range(question: Question & { type: 'range' }): Promise<Dossier | Reject> {
@@ -151,17 +152,17 @@ export class Prover {
     if (isReject(collected)) return collected;
     const shown = await this.withRecords(collected, phase, null, show);
     if (isReject(shown)) return shown;
-    const { entry, frontier, items } = collected.logs[0]!;
+    const { size, frontier, items } = collected.content.logs[0]!;
     const end = frontier.size + items.length;
     // A member that was removed cannot say when the leaf came that it does not have.
-    if (to === null && end < entry.size && unit !== 'position') {
+    if (to === null && end < size && unit !== 'position') {
       return reject(
         'not_readable',
         'the log goes on after what this member may read: name the end',
         'ignore',
       );
     }
-    const { header } = collected.head;
+    const { header } = collected.content.head;
     const last = { position: end, height: header.height + 1, time: header.timeMs + 1 }[unit];
     return { ...shown, claims: [{ type: 'range', logId, unit, from, to: to ?? last }] };
   }
@@ -195,8 +196,7 @@ export class Prover {
   private async noLog(ref: ScopeRef): Promise<Dossier | Reject> {
     const absent = await this.config.collector.absence(ref);
     if (isReject(absent)) return absent;
-    const { proof, trees: _trees, ...collected } = absent;
-    return { ...collected, ...NOTHING_SHOWN, claims: [{ type: 'noLog', ref, proof }] };
+    return { ...absent.content, ...NOTHING_SHOWN, claims: [{ type: 'noLog', ref, proof: absent.proof }] };
   }
 
   /** That what an earlier dossier spoke of is the beginning of what there is now. */
@@ -204,12 +204,15 @@ export class Prover {
     const wishes = earlier.logs.map(({ scope, id }): LogWish => ({ scope, id, ...NO_LEAVES }));
     const collected = await this.collect(wishes);
     if (isReject(collected)) return collected;
+    const before = provenEntries(this.config.suite, earlier);
+    if (isReject(before)) return before;
     const logs: EarlierLog[] = [];
-    for (const { scope, id, entry, siblings } of earlier.logs) {
+    for (const { scope, id } of earlier.logs) {
       const logId = logIdOf(this.config.suite.sha256, this.config.light.chainId, scope, id);
-      const path = collected.trees.get(logId)!.consistency(entry.size);
+      const proven = before.get(logId)!;
+      const path = collected.trees.get(logId)!.consistency(proven.entry.size);
       if (isReject(path)) return path;
-      logs.push({ scope, id, entry, siblings, path });
+      logs.push({ scope, id, ...proven, path });
     }
     return this.claiming(collected, { type: 'consistency', earlier: earlier.head, logs });
   }
@@ -241,8 +244,7 @@ export class Prover {
 
   private claiming(collected: Collected | Reject, claim: Claim): Dossier | Reject {
     if (isReject(collected)) return collected;
-    const { trees: _trees, ...content } = collected;
-    return { ...content, ...NOTHING_SHOWN, claims: [claim] };
+    return { ...collected.content, ...NOTHING_SHOWN, claims: [claim] };
   }
 
   /** @param only id of the one record that is shown; null for all those in the dossier */
@@ -252,7 +254,7 @@ export class Prover {
     only: TransactionId | null,
     show: Showing,
   ): Promise<Dossier | Reject> {
-    const { trees: _trees, ...content } = collected;
+    const { content } = collected;
     const log = content.logs[0]!;
     const span = { from: log.frontier.size, to: log.frontier.size + log.items.length };
     const records = await this.config.records.disclose(phase, span, only);

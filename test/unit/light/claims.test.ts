@@ -27,18 +27,20 @@ function said(claim: Claim, changed: Partial<Dossier> = {}): string {
   return `${found.ok ? 'proven' : 'refused'}: ${found.detail}`;
 }
 
-const leaves = (from: number, to: number) => ({ logs: [chain.dossierLog(a, from, to)] });
+const leaves = (from: number, to: number) => ({
+  logs: sample.content.logs.with(0, chain.dossierLog(a, from, to)),
+});
 
 describe('the claims of a proof', () => {
   it('are proven by evidence, and survive their encoding', () => {
     const verdict = verdictOf({ claims });
     expect(verdict.checks.filter(check => !check.ok)).toEqual([]);
     const file = buildDossier(sha256, { ...sample.content, claims });
-    expect(decodeDossier(file)).toMatchObject({ claims });
+    expect(decodeDossier(sha256, file)).toMatchObject({ claims });
     expect(
       verdict.checks.filter(check => check.name.startsWith('proven')).map(check => check.detail),
     ).toEqual([
-      `position ${second} of log ${logId.slice(0, 8)}, written by bob at height 6, 1970-01-01T00:00:06.000Z`,
+      `${recordIdOf(a, second)}, written by bob at height 6, 1970-01-01T00:00:06.000Z`,
       expect.stringMatching(/^3 leaves, 1 of them records; none is missing as of height 7/),
       'none of all 6 leaves as of height 7',
       'not in the map of height 7',
@@ -54,21 +56,18 @@ describe('the claims of a proof', () => {
     const contentKey = new Uint8Array(32).fill(8);
     expect(said({ type: 'card', logId, contentKey })).toContain('refused: wrong_key');
     expect(said({ type: 'card', logId: b.logId, contentKey })).toContain('refused');
-    const logs = [{ ...chain.dossierLog(a, 0, 6), state: null }];
+    const logs = sample.content.logs.with(0, { ...chain.dossierLog(a, 0, 6), state: null });
     expect(said({ type: 'card', logId, contentKey: CARD_KEY }, { logs })).toContain('no_state');
   });
 
-  it('[77] name a record that is another one, or that is elsewhere', () => {
+  it('[77] say no where another leaf stands, or none is shown, and which record it is where one is', () => {
     const place = { logId, position: second, item: null };
-    expect(said({ type: 'record', place, id: hashOf('other') })).toContain('refused: other_record');
-    expect(said({ type: 'record', place: { ...place, position: 0 }, id: recordIdOf(a, 0) })).toContain(
-      'not_a_record',
-    );
-    const id = recordIdOf(a, second);
-    expect(said({ type: 'record', place, id }, leaves(0, second))).toContain('unknown_record');
-    expect(said({ type: 'record', place, id }, leaves(second, second + 1))).toContain('proven');
+    expect(said({ type: 'record', place: { ...place, position: 0 } })).toContain('not_a_record');
+    expect(said({ type: 'record', place }, leaves(0, second))).toContain('unknown_record');
+    expect(said({ type: 'record', place }, leaves(second, second + 1))).toContain('proven');
     const inHandover = { logId: b.logId, position: handed, item: 0 };
-    expect(said({ type: 'record', place: inHandover, id: recordIdOf(a, sample.first) })).toContain('by bob');
+    const original = `proven: ${recordIdOf(a, sample.first)}, written by bob`;
+    expect(said({ type: 'record', place: inHandover })).toContain(original);
   });
 
   it('[77] know a range by a leaf outside on each side, or by the ends of the log', () => {
@@ -89,7 +88,9 @@ describe('the claims of a proof', () => {
     expect(said(range(1, 4, 'position'), leaves(2, 4))).toContain('withheld');
     expect(said(range(2, 5, 'position'), leaves(2, 4))).toContain('withheld');
     expect(said(range(4, 99, 'position'), leaves(4, 6))).toContain('proven: 2 leaves');
-    expect(said(range(2, 5), { logs: [] })).toContain('unknown_log');
+    const { logs } = sample.content;
+    const uncertified = logs.with(0, { ...logs[0]!, digest: hashOf('x') });
+    expect(said(range(2, 5), { logs: uncertified })).toContain('unknown_log');
   });
 
   it('[77] do not say that a record is absent which is there, was handed over, or may be in what is not shown', () => {
@@ -128,7 +129,7 @@ describe('the claims of a proof', () => {
     expect(said(at(7), leaves(5, 6))).toContain('proven');
     expect(said(at(7), leaves(4, 5))).toContain('withheld');
     expect(said(at(6), leaves(4, 6))).toContain('withheld');
-    const stateless = { logs: [{ ...chain.dossierLog(a), state: null }] };
+    const stateless = { logs: sample.content.logs.with(0, { ...chain.dossierLog(a), state: null }) };
     expect(said({ type: 'epoch', logId, height: 4 }, stateless)).toContain('no_state');
     expect(said({ type: 'epoch', logId, height: 0 })).toContain('not_there_yet');
   });
@@ -149,9 +150,10 @@ describe('the claims of a proof', () => {
     );
     for (const [index, claim] of claims.entries()) {
       for (const [key, value] of Object.entries(claim)) {
-        const other = typeof value === 'number' ? value + 1 : key === 'unit' ? 'position' : hashOf('changed');
         if (typeof value === 'object' || key === 'type') continue;
-        const changed = claims.with(index, { ...claim, [key]: key === 'member' ? 'carol' : other } as Claim);
+        const texts: Record<string, string> = { unit: 'position', member: 'carol', logId: b.logId };
+        const other = typeof value === 'number' ? value + 1 : (texts[key] ?? hashOf('changed'));
+        const changed = claims.with(index, { ...claim, [key]: other } as Claim);
         const after = verdictOf({ ...sample.content, claims: changed }).checks.map(check =>
           JSON.stringify(check),
         );

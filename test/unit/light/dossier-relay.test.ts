@@ -25,6 +25,7 @@ describe('a dossier of a phase that got its record over another one', () => {
     const dossier: Dossier = {
       setChanges: [],
       head: chain.head,
+      map: chain.openMap(system, c),
       members: chain.provenMembers(system),
       logs: [chain.dossierLog(c)],
       ...NOTHING_SHOWN,

@@ -34,6 +34,7 @@ const withLog = (index: number, change: (log: DossierLog) => Partial<DossierLog>
 const withChecksum = (body: Uint8Array) => concatBytes(body, hashBytes(sha256(tagged('dossier', body))));
 const PHASE_A = `log phase ${sample.a.id.slice(0, 8)}`;
 const PHASE_B = `log phase ${sample.b.id.slice(0, 8)}`;
+const MAP = `map of state of the members, ${PHASE_A}, ${PHASE_B}`;
 const OPENED = `${PHASE_A}: record ${sample.second} opened`;
 
 describe('a dossier as it was written', () => {
@@ -50,6 +51,7 @@ describe('a dossier as it was written', () => {
         'validator set at height 5',
         'head certificate',
         'state of the members',
+        MAP,
         'keys of alice',
         'keys of bob',
         `${PHASE_A}: complete (6 leaves)`,
@@ -73,7 +75,7 @@ describe('a dossier as it was written', () => {
 
   it('verifies with the second suite too, and decodes to what was written', () => {
     expect(verifyDossier(nobleSuite, bytes, anchor, { openPayload }).ok).toBe(true);
-    expect(decodeDossier(bytes)).toEqual(sample.content);
+    expect(decodeDossier(sha256, bytes)).toEqual(sample.content);
   });
 
   it('verifies from a pinned head too, with the set changes above it', () => {
@@ -108,13 +110,13 @@ describe('a dossier as it was written', () => {
     const { chain, a, second, content } = sample;
     const logs = [chain.dossierLog(a, second, second + 1)];
     const members = chain.provenMembers(sample.system, ['bob']);
-    const small = { ...content, logs, members, openings: [], files: [] };
+    const map = chain.openMap(sample.system, a);
+    const small = { ...content, map, logs, members, openings: [], files: [] };
     const verdict = verify(buildDossier(sha256, small));
     expect(failing(verdict)).toEqual([]);
     expect(verdict.records).toMatchObject([{ text: null, fields: [{ name: 'data.amount', value: '42' }] }]);
-    expect(failing(verify(buildDossier(sha256, { ...small, members: null })))).toEqual([
-      `${PHASE_A}: author of leaf ${second}`,
-    ]);
+    const alone = { ...small, map: chain.openMap(a), members: null };
+    expect(failing(verify(buildDossier(sha256, alone)))).toEqual([`${PHASE_A}: author of leaf ${second}`]);
   });
 });
 
@@ -179,11 +181,16 @@ describe('a dossier that is not as it was written', () => {
       `${PHASE_A}: leaves`,
     );
     const swapped = withLog(0, ({ items }) => ({ items: items.with(1, items[2]!).with(2, items[1]!) }));
-    expect(failingOf(swapped)).toContain(`${PHASE_A}: leaves`);
+    expect(failingOf(swapped)).toContain(MAP);
     const doubled = withLog(0, ({ items }) => ({ items: [...items, items.at(-1)!] }));
     expect(failingOf(doubled)).toContain(`${PHASE_A}: leaves`);
-    const cut = withLog(0, ({ entry }) => ({ entry: { ...entry, size: entry.size - 1 } }));
-    expect(failingOf(cut)).toContain(`${PHASE_A}: map proof`);
+    const cut = withLog(0, ({ size }) => ({ size: size - 1 }));
+    expect(failingOf(cut)).toContain(`${PHASE_A}: leaves`);
+    const last = withLog(0, ({ items, size }) => ({ items: items.slice(0, -1), size: size - 1 }));
+    expect(failingOf(last)).toContain(MAP);
+    const other = withLog(0, ({ items }) => ({ items: items.with(1, { ...items[1]!, outcome: 1 }) }));
+    expect(failingOf(other)).toContain(MAP);
+    expect(failingOf(withLog(0, () => ({ digest: hashOf('x'), state: null })))).toContain(MAP);
     expect(failingOf(withLog(0, () => ({ state: null })))).toEqual([]);
     expect(failingOf(withLog(0, () => ({ state: logs[1]!.state })))).toContain(`${PHASE_A}: state`);
     expect(failingOf({ logs: [...logs, logs[0]!] })).toEqual(['file format']);
@@ -195,8 +202,9 @@ describe('a dossier that is not as it was written', () => {
     expect(failingOf(moved)).toContain(`${PHASE_B}: leaves`);
     const renamed = { ...logs[0]!, id: hashOf('phase c') };
     const name = `log phase ${hashOf('phase c').slice(0, 8)}`;
-    expect(failingOf({ logs: logs.with(0, renamed) })).toEqual(
-      expect.arrayContaining([`${name}: map proof`]),
+    const nothingSaid = { openings: [], fields: [], files: [], claims: [] };
+    expect(failingOf({ ...nothingSaid, logs: logs.with(0, renamed) })).toEqual(
+      expect.arrayContaining([`${name}: leaves`]),
     );
   });
 
@@ -219,11 +227,22 @@ describe('a dossier that is not as it was written', () => {
   it('names the member whose keys are others than the certified ones', () => {
     const { members } = sample.content;
     const changed = (change: object) => failingOf({ members: { ...members!, ...change } });
-    expect(failingOf({ members: null })).toContain(`${PHASE_A}: author of leaf 0`);
+    const unsigned = { members: null, map: sample.chain.openMap(sample.a, sample.b) };
+    expect(failingOf(unsigned)).toContain(`${PHASE_A}: author of leaf 0`);
+    expect(failingOf({ members: null })).toContain(`map of ${PHASE_A}, ${PHASE_B}`);
     expect(changed({ sections: 2 })).toContain('state of the members');
-    expect(changed({ sectionsRoot: hashOf('x') })).toContain('state of the members');
+    expect(changed({ beside: [] })).toContain('state of the members');
+    expect(changed({ size: 9 })).toContain(MAP);
     const [alice, bob] = members!.members as [never, never];
-    expect(changed({ members: [alice, { ...(bob as object), index: 1 }] })).toContain('keys of member 1');
+    expect(changed({ members: [alice, { ...(bob as object), index: 1 }] })).toContain('state of the members');
+    expect(changed({ members: [bob, alice] })).toContain('state of the members');
+    const renamed = {
+      ...(bob as { member: Uint8Array }),
+      member: (bob as { member: Uint8Array }).member.slice(),
+    };
+    renamed.member[4]! ^= 1;
+    expect(changed({ members: [alice, renamed] })).toContain(MAP);
+    expect(changed({ members: [{ ...(alice as object), index: 0 }, bob] })).toContain('keys of member 0');
     expect(changed({ members: [{ ...(alice as object), member: new Uint8Array(3) }, bob] })).toContain(
       'keys of member 1',
     );
@@ -277,6 +296,6 @@ describe('a dossier that is not as it was written', () => {
 describe('dossier bytes', () => {
   it('begin with the magic and keep their layout', () => {
     expect(toHex(bytes.subarray(0, 8))).toBe(toHex(utf8('PHLDOSS1')));
-    expect(isReject(decodeDossier(utf8('PHLDOSS2')))).toBe(true);
+    expect(isReject(decodeDossier(sha256, utf8('PHLDOSS2')))).toBe(true);
   });
 });

@@ -48,6 +48,7 @@ function sample() {
     dossier: buildDossier(sha256, {
       setChanges: chain.setChanges,
       head: chain.head,
+      map: chain.openMap(system),
       members: chain.provenMembers(system),
       logs: [],
       ...NOTHING_SHOWN,

@@ -5,7 +5,7 @@ import { type Dossier, NOTHING_SHOWN } from '../../../src/core/light/dossier.ts'
 import { proveField } from '../../../src/core/light/fields.ts';
 import { consistencyProof } from '../../../src/core/merkle/log.ts';
 import { CARD_KEY } from './sample-card.ts';
-import { hashOf, recordIdOf, sampleChain, sha256, validatorKeys } from './test-chain.ts';
+import { hashOf, sampleChain, sha256, validatorKeys } from './test-chain.ts';
 import { addRecord, CID, contentKey, fields, handOver, saltOf } from './test-records.ts';
 
 /** Two set changes, records of bob under two keys, one of them handed over: something of everything. */
@@ -14,7 +14,7 @@ export function sampleDossier() {
   chain.seal([], { nextKeys: validatorKeys(1, 5) });
   const first = addRecord(chain, a, 'bob', 'bob', 0);
   const middle = chain.head;
-  const middleLog = chain.dossierLog(a);
+  const middleLog = { scope: a.scope, id: a.id, ...chain.provenEntry(a) };
   chain.seal([], { nextKeys: validatorKeys(2) });
   const second = addRecord(chain, a, 'bob', 'bob 2', 1);
   const handed = handOver(chain, a, b, first);
@@ -22,6 +22,7 @@ export function sampleDossier() {
   const content: Dossier = {
     setChanges: chain.setChanges,
     head: chain.head,
+    map: chain.openMap(system, a, b),
     members: chain.provenMembers(system),
     logs: [a, b].map(log => chain.dossierLog(log)),
     ...NOTHING_SHOWN,
@@ -31,7 +32,7 @@ export function sampleDossier() {
     ],
     fields: [{ ...place, field: proveField(sha256, fields, saltOf, 'data.amount')! }],
     files: [{ logId: a.logId, position: first, item: null, cid: CID, ciphertextBytes: 4096 }],
-    claims: [{ type: 'record', place, id: recordIdOf(a, second) }],
+    claims: [{ type: 'record', place }],
   };
   const sealed = [{ ...place, recipient: new Uint8Array(33).fill(2), sealed: new Uint8Array(113) }];
   return { chain, system, a, b, first, middle, middleLog, second, handed, content, sealed };
@@ -51,7 +52,7 @@ export function sampleClaims({
   const path = consistencyProof(sha256, at, middleLog.entry.size, a.hashes.length);
   const { scope, id, entry, siblings } = middleLog;
   return [
-    { type: 'record', place: { logId, position: second, item: null }, id: recordIdOf(a, second) },
+    { type: 'record', place: { logId, position: second, item: null } },
     { type: 'range', logId, unit: 'height', from: 2, to: 5 },
     { type: 'noRecord', logId, id: absent },
     {

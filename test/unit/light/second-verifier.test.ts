@@ -73,18 +73,41 @@ function isMaximal(from: number, to: number, first: number): boolean {
   );
 }
 
-function mapRootBy(key: Buffer, value: Buffer, siblings: readonly Buffer[], depth = 0): Buffer {
-  if (depth === siblings.length) return digest(tag('map-leaf'), key, value);
-  const below = mapRootBy(key, value, siblings, depth + 1);
-  const bit = (key[depth >> 3]! >> (7 - (depth & 7))) & 1;
-  const sibling = siblings[depth]!;
-  return digest(tag('map-branch'), ...(bit === 1 ? [sibling, below] : [below, sibling]));
+const NONE = Buffer.alloc(0);
+
+/** Root of n leaves of which those at some positions are shown; the rest of the hashes are taken from the list. */
+function rootBySome(from: number, n: number, shown: ReadonlyMap<number, Buffer>, rest: Buffer[]): Buffer {
+  if (![...shown.keys()].some(position => position >= from && position < from + n))
+    return rest.shift() ?? NONE;
+  if (n === 1) return shown.get(from)!;
+  const left = rootBySome(from, split(n), shown, rest);
+  return node(left, rootBySome(from + split(n), n - split(n), shown, rest));
+}
+
+/** A key and its value by the path from the root down, in binary digits. */
+type Entry = readonly [digits: string, leaf: Buffer];
+
+function entryOf(key: Buffer, value: Buffer): Entry {
+  const digits = [...key].map(byte => byte.toString(2).padStart(8, '0')).join('');
+  return [digits, digest(tag('map-leaf'), key, value)];
+}
+
+/** Root of a map by the opening of some keys. */
+function mapRootBy(entries: readonly Entry[], bits: boolean[], hashes: Buffer[], path = ''): Buffer {
+  const below = entries.filter(([digits]) => digits.startsWith(path));
+  const bit = below.length > 1 || bits.shift();
+  if (bit === undefined) return NONE;
+  if (below.length === 0) return bit ? (hashes.shift() ?? NONE) : Buffer.alloc(32);
+  if (!bit) return below[0]![1];
+  const left = mapRootBy(below, bits, hashes, `${path}0`);
+  return digest(tag('map-branch'), left, mapRootBy(below, bits, hashes, `${path}1`));
 }
 
 const SCOPES = { system: 0, project: 1, phase: 2 } as const;
 
-function verifyLog(dossier: Dossier, log: DossierLog): boolean {
-  const { chainId, mapRoot } = dossier.head.header;
+/** What the map must have of a log if the leaves are those of the file; null where they do not fit. */
+function logEntry({ head }: Dossier, log: DossierLog): Entry | null {
+  const { chainId } = head.header;
   const logId = digest(tag('log-id'), hex(chainId), u8(SCOPES[log.scope]), hex(log.id));
   const leaves = log.items.map(({ height, timeMs, outcome, transaction }, index) => {
     const body = transaction.subarray(4, 4 + Buffer.from(transaction).readUInt32BE());
@@ -92,28 +115,33 @@ function verifyLog(dossier: Dossier, log: DossierLog): boolean {
     const place = [logId, u64(log.frontier.size + index), u64(height), u64(timeMs), id, u16(outcome)];
     return digest(u8(0), tag('leaf'), ...place);
   });
-  const { size, root, digest: state } = log.entry;
+  const { size, digest: state } = log;
   const [left, right] = [log.frontier.hashes.map(hex), log.right.map(hex)];
   const found = rootByRange(0, size, log.frontier.size, leaves, left, right);
-  const key = digest(tag('map-key'), logId);
-  const value = digest(tag('map-entry'), u64(size), hex(root), hex(state));
-  const certified = mapRootBy(key, value, log.siblings.map(hex)).equals(hex(mapRoot));
-  return found.equals(hex(root)) && left.length === 0 && right.length === 0 && certified;
+  const value = digest(tag('map-entry'), u64(size), found, hex(state));
+  const fits = found.length > 0 && left.length === 0 && right.length === 0;
+  return fits ? entryOf(digest(tag('map-key'), logId), value) : null;
 }
 
-function verifyMembers({ head, members }: Dossier): boolean {
-  const { chainId, mapRoot } = head.header;
+function membersEntry({ head, members }: Dossier): Entry | null {
+  const { chainId } = head.header;
   const logId = digest(tag('log-id'), hex(chainId), u8(0), hex(chainId));
-  const { size, root, siblings, sections, sectionsRoot } = members!;
-  const state = digest(tag('system-state'), u32(sections), hex(sectionsRoot));
+  const { size, root, sections } = members!;
+  const shown = new Map(members!.members.map(({ index, member }) => [index, digest(u8(0), member)]));
+  const rest = members!.beside.map(hex);
+  const state = digest(tag('system-state'), u32(sections), rootBySome(0, sections, shown, rest));
+  const isMember = members!.members.every(({ index }) => index > 0 && index < sections);
   const value = digest(tag('map-entry'), u64(size), hex(root), state);
-  const certified = mapRootBy(digest(tag('map-key'), logId), value, siblings.map(hex)).equals(hex(mapRoot));
-  return (
-    certified &&
-    members!.members.every(({ index, member, path }) =>
-      rootByPath(index, sections, digest(u8(0), member), path.map(hex)).equals(hex(sectionsRoot)),
-    )
-  );
+  return isMember && rest.length === 0 ? entryOf(digest(tag('map-key'), logId), value) : null;
+}
+
+/** The leaves of every log and the keys of the members are those of the header's map. */
+function verifyMap(dossier: Dossier): boolean {
+  const entries = [membersEntry(dossier), ...dossier.logs.map(log => logEntry(dossier, log))];
+  const known = entries.filter(entry => entry !== null);
+  const [bits, hashes] = [[...dossier.map.bits], dossier.map.hashes.map(hex)];
+  const root = known.length === entries.length ? mapRootBy(known, bits, hashes) : NONE;
+  return root.equals(hex(dossier.head.header.mapRoot)) && bits.length === 0 && hashes.length === 0;
 }
 
 function verifyFields(dossier: Dossier): boolean {
@@ -171,7 +199,7 @@ function verifyHead(dossier: Dossier, keys: readonly Uint8Array[]): boolean {
 
 describe('a second verifier, written from the protocol page and RFC 9162', () => {
   const sample = sampleDossier();
-  const { content, chain, a } = sample;
+  const { content, chain, system, a } = sample;
 
   it('takes every range of a log of every size up to 20, and the program takes what it takes', () => {
     const leaves = Array.from({ length: 20 }, (_, index) => sha256(u8(index)));
@@ -199,13 +227,11 @@ describe('a second verifier, written from the protocol page and RFC 9162', () =>
   it('takes a whole dossier, and one of single leaves', () => {
     const keys = chain.keys.set.validators.map(({ publicKey }) => publicKey);
     const second = (dossier: Dossier) =>
-      dossier.logs.every(log => verifyLog(dossier, log)) &&
-      verifyMembers(dossier) &&
-      verifyFields(dossier) &&
-      verifyHead(dossier, keys);
+      verifyMap(dossier) && verifyFields(dossier) && verifyHead(dossier, keys);
     expect(second(content)).toBe(true);
     for (let position = 0; position < a.items.length; position += 1) {
-      const one = { ...content, logs: [chain.dossierLog(a, position, position + 1)], fields: [] };
+      const map = chain.openMap(system, a);
+      const one = { ...content, map, logs: [chain.dossierLog(a, position, position + 1)], fields: [] };
       expect(second(one), `leaf ${position}`).toBe(true);
       expect(second({ ...one, logs: [{ ...one.logs[0]!, right: [hashOf('x')] }] })).toBe(false);
     }
@@ -213,24 +239,27 @@ describe('a second verifier, written from the protocol page and RFC 9162', () =>
 
   it('[80] says no where the program says no', () => {
     const keys = chain.keys.set.validators.map(({ publicKey }) => publicKey);
-    const [log] = content.logs as [DossierLog];
+    const [log, other] = content.logs as [DossierLog, DossierLog];
+    const { map } = content;
     const forged: Partial<Dossier>[] = [
-      { logs: [{ ...log, entry: { ...log.entry, size: log.entry.size + 1 } }] },
-      { logs: [{ ...log, items: log.items.toSpliced(1, 1) }] },
-      { logs: [{ ...log, items: log.items.with(1, { ...log.items[1]!, height: 3 }) }] },
-      { logs: [{ ...log, siblings: log.siblings.slice(1) }] },
+      { logs: [{ ...log, size: log.size + 1 }, other] },
+      { logs: [{ ...log, items: log.items.toSpliced(1, 1) }, other] },
+      { logs: [{ ...log, items: log.items.slice(0, -1), size: log.size - 1 }, other] },
+      { logs: [{ ...log, items: log.items.with(1, { ...log.items[1]!, height: 3 }) }, other] },
+      { logs: [{ ...log, digest: hashOf('x') }, other] },
+      { logs: [log] },
+      { map: { bits: map.bits.slice(1), hashes: map.hashes } },
+      { map: { bits: map.bits.with(0, !map.bits[0]), hashes: map.hashes } },
+      { map: { bits: map.bits, hashes: [...map.hashes, hashOf('x')] } },
       { members: { ...content.members!, sections: 9 } },
       { members: { ...content.members!, members: [{ ...content.members!.members[0]!, index: 2 }] } },
+      { members: { ...content.members!, beside: [hashOf('x')] } },
       { fields: [{ ...content.fields[0]!, field: { ...content.fields[0]!.field, value: '43' } }] },
       { head: { ...content.head, header: { ...content.head.header, timeMs: 1 } } },
     ];
     for (const [index, change] of forged.entries()) {
       const dossier = { ...content, openings: [], files: [], claims: [], ...change };
-      const second =
-        dossier.logs.every(each => verifyLog(dossier, each)) &&
-        verifyMembers(dossier) &&
-        verifyFields(dossier) &&
-        verifyHead(dossier, keys);
+      const second = verifyMap(dossier) && verifyFields(dossier) && verifyHead(dossier, keys);
       expect(second, `forgery ${index}`).toBe(false);
       const { ok: holds } = verifyDossier(suite, buildDossier(sha256, dossier), chain.anchor, {
         openPayload,
@@ -248,8 +277,10 @@ describe('a second verifier, written from the protocol page and RFC 9162', () =>
       digest(u8(0), section),
     );
     expect(leaves).toHaveLength(members.length + 1);
+    const shown = new Map([1, 2].map(index => [index, leaves[index]!]));
     const root = node(node(leaves[0]!, leaves[1]!), leaves[2]!);
-    expect(proven.sectionsRoot).toBe(root.toString('hex'));
+    expect(rootBySome(0, 3, shown, [leaves[0]!])).toEqual(root);
+    expect(proven.beside).toEqual([leaves[0]!.toString('hex')]);
     expect(digest(tag('system-state'), u32(3), root).toString('hex')).toBe(own.entry(system).digest);
   });
 });

@@ -25,9 +25,9 @@ import {
   encodeSignedTransaction,
   logIdOf,
 } from '../../../src/core/codec/transaction.ts';
-import type { DossierLog, ProvenMembers } from '../../../src/core/light/dossier.ts';
+import type { DossierLog, ProvenEntry, ProvenMembers } from '../../../src/core/light/dossier.ts';
 import type { LogItem, LogUpdate } from '../../../src/core/light/log-update.ts';
-import { provenMembers } from '../../../src/core/light/prove.ts';
+import { openLogs, provenMembers } from '../../../src/core/light/prove.ts';
 import { genesisTrust, type SetChange, type Trust } from '../../../src/core/light/trust.ts';
 import {
   appendLeaves,
@@ -38,6 +38,7 @@ import {
   treeRoot,
 } from '../../../src/core/merkle/log.ts';
 import { mapProve, mapUpdate } from '../../../src/core/merkle/map.ts';
+import type { MapOpening } from '../../../src/core/merkle/map-opening.ts';
 import { hashesRightOf } from '../../../src/core/merkle/range.ts';
 import { quorumSize } from '../../../src/core/quorum/quorum.ts';
 import type {
@@ -246,10 +247,11 @@ export class TestChain {
 
   /** The leaves [from, to) of a log with their proof under the head. */
   dossierLog(log: TestLog, from = 0, to = log.items.length): DossierLog {
-    const { entry, mapProof, state } = this.logUpdate(log);
+    const { entry, state } = this.logUpdate(log);
+    const { size, digest } = entry;
     const rootOf = (start: number, end: number) => treeRoot(sha256, log.hashes.slice(start, end));
     return {
-      ...{ scope: log.scope, id: log.id, entry, siblings: mapProof.siblings, state },
+      ...{ scope: log.scope, id: log.id, size, digest, state },
       frontier: appendLeaves(sha256, EMPTY_FRONTIER, log.hashes.slice(0, from)),
       items: log.items.slice(from, to).map(({ leaf, transaction }) => {
         const { height, timeMs, outcome } = ok(decodeLeaf(leaf));
@@ -261,11 +263,18 @@ export class TestChain {
 
   /** Sections of the system log's state, all members by default. */
   provenMembers(log: TestLog, wanted?: readonly string[]): ProvenMembers {
-    const { entry, mapProof, state } = this.logUpdate(log);
-    const { size, root } = entry;
-    return provenMembers(sha256, ok(decodeSystemState(state!)), wanted ?? null, {
-      ...{ size, root, siblings: mapProof.siblings },
-    });
+    const { entry, state } = this.logUpdate(log);
+    return provenMembers(sha256, ok(decodeSystemState(state!)), wanted ?? null, entry);
+  }
+
+  /** The head's map on the paths to these logs. */
+  openMap(...logs: readonly TestLog[]): MapOpening {
+    return openLogs(sha256, new Map(logs.map(log => [log.logId, this.provenEntry(log)])));
+  }
+
+  provenEntry(log: TestLog): ProvenEntry {
+    const { entry, mapProof } = this.logUpdate(log);
+    return { entry, siblings: mapProof.siblings };
   }
 
   absence(logId: LogId) {

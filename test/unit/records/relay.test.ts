@@ -12,7 +12,7 @@ import {
 } from '../../../src/core/light/dossier.ts';
 import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
 import { verifyDossier } from '../../../src/core/light/dossier-verify.ts';
-import { provenMembers } from '../../../src/core/light/prove.ts';
+import { openLogs, provenMembers } from '../../../src/core/light/prove.ts';
 import { locateRecord, readRecord } from '../../../src/core/light/record.ts';
 import { EMPTY_FRONTIER } from '../../../src/core/merkle/log.ts';
 import { mapProve } from '../../../src/core/merkle/map.ts';
@@ -223,7 +223,8 @@ describe('who has only the third phase', () => {
     const proven = entryOf(world, 'phase', id);
     const items = await world.access('dave').items(world.ledger.logId('phase', id), 0, proven.entry.size);
     return {
-      ...{ scope: 'phase', id, ...proven, frontier: EMPTY_FRONTIER, right: [] },
+      ...{ scope: 'phase', id, size: proven.entry.size, digest: proven.entry.digest },
+      ...{ frontier: EMPTY_FRONTIER, right: [] },
       state: world.ledger.state.get(STATE_KEYS.phase(id)),
       items: items.map(({ leaf: { height, timeMs, outcome }, transaction }) => ({
         ...{ height, timeMs, outcome },
@@ -233,10 +234,10 @@ describe('who has only the third phase', () => {
   }
 
   function members(world: World) {
-    const { entry, siblings } = entryOf(world, 'system', world.ledger.chainId);
+    const { entry } = entryOf(world, 'system', world.ledger.chainId);
     const state = decodeSystemState(world.ledger.state.get(STATE_KEYS.system)!);
     if (isReject(state)) throw new Error(state.detail);
-    return provenMembers(sha256, state, null, { size: entry.size, root: entry.root, siblings });
+    return provenMembers(sha256, state, null, entry);
   }
 
   /** The opening of the record at one item of a handover, made with what this member holds. */
@@ -264,12 +265,17 @@ describe('who has only the third phase', () => {
     expect(title).toBe('first');
     const { ledger } = world;
     const place = { logId: made.logId, position: made.position, item: 1 };
+    const opened = (['system', 'phase'] as const).map(scope => {
+      const id = scope === 'phase' ? decision : ledger.chainId;
+      return [ledger.logId(scope, id), entryOf(world, scope, id)] as const;
+    });
     const content: Dossier = {
       setChanges: [],
       head: {
         header: ledger.head.header,
         certificate: new LedgerStore(ledger).certificate(ledger.height)!,
       },
+      map: openLogs(sha256, new Map(opened)),
       members: members(world),
       logs: [await dossierLog(world, decision)],
       ...NOTHING_SHOWN,

@@ -5,7 +5,8 @@ import { ownKeyOf } from '../../../src/core/access/member-keys.ts';
 import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
-import { buildDossier } from '../../../src/core/light/dossier-codec.ts';
+import { buildDossier, decodeDossier } from '../../../src/core/light/dossier-codec.ts';
+import { EMPTY_OPENING } from '../../../src/core/merkle/map-opening.ts';
 import type { Certificate, CertifiedHeader, Header } from '../../../src/core/types/chain.ts';
 import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { LIFECYCLE, ROLES } from '../../../src/core/types/operation.ts';
@@ -134,7 +135,7 @@ export const certifiedHead: CertifiedHeader = { header, certificate };
 
 /** A proof of nothing but its head. */
 export const proofFile = buildDossier(nodeSuite.sha256, {
-  ...{ setChanges: [], head: certifiedHead, members: null, logs: [] },
+  ...{ setChanges: [], head: certifiedHead, map: EMPTY_OPENING, members: null, logs: [] },
   ...NOTHING_SHOWN,
 });
 
@@ -446,6 +447,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       records: [],
     },
   });
+  readProof = (bytes: Uint8Array) => decodeDossier(nodeSuite.sha256, bytes);
   firstPosition = async () => 0;
   trail = async () => ({
     events: [

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Hash, MemberId } from '../../../core/base/ids.ts';
 import { isReject } from '../../../core/base/reject.ts';
-import { decodeDossier } from '../../../core/light/dossier-codec.ts';
 import type { MemberReadApi, ProjectReadApi, ProofApi } from '../../api.ts';
 import type { ErrorName } from '../../errors.ts';
 import { failure } from '../../errors.ts';
@@ -129,7 +128,7 @@ export const proofConsistency = (api: ProofMethodApi): RpcMethod =>
     'Proves that the head of now goes on from that of an earlier proof or dossier, and its logs from theirs.',
     z.strictObject({ earlier: bytesSchema(PROOF_BYTES_MAX, 1) }),
     ({ earlier: bytes }) => {
-      const earlier = decodeDossier(bytes);
+      const earlier = api.readProof(bytes);
       if (!isReject(earlier)) return { type: 'consistency', earlier };
       throw invalidParams([{ parameter: 'earlier', fault: earlier.detail }]);
     },

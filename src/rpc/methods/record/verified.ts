@@ -1,7 +1,6 @@
 import { isReject, type Reject } from '../../../core/base/reject.ts';
 import { decodeBody, decodeSignedTransaction } from '../../../core/codec/transaction.ts';
 import type { Dossier } from '../../../core/light/dossier.ts';
-import { decodeDossier } from '../../../core/light/dossier-codec.ts';
 import { KINDS } from '../../../core/types/operation.ts';
 import { OUTCOMES } from '../../../core/types/outcome.ts';
 import type { Check, RecordView } from '../../api.ts';
@@ -43,7 +42,7 @@ export async function verifyList(
 ): Promise<readonly Check[] | Reject> {
   const proof = await api.prove(question);
   if (isReject(proof)) return proof;
-  const dossier = decodeDossier(proof.bytes);
+  const dossier = api.readProof(proof.bytes);
   if (isReject(dossier)) return dossier;
   const bad = listed.filter(record => !record.verified).map(record => record.position);
   const contents: Check = {
