@@ -37,11 +37,13 @@ const WAITING_MAX = 256;
  */
 export class Repairer {
   private readonly waiting = new Map<string, Damage>();
+  private notices = 0;
   private running: Promise<void> | null = null;
 
   constructor(private readonly config: RepairerConfig) {}
 
   noticed(damage: Damage): void {
+    this.notices += 1;
     if (this.waiting.size >= WAITING_MAX || this.waiting.has(damage.key)) return;
     this.config.logger.error({ key: damage.key }, 'a stored value is damaged');
     this.waiting.set(damage.key, damage);
@@ -57,8 +59,21 @@ export class Repairer {
   }
 
   private async run(): Promise<void> {
+    const postponed = new Set<string>();
     for (const [key, damage] of this.waiting) {
-      const mending = await this.fetch(damage);
+      const { notices } = this;
+      const mending = await this.fetch(damage).catch((error: unknown) => {
+        // any other damage, to a state for example, ends the node
+        if (this.notices === notices) throw error;
+        return 'blocked' as const;
+      });
+      if (mending === 'blocked') {
+        // what it is checked against is damaged too and has come in behind it: once more after that, but not for ever
+        this.waiting.delete(key);
+        if (!postponed.has(key)) this.waiting.set(key, damage);
+        postponed.add(key);
+        continue;
+      }
       if (mending !== null) {
         await this.config.store.mend(mending);
         this.config.logger.info({ key }, 'repaired from a peer');

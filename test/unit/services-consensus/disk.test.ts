@@ -91,6 +91,34 @@ describe('a disk that rots', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[68] a value is repaired though what it is checked against is damaged too', async () => {
+    const disk = new PoorDisk();
+    const wal = new MemoryWal();
+    const net = newCluster({ disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()) });
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    await net.stop(3);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.connectedValidators().length === 3);
+    const { store, repairer } = net.node(3);
+    const good = net.node(0).store;
+    const { id, wrapperHash } = good.block(2)!.block.entries[0]!;
+    const rotten = [keys.wrapper(wrapperHash), keys.block(2), keys.block(3), keys.block(4)];
+    for (const key of rotten) disk.rotten.add(key);
+    expect(() => store.transaction(id)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    await repairer.idle();
+    expect(store.block(4)).toEqual(good.block(4));
+    expect(() => store.block(3)).not.toThrow();
+    expect(() => store.block(2)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    await repairer.idle();
+    expect(store.block(2)).toEqual(good.block(2));
+    expect(() => store.transaction(id)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    await repairer.idle();
+    expect(store.transaction(id)).toEqual(good.transaction(id));
+    expect(net.fatal).toEqual([]);
+  });
+
   it('[53][68] a page of leaves is repaired whole, however short the answers are and whatever came meanwhile', async () => {
     const disk = new PoorDisk();
     const wal = new MemoryWal();
