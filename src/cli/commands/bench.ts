@@ -61,6 +61,61 @@ const lightWords: Readonly<Record<keyof LightOptions, string>> = {
   json: '--json',
 };
 
+interface ConsensusOptions {
+  readonly nodes?: number;
+  readonly payloadBytes?: number;
+  readonly signatures?: string;
+  readonly rate?: number;
+  readonly clients?: number;
+  readonly seconds?: number;
+  readonly warmUp?: number;
+  readonly curve?: string;
+  readonly to?: string;
+  readonly only?: string;
+  readonly killLeaderAt?: string;
+  readonly deadReplica?: boolean;
+  readonly slow?: string;
+  readonly partition?: string;
+  readonly delayMs?: string;
+  readonly loss?: string;
+  readonly eventLog?: string;
+  readonly compare?: string;
+  readonly profile?: string;
+  readonly dir?: string;
+  readonly json?: string;
+  readonly markdown?: string;
+  readonly svg?: string;
+}
+
+const consensusWords: Readonly<Record<keyof ConsensusOptions, string>> = {
+  nodes: '--nodes',
+  payloadBytes: '--payload-bytes',
+  signatures: '--signatures',
+  rate: '--rate',
+  clients: '--clients',
+  seconds: '--seconds',
+  warmUp: '--warm-up',
+  curve: '--curve',
+  to: '--to',
+  only: '--only',
+  killLeaderAt: '--kill-leader-at',
+  deadReplica: '--dead-replica',
+  slow: '--slow',
+  partition: '--partition',
+  delayMs: '--delay-ms',
+  loss: '--loss',
+  eventLog: '--event-log',
+  compare: '--compare',
+  profile: '--profile',
+  dir: '--dir',
+  json: '--json',
+  markdown: '--markdown',
+  svg: '--svg',
+};
+
+/** Of a benchmark that was called wrongly; it has said what is wrong. */
+const WRONG_CALL = 2;
+
 /** Runs a benchmark as a program of its own, with the options that were given. */
 async function run<Options extends object>(
   io: Io,
@@ -92,6 +147,7 @@ async function run<Options extends object>(
   stop.signal.addEventListener('abort', () => child.kill('SIGINT'));
   const [code] = (await once(child, 'close')) as [number | null];
   stop.release();
+  if (code === WRONG_CALL) throw new CommandFailure(EXIT.usage, 'the benchmark was not started');
   if (code !== 0) throw new CommandFailure(EXIT.error, 'the benchmark did not come to its end');
   io.out(said.trimEnd());
 }
@@ -113,6 +169,37 @@ export function addBenchCommands(program: Command, io: Io): void {
     .option('--json <file>', 'write the result as JSON too')
     .option('--markdown <file>', 'write the result as Markdown too')
     .action((options: FilesOptions, command: Command) => run(io, 'files', options, fileWords, command));
+  bench
+    .command('consensus')
+    .description(
+      'throughput and latency of a network of consensus nodes, what they cost, and what limits them here',
+    )
+    .option('--nodes <n>', 'consensus nodes (default: 4)', wholeNumber(1, 16))
+    .option('--payload-bytes <n>', 'text of a record before encryption (default: 250)', wholeNumber(0))
+    .option('--signatures <mode>', 'each: a signature for every record; batch: one for up to 64')
+    .option('--clients <n>', 'closed loop: each sends again when its record is committed', amount)
+    .option('--rate <n>', 'open loop: records a second, whatever the network does', amount)
+    .option('--seconds <n>', 'length of the measurement (default: 10)', amount)
+    .option('--warm-up <n>', 'seconds before it (default: 3)', amount)
+    .option('--curve <rates>', '"auto", or rates such as 500,1000,2000: latency over throughput')
+    .option('--to <node>', 'where records are sent: all in turn (default), or node-1')
+    .option('--only <parts>', 'of ceilings,load,idle,tenth')
+    .option('--kill-leader-at <s>', 'kill the leader at this second')
+    .option('--dead-replica', 'measure once more after a replica was killed')
+    .option('--slow <node>', 'stop a node three quarters of the time: 4, or 4@5-10 for some seconds')
+    .option('--partition <node>', 'cut a node off: 4, or 4@5-10 for some seconds (Linux, root)')
+    .option('--delay-ms <n>', 'delay of every message between nodes (Linux, root, netem)')
+    .option('--loss <percent>', 'packets lost between nodes (Linux, root, netem)')
+    .option('--event-log <file>', 'the events of an XES or CSV file as payloads')
+    .option('--compare <file>', 'ratios to an earlier result, as --json wrote it')
+    .option('--profile <dir>', "write the processor profile of each node's life there")
+    .option('--dir <dir>', 'where the nodes have their data; kept')
+    .option('--json <file>', 'write the result as JSON too')
+    .option('--markdown <file>', 'write the result as Markdown too')
+    .option('--svg <file>', 'draw latency over throughput')
+    .action((options: ConsensusOptions, command: Command) =>
+      run(io, 'consensus', options, consensusWords, command),
+    );
   bench
     .command('light')
     .description('what a light node costs: bytes, time and memory in a chain much larger than its own part')
