@@ -100,6 +100,9 @@ function kindOf(seed: number): Kind {
   return any;
 }
 
+/** One seed in ten runs holders of files and no cluster. */
+export const drawsHolders = (seed: number): boolean => seed % 10 === 9;
+
 export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
   return draw(seed, faultsMs, kindOf(seed));
 }

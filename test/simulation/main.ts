@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
-import { drawOptions, type RunOptions } from './draw.ts';
+import { drawOptions, drawsHolders, type RunOptions } from './draw.ts';
 import { runFilesFor } from './files/main.ts';
+import { type FilesRunReport, runFiles } from './files/run.ts';
 import { blocksFor, idleFor } from './long.ts';
 import { missingAfter, RARE_RUNS } from './requirements.ts';
 import { type RunReport, runWith } from './run.ts';
@@ -17,19 +18,20 @@ interface Share {
 }
 
 type Message =
-  | { readonly type: 'report'; readonly report: RunReport }
-  | { readonly type: 'failure'; readonly options: RunOptions; readonly text: string }
+  | { readonly type: 'report'; readonly report: RunReport | FilesRunReport }
+  | { readonly type: 'failure'; readonly seed: number; readonly text: string }
   | { readonly type: 'end' };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function work(share: Share, tell: (message: Message) => void): Promise<void> {
   for (let run = 0; run < share.runs && Date.now() < share.untilMs; run += 1) {
-    const options = drawOptions(share.first + run * share.step);
+    const seed = share.first + run * share.step;
     try {
-      tell({ type: 'report', report: await runWith(options) });
+      const report = await (drawsHolders(seed) ? runFiles(seed) : runWith(drawOptions(seed)));
+      tell({ type: 'report', report });
     } catch (error) {
-      tell({ type: 'failure', options, text: (error as Error).message });
+      tell({ type: 'failure', seed, text: (error as Error).message });
       break;
     }
   }
@@ -40,15 +42,19 @@ async function work(share: Share, tell: (message: Message) => void): Promise<voi
 async function runMany(first: number, runs: number, seconds: number, workers: number) {
   const coverage = new Coverage();
   const untilMs = Date.now() + seconds * 1000;
-  const totals = { runs: 0, blocks: 0, short: 0 };
+  const totals = { runs: 0, holders: 0, blocks: 0, short: 0 };
   let failure: Extract<Message, { type: 'failure' }> | null = null;
   const hear = (message: Message): void => {
     if (message.type === 'failure') failure ??= message;
     if (message.type !== 'report') return;
+    const { report } = message;
     totals.runs += 1;
-    totals.blocks += message.report.height;
-    if (message.report.height < 200) totals.short += 1;
-    coverage.add(message.report.coverage);
+    coverage.add(report.coverage);
+    if ('files' in report) totals.holders += 1;
+    else {
+      totals.blocks += report.height;
+      if (report.height < 200) totals.short += 1;
+    }
   };
   const share = (index: number): Share => ({
     first: first + index,
@@ -91,6 +97,11 @@ async function explain(options: RunOptions, text: string): Promise<void> {
   process.exitCode = 1;
 }
 
+function explainHolders(seed: number, text: string): void {
+  print(`\nFAILED ${text}\n\nnpm run simulate -- --files --seed ${seed}`);
+  process.exitCode = 1;
+}
+
 async function runOne(options: RunOptions): Promise<void> {
   print(`${JSON.stringify(options)}`);
   try {
@@ -117,7 +128,7 @@ const OPTIONS = {
   ...{ files: { type: 'boolean' as const }, help: { type: 'boolean' as const } },
 };
 const USAGE =
-  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]; --files for holders of files';
+  'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]; --files for holders of files only';
 
 /** Seeds of the simulation of file holders. */
 async function holders(values: {
@@ -138,7 +149,7 @@ async function main(): Promise<void> {
   if (values.help === true) return print(USAGE);
   if (values['idle-hours'] !== undefined) return idleFor(Number(values['idle-hours']), print);
   if (values.blocks !== undefined) return blocksFor(Number(values.blocks), Number(values.nodes ?? 4), print);
-  if (values.files === true) return holders(values);
+  if (values.files === true || drawsHolders(Number(values.seed))) return holders(values);
   if (values.options !== undefined) return runOne(JSON.parse(values.options) as RunOptions);
   if (values.seed !== undefined) return runOne(drawOptions(Number(values.seed)));
   const first = Number(values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
@@ -149,9 +160,9 @@ async function main(): Promise<void> {
   const { coverage, totals, failure } = await runMany(first, runs, Number(values.seconds ?? 1e9), workers);
   printCoverage(coverage);
   const seconds = (Date.now() - startMs) / 1000;
-  const perRun = totals.blocks / Math.max(1, totals.runs);
+  const perRun = totals.blocks / Math.max(1, totals.runs - totals.holders);
   print(
-    `\n${totals.runs} runs in ${seconds.toFixed(1)} s: ${(totals.runs / seconds).toFixed(2)} runs/s, ${perRun.toFixed(0)} blocks/run, ${totals.short} below 200 blocks`,
+    `\n${totals.runs} runs, ${totals.holders} of them of file holders, in ${seconds.toFixed(1)} s: ${(totals.runs / seconds).toFixed(2)} runs/s, ${perRun.toFixed(0)} blocks/run, ${totals.short} below 200 blocks`,
   );
   const { reached, all, overdue } = missingAfter(totals.runs, name => coverage.counts.has(name));
   const isExpected = reached < all && overdue.length === 0;
@@ -159,7 +170,8 @@ async function main(): Promise<void> {
     `reached ${reached} of ${all} kinds${isExpected ? `; all of them take about ${RARE_RUNS} runs` : ''}`,
   );
   if (overdue.length > 0) print(`never reached, and runs of this number should: ${overdue.join('; ')}`);
-  if (failure !== null) return explain(failure.options, failure.text);
+  if (failure !== null && drawsHolders(failure.seed)) return explainHolders(failure.seed, failure.text);
+  if (failure !== null) return explain(drawOptions(failure.seed), failure.text);
   if (overdue.length > 0) process.exitCode = 1;
 }
 

@@ -1,5 +1,6 @@
 import { BEHAVIOURS } from './byzantine.ts';
 import { FAULT_NAMES } from './faults.ts';
+import { FILE_REQUIRED } from './files/requirements.ts';
 import { LIE_NAMES } from './light-lies.ts';
 import { FATE_NAMES } from './minority.ts';
 
@@ -9,6 +10,7 @@ const COMMON: readonly string[] = [
     kind => `sent: ${kind}`,
   ),
   ...FAULT_NAMES,
+  ...FILE_REQUIRED,
   'network: lost',
   'network: duplicated',
   'network: delayed and reordered',
