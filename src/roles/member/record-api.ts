@@ -1,5 +1,5 @@
 import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
-import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { isReject, type Reject } from '../../core/base/reject.ts';
 import type {
   FileView,
   HandoverApi,
@@ -80,12 +80,13 @@ async function putRecord(
   input: RecordInput,
   signal: AbortSignal,
 ): Promise<RecordReceipt | Reject> {
-  const readable = node.light.phase(input.phase) !== null;
-  const given = readable ? await stageAll(staging, input, signal) : { files: [], ids: [], own: [] };
+  const refused = await node.records.checkWriter(input.phase);
+  if (refused !== null) return refused;
+  const given = await stageAll(staging, input, signal);
   const { phase, type, title, mediaType, data, references } = input;
   const { files, ids, own } = given;
   const wanted = input.waitForCopies ?? null;
-  const missing = wanted === null || !readable ? null : await staging.replicate(phase, ids, wanted, signal);
+  const missing = wanted === null ? null : await staging.replicate(phase, ids, wanted, signal);
   if (missing !== null) {
     for (const id of own) await staging.discard(id);
     return missing;
@@ -103,16 +104,13 @@ async function putRecord(
   return { id, height, timeMs, position: position ?? 0, files: shown };
 }
 
-function unknownPhase(phase: PhaseId): Reject {
-  return reject('unknown_phase', `there is no phase ${phase.slice(0, 12)} here`, 'ignore');
-}
-
 export function createRecordApi(node: RecordNode): RecordApi {
   const { records, light } = node;
   const staging = new Staging(node);
   return {
+    // a file that no record may name is refused before its bytes are taken
     stageFiles: async (phase, files, signal) =>
-      light.phase(phase) === null ? unknownPhase(phase) : staging.stage(phase, files, signal),
+      (await records.checkWriter(phase)) ?? staging.stage(phase, files, signal),
     discardStaged: id => staging.discard(id),
     putRecord: (input, signal) => putRecord(node, staging, input, signal),
     records: async (phase, from, limit) => {

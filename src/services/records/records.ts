@@ -1,4 +1,4 @@
-import { participantOf } from '../../core/access/standing.ts';
+import { writerOutcome } from '../../core/access/records.ts';
 import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { encodeRecordMeta } from '../../core/codec/operation.ts';
@@ -68,13 +68,19 @@ function checkCounts({ files, references }: RecordInput): Refusal | null {
   return refuse('too_large', detail, 'Write several records.');
 }
 
+/** The phase as it is now, or what the ledger would say of a record of this member in it. */
+export async function writablePhase(context: Context, id: PhaseId): Promise<PhaseState | Refusal> {
+  const phase = await context.follower.catchUp(id);
+  if (phase === null) return unknownPhase(id);
+  const outcome = writerOutcome(phase, context.member);
+  return outcome === OUTCOMES.committed
+    ? phase
+    : refusalOfOutcome(outcome, `put a record in phase ${short(phase.id)}`);
+}
+
 async function putOnce(context: Context, input: RecordInput): Promise<RecordReceipt | Refusal> {
-  const phase = await context.follower.catchUp(input.phase);
-  if (phase === null) return unknownPhase(input.phase);
-  // What the ledger would say, before the missing key of one who was removed is blamed.
-  if (participantOf(phase, context.member) === null) {
-    return refusalOfOutcome(OUTCOMES.notParticipant, `put a record in phase ${short(phase.id)}`);
-  }
+  const phase = await writablePhase(context, input.phase);
+  if (isReject(phase)) return phase;
   const wrong = checkRecordType((await openPhaseCard(context, phase.id))?.recordTypes ?? [], input);
   if (wrong !== null) return wrong;
   const epoch = heldEpoch(context, phase);

@@ -1,4 +1,5 @@
 import type { MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import { isReject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
 import type { MemberCard } from '../../core/types/operation.ts';
@@ -18,6 +19,7 @@ import {
   renameProject,
 } from './cards.ts';
 import type { Context } from './context.ts';
+import { Custody } from './custody.ts';
 import { type DisclosableRecord, disclose } from './disclosure.ts';
 import { Flow } from './flow.ts';
 import { PhaseFollower } from './follower.ts';
@@ -29,7 +31,7 @@ import {
   withdrawProposal,
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
-import { proveCard, registerMember, revokeMember, rotateMember } from './members.ts';
+import { proveCard, registerMember, revokeMember, rotateMember, suspendMember } from './members.ts';
 import { type OpenedCard, OpenedCards } from './opened-cards.ts';
 import {
   addParticipant,
@@ -57,10 +59,13 @@ import {
   type RecordInput,
   type RecordPage,
   type RecordReceipt,
+  writablePhase,
 } from './records.ts';
+import { RecoveryWatch } from './recovery-watch.ts';
 import type { Refusal } from './refusal.ts';
 import { type Committed, type Draft, TransactionSender } from './sender.ts';
 import { PhaseVault } from './vault.ts';
+import { explainOutcome } from './wrong-state.ts';
 
 export interface RecordsConfig {
   readonly access: LedgerAccess;
@@ -81,6 +86,8 @@ export class Records {
   private readonly context: Context;
   /** The flow of own projects while it runs; policies and approvals of phases. */
   readonly flow: Flow;
+  /** Complaints about keys, and their recovery. */
+  readonly custody: Custody;
 
   constructor(config: RecordsConfig) {
     const { access, crypto, suite, member, signer, unsealers } = config;
@@ -89,11 +96,14 @@ export class Records {
     const logIdOfPhase = (id: PhaseId) => logIdOf(sha256, access.chainId, 'phase', id);
     const cards = new OpenedCards({ access, crypto, vault, logIdOf: logIdOfPhase });
     const index = new RecordIndex(sha256);
-    const follower = new PhaseFollower(access, sha256, member, [vault, cards, index]);
+    const recovery = new RecoveryWatch({ access, crypto, member, vault });
+    const follower = new PhaseFollower(access, sha256, member, [vault, recovery, cards, index]);
     const { randomBytes } = crypto;
-    const sender = new TransactionSender({ access, sha256, randomBytes, member, signer });
+    const explain = (outcome: number, sent: Draft) => explainOutcome(this.context, outcome, sent);
+    const sender = new TransactionSender({ access, sha256, randomBytes, member, signer, explain });
     this.context = { access, crypto, suite, member, vault, cards, index, follower, sender };
     this.flow = new Flow(this.context);
+    this.custody = new Custody(this.context, recovery);
   }
 
   /** Epoch secrets by phase, in memory only; up to date after `catchUp`. */
@@ -121,6 +131,10 @@ export class Records {
 
   revokeMember(member: MemberId, reason: string): Promise<Committed | Refusal> {
     return revokeMember(this.context, member, reason);
+  }
+
+  suspendMember(member: MemberId, reason: string): Promise<Committed | Refusal> {
+    return suspendMember(this.context, member, reason);
   }
 
   rotateMember(card: MemberCard, newSigner: Signer, newUnsealer: Unsealer): Promise<Committed | Refusal> {
@@ -206,6 +220,12 @@ export class Records {
 
   rotateEpoch(phase: PhaseId): Promise<Rekeyed | Refusal> {
     return rotateEpoch(this.context, phase);
+  }
+
+  /** What would keep this member from writing a record into a phase now; null when nothing does. */
+  async checkWriter(phase: PhaseId): Promise<Refusal | null> {
+    const found = await writablePhase(this.context, phase);
+    return isReject(found) ? found : null;
   }
 
   putRecord(input: RecordInput): Promise<RecordReceipt | Refusal> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
+import { ROLES } from '../../../src/core/types/operation.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import type { FileInput } from '../../../src/rpc/api.ts';
 import { granted, record, STEWARD, WRITER } from '../records/support.ts';
@@ -130,6 +131,23 @@ describe('the same file put twice', () => {
   });
 });
 
+describe('a put that no record may follow', () => {
+  it('is refused before a byte of it is taken', async () => {
+    granted(await members.world.records('max').changeRole(phase, eve.phaseFiles.member, ROLES.reader));
+    await members.advance();
+    let taken = 0;
+    const source = async function* () {
+      taken += 1;
+      yield bytes;
+    };
+    expect(await put(eve, input('a.pdf', source()))).toMatchObject({ reject: 'roleMissing' });
+    const staged = await eve.api.stageFiles(phase, [{ source: source(), bytes: null }], signal);
+    expect(staged).toMatchObject({ reject: 'roleMissing' });
+    expect(taken).toBe(0);
+    expect(await blocksOf(eve)).toEqual([]);
+  });
+});
+
 describe('a put that fails', () => {
   const broken = async function* () {
     yield patterned(1000);
@@ -159,14 +177,16 @@ describe('a put that fails', () => {
     const known = await putOne(ann, bytes);
     await settled(known);
     const before = await blocksOf(ann);
-    granted(await members.world.records('max').removeParticipant(phase, ann.phaseFiles.member));
+    ann.access.beforeSubmit = async () => {
+      granted(await members.world.records('max').removeParticipant(phase, ann.phaseFiles.member));
+    };
     const done = await put(
       ann,
       input('a', bytes),
       input('b', patterned(5000, 7)),
       input('c', patterned(5000, 8)),
     );
-    expect(done).toHaveProperty('reject');
+    expect(done).toMatchObject({ reject: 'notParticipant' });
     expect(await blocksOf(ann)).toEqual(before);
   });
 
