@@ -1,5 +1,6 @@
 import { ECDH } from 'node:crypto';
 import { ownKeyOf } from '../core/access/member-keys.ts';
+import { mayAct } from '../core/access/standing.ts';
 import { equalBytes, toHex } from '../core/base/bytes.ts';
 import type { MemberId } from '../core/base/ids.ts';
 import { memberCardBytes } from '../core/codec/operation.ts';
@@ -8,6 +9,7 @@ import { findMember, memberOfPeer } from '../core/ledger/read.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Member, PhaseState } from '../core/types/state.ts';
 import { failure, type RpcFailure } from '../rpc/errors.ts';
+import { resumeHint, suspendedDetail } from '../services/records/refusal.ts';
 import type { CertifiedData, ManagerApi } from './api.ts';
 import type { Challenges } from './challenges.ts';
 
@@ -94,11 +96,11 @@ export function checkRegistration(
 }
 
 /**
- * A member that may be put into a phase: registered, not revoked, with a current key.
+ * A member that is registered and not revoked; it may be suspended.
  *
  * @throws RpcFailure `not_found`, `conflict`
  */
-export function requireActiveMember(data: CertifiedData, id: MemberId): Member {
+export function requireMember(data: CertifiedData, id: MemberId): Member {
   const member = findMember(data.system(), id);
   if (member === null) {
     throw failure(
@@ -110,6 +112,19 @@ export function requireActiveMember(data: CertifiedData, id: MemberId): Member {
   }
   if (member.revoked) {
     throw failure('conflict', 'member_revoked', `member "${id}" is revoked`, 'A revoked member stays out.');
+  }
+  return member;
+}
+
+/**
+ * A member that may be put into a phase: registered, neither revoked nor suspended, with a current key.
+ *
+ * @throws RpcFailure `not_found`, `conflict`
+ */
+export function requireActiveMember(data: CertifiedData, id: MemberId): Member {
+  const member = requireMember(data, id);
+  if (!mayAct(member)) {
+    throw failure('conflict', 'member_suspended', suspendedDetail(member), resumeHint(id));
   }
   const { key } = ownKeyOf(member);
   if (key.untilHeight !== 0 || key.fromHeight > data.head().height) {

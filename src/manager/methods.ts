@@ -7,6 +7,7 @@ import { memberHost } from './methods/member-host.ts';
 import { memberList } from './methods/member-list.ts';
 import { memberRegister } from './methods/member-register.ts';
 import { memberRevoke } from './methods/member-revoke.ts';
+import { memberSuspend } from './methods/member-suspend.ts';
 import { overview } from './methods/overview.ts';
 import { participantAdd } from './methods/participant-add.ts';
 import { participantRemove } from './methods/participant-remove.ts';
@@ -35,6 +36,7 @@ export function managerMethods(api: ManagerApi, hosting: HostingApi | null): rea
     overview,
     memberList,
     memberRevoke,
+    memberSuspend,
     projectCreate,
     projectArchive,
     projectRename,

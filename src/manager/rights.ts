@@ -1,5 +1,5 @@
+import { activeAdministrators } from '../core/access/standing.ts';
 import type { MemberId } from '../core/base/ids.ts';
-import { findMember } from '../core/ledger/read.ts';
 import type { ProjectState } from '../core/types/state.ts';
 import { failure } from '../rpc/errors.ts';
 import type { Caller } from '../rpc/method.ts';
@@ -9,9 +9,7 @@ import type { CertifiedData } from './api.ts';
 export function isAdministrator(data: CertifiedData, caller: Caller): boolean {
   if (caller.kind !== 'member') return caller.kind === 'session';
   const system = data.system();
-  return (
-    system.administrators.includes(caller.member) && findMember(system, caller.member)?.revoked === false
-  );
+  return activeAdministrators(system).includes(caller.member);
 }
 
 /** Administrators may do everything; a project's owner what concerns the project. */

@@ -1,33 +1,11 @@
 import { z } from 'zod';
-import { LIMITS, SIZES } from '../core/types/limits.ts';
+import { SIZES } from '../core/types/limits.ts';
 import { ROLES } from '../core/types/operation.ts';
 import type { ProjectState } from '../core/types/state.ts';
 import { lifecycleName, presentPhaseState } from '../rpc/methods/phase/present.ts';
-import {
-  bytesSchema,
-  count,
-  hashText,
-  memberIdSchema,
-  peerIdSchema,
-  receiptSchema,
-  roleNameSchema,
-  textSchema,
-  time,
-} from '../rpc/schemas.ts';
+import { bytesSchema, count, hashText, receiptSchema, roleNameSchema, time } from '../rpc/schemas.ts';
 import type { Committed } from '../services/records/sender.ts';
 import type { CertifiedData } from './api.ts';
-
-export const cardSchema = z
-  .strictObject({
-    id: memberIdSchema,
-    name: textSchema(LIMITS.memberNameBytes),
-    signingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
-    sealingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
-    peerIds: z.array(peerIdSchema).max(LIMITS.peerIdsPerMember),
-  })
-  .meta({
-    description: "a member's card: id, name, P-256 keys (33 bytes, compressed) and peer ids of its nodes",
-  });
 
 export const signatureSchema = bytesSchema(SIZES.signature, SIZES.signature);
 

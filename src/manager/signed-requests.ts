@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mayAct } from '../core/access/standing.ts';
 import { toHex, utf8 } from '../core/base/bytes.ts';
 import type { MemberId } from '../core/base/ids.ts';
 import { REQUEST_NONCE_BYTES, signedCallBytes } from '../core/codec/request.ts';
@@ -49,7 +50,7 @@ const unauthorized = (reason: string, detail: string, hint: string | null = null
   failure('unauthorized', reason, detail, hint);
 
 /**
- * Checks calls that a member signed: current key in certified data, audience, time within the window, nonce never seen. A
+ * Checks calls that a member signed: current key of its own in certified data, audience, time within the window, nonce never seen. A
  * request from before this server started is refused, since its nonce could have been used then.
  */
 export function createSignedRequestCheck(
@@ -73,7 +74,9 @@ export function createSignedRequestCheck(
     }
     const found = findMember(data.system(), member);
     const key = found?.keys[keyId];
-    if (found === null || found.revoked || key === undefined || key.untilHeight !== 0) {
+    // a user's key signs in projects and phases, not for the member before a server
+    const isOwn = key?.untilHeight === 0 && key.user === null;
+    if (found === null || !mayAct(found) || key === undefined || !isOwn) {
       throw unauthorized('unknown_key', `"${member}" has no current key ${keyId}`);
     }
     const paramsHash = suite.sha256(utf8(signed.params));

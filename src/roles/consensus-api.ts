@@ -16,6 +16,7 @@ const DISMISSED: Readonly<Record<string, number>> = {
   revoked_key: OUTCOMES.revokedKey,
   unknown_key: OUTCOMES.revokedKey,
   sender_revoked: OUTCOMES.revokedKey,
+  sender_suspended: OUTCOMES.memberSuspended,
   unknown_sender: OUTCOMES.unknownSender,
 };
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Hash, MemberId, TransactionId } from '../core/base/ids.ts';
-import { LIMITS } from '../core/types/limits.ts';
+import { LIMITS, SIZES } from '../core/types/limits.ts';
 
 /** The shared vocabulary of parameters and results: hashes in hex, bytes in base64, times in ISO and milliseconds. */
 
@@ -112,3 +112,15 @@ export const newFilePathSchema = z
   .meta({ description: "absolute path on the node's machine; not replaced" });
 
 export const roleNameSchema = z.enum(['reader', 'contributor', 'approver', 'steward']);
+
+export const cardSchema = z
+  .strictObject({
+    id: memberIdSchema,
+    name: textSchema(LIMITS.memberNameBytes),
+    signingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
+    sealingKey: bytesSchema(SIZES.publicKey, SIZES.publicKey),
+    peerIds: z.array(peerIdSchema).max(LIMITS.peerIdsPerMember),
+  })
+  .meta({
+    description: "a member's card: id, name, P-256 keys (33 bytes, compressed) and peer ids of its nodes",
+  });

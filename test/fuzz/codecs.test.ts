@@ -15,6 +15,7 @@ import {
   encodeProposalVote,
   encodeProposalWithdraw,
 } from '../../src/core/codec/governance.ts';
+import * as member from '../../src/core/codec/member.ts';
 import * as operation from '../../src/core/codec/operation.ts';
 import { Reader } from '../../src/core/codec/reader.ts';
 import * as state from '../../src/core/codec/state.ts';
@@ -105,6 +106,14 @@ function governedLedger(): TestLedger {
   governed.commit(govern.propose(alice, actions), govern.propose(bob, [govern.add('v6')]));
   governed.commit(govern.vote(bob, 1, false), govern.evidence(govern.equivocation('v3')));
   governed.commit(govern.withdraw(bob, 2));
+  const [who, reason] = [carol.id, 'why'];
+  governed.commit(
+    govern.propose(bob, [{ type: 'memberSuspend', member: who, reason }]),
+    govern.propose(bob, [{ type: 'memberRevoke', member: who, reason }]),
+    govern.propose(bob, [govern.memberRekey(createActor('carol', 1))]),
+  );
+  governed.commit(govern.vote(alice, 3));
+  governed.commit(govern.propose(bob, [{ type: 'memberResume', member: who }]));
   return governed;
 }
 
@@ -122,6 +131,9 @@ const operationSubjects: Subject[] = [
   subject('register', operation.decodeMemberRegister, operation.encodeMemberRegister, part('memberRegister')),
   subject('rotate', operation.decodeMemberRotate, operation.encodeMemberRotate, part('memberRotate')),
   subject('revoke', operation.decodeMemberRevoke, operation.encodeMemberRevoke, part('memberRevoke')),
+  subject('user', member.decodeMemberUserAdd, member.encodeMemberUserAdd, part('memberUserAdd')),
+  subject('no user', member.decodeMemberUserRevoke, member.encodeMemberUserRevoke, part('memberUserRevoke')),
+  subject('suspend', member.decodeMemberSuspend, member.encodeMemberSuspend, part('memberSuspend')),
   subject('create', operation.decodeProjectCreate, operation.encodeProjectCreate, part('projectCreate')),
   subject('archive', operation.decodeProjectArchive, operation.encodeProjectArchive, part('projectArchive')),
   subject('project card', card.decodeProjectCardChange, card.encodeProjectCardChange, part('projectCard')),
@@ -222,7 +234,7 @@ const lightSubjects: Subject[] = [
   // the checksum is no part of the value: only what it covers is compared
   subject(
     'dossier',
-    decodeDossier,
+    bytes => decodeDossier(sha256, bytes),
     (value, bytes) => {
       const whole = buildDossier(sha256, value).slice(0, -32);
       return new Writer().raw(whole).raw(bytes.slice(-32)).finish();

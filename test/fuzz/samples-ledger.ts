@@ -2,6 +2,7 @@ import type { Hash, PhaseId } from '../../src/core/base/ids.ts';
 import { kindName } from '../../src/core/codec/operation.ts';
 import { DEFAULT_POLICY } from '../../src/core/types/flow.ts';
 import { GRANTS, type KindName, ROLES } from '../../src/core/types/operation.ts';
+import { CustodyActions } from '../support/custody-actions.ts';
 import { GovernanceActions } from '../support/governance-actions.ts';
 import type { Actions } from '../support/ledger-actions.ts';
 import { createActor, hashOf, type TestLedger } from '../support/ledger-kit.ts';
@@ -26,8 +27,11 @@ export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
   ledger.commit(act.receipt(carol, INTAKE, 2), act.addParticipant(alice, INTAKE, dave.id, GRANTS.none));
   ledger.commit(act.addParticipant(alice, INTAKE, erin.id, GRANTS.all));
   ledger.commit(act.changeRole(alice, INTAKE, dave.id, 3), act.rotate(dave, createActor('dave', 1)));
+  ledger.commit(act.addUser(carol, 'maria'), act.suspend(admin, erin.id));
+  ledger.commit(act.revokeUser(carol, 'maria'));
   ledger.commit(act.removeParticipant(alice, INTAKE, erin.id));
   ledger.commit(act.rotateEpoch(carol, INTAKE), act.revoke(admin, erin.id));
+  keep(ledger);
   ledger.commit(act.projectCard(alice, PROJECT, null), act.phaseCard(carol, INTAKE));
   ledger.commit(act.projectCard(alice, PROJECT, INTAKE));
   ledger.commit(act.addPhase(alice, PROJECT, last, { bob: 3 }, { inProject: { predecessors: [REVIEW] } }));
@@ -43,6 +47,15 @@ export function eventfulLedger(): { ledger: TestLedger; act: Actions } {
   ledger.commit(act.archive(alice, PROJECT));
   govern(ledger);
   return { ledger, act };
+}
+
+/** A complaint, and shares of the recovery key, one of which is offered. */
+function keep(ledger: TestLedger): void {
+  const act = new CustodyActions(ledger);
+  ledger.commit(act.rotateEpoch(carol, INTAKE));
+  ledger.commit(act.complain(bob, INTAKE), act.shares(alice, INTAKE, 2, [admin.id, carol.id]));
+  ledger.commit(act.ask(bob, INTAKE));
+  ledger.commit(act.offer(admin, INTAKE, bob.id), act.rotateEpoch(carol, INTAKE));
 }
 
 /** Changes of the flow, a policy, and what it makes wait for approvals. */

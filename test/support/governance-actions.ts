@@ -2,14 +2,14 @@ import type { MemberId } from '../../src/core/base/ids.ts';
 import { validatorKeyBytes } from '../../src/core/codec/governance.ts';
 import { tagBytes } from '../../src/core/codec/tags.ts';
 import { Writer } from '../../src/core/codec/writer.ts';
-import { readSystem } from '../../src/core/ledger/read.ts';
+import { findMember, readSystem } from '../../src/core/ledger/read.ts';
 import type { Validator } from '../../src/core/types/chain.ts';
 import type { Action, EvidenceKind, Proposal } from '../../src/core/types/governance.ts';
 import type { EvidenceProof, ProposalCreate } from '../../src/core/types/operation.ts';
 import type { Parameters, StateView } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
 import type { Signer } from '../../src/ports/signer.ts';
-import { type Actor, hashOf, type TestLedger, testSigner } from './ledger-kit.ts';
+import { type Actor, cardProof, hashOf, type TestLedger, testSigner } from './ledger-kit.ts';
 
 type ActionOf<T extends Action['type']> = Extract<Action, { readonly type: T }>;
 
@@ -93,6 +93,13 @@ export class GovernanceActions {
       version,
       height,
     };
+  }
+
+  /** @param next the member with the keys that it gets */
+  memberRekey(next: Actor, changes: Partial<ActionOf<'memberRekey'>> = {}): ActionOf<'memberRekey'> {
+    const proof = cardProof(this.ledger.chainId, next);
+    const before = findMember(this.system, next.id)?.version ?? 0;
+    return { type: 'memberRekey', before, card: next.card, proof, ...changes };
   }
 
   propose(

@@ -5,6 +5,7 @@ import { utf8 } from '../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { handoverItemHash } from '../../src/core/codec/handover.ts';
+import { memberUserBytes } from '../../src/core/codec/member.ts';
 import { decodeHandoverItems } from '../../src/core/codec/operation.ts';
 import { bodyId } from '../../src/core/codec/transaction.ts';
 import { readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
@@ -19,6 +20,7 @@ import {
   type PhasePolicyChange,
   type PhaseSkipProject,
 } from '../../src/core/types/flow.ts';
+import type { MemberUserAdd } from '../../src/core/types/member.ts';
 import {
   CUSTODY,
   type EpochOpening,
@@ -76,7 +78,7 @@ export class Actions {
     return readProject(this.ledger.state, id)!;
   }
 
-  private phaseLog(id: PhaseId): LogId[] {
+  protected phaseLog(id: PhaseId): LogId[] {
     return [this.ledger.logId('phase', id)];
   }
 
@@ -101,6 +103,25 @@ export class Actions {
   revoke(administrator: Actor, member: MemberId): Transaction {
     const scopes = [this.ledger.logId('system')];
     return this.ledger.make(administrator, 'memberRevoke', scopes, [{ member, reason: 'left' }]);
+  }
+
+  /** @param user whose key the transaction brings; its name stands for the id, too */
+  addUser(actor: Actor, user: string, changes: Partial<MemberUserAdd> = {}): Transaction {
+    const signer = testSigner(`user ${user}`);
+    const plain = { user: hashOf(user), signingKey: signer.publicKey };
+    const proof = signer.sign(memberUserBytes(this.ledger.chainId, actor.id, plain));
+    const scopes = [this.ledger.logId('system')];
+    return this.ledger.make(actor, 'memberUserAdd', scopes, [{ ...plain, proof, ...changes }]);
+  }
+
+  revokeUser(actor: Actor, user: string): Transaction {
+    const scopes = [this.ledger.logId('system')];
+    return this.ledger.make(actor, 'memberUserRevoke', scopes, [{ user: hashOf(user) }]);
+  }
+
+  suspend(administrator: Actor, member: MemberId): Transaction {
+    const scopes = [this.ledger.logId('system')];
+    return this.ledger.make(administrator, 'memberSuspend', scopes, [{ member, reason: 'stolen' }]);
   }
 
   createProject(owner: Actor, project: ProjectId): Transaction {
@@ -132,8 +153,11 @@ export class Actions {
     return this.ledger.make(actor, 'phaseCard', this.phaseLog(phase), [content]);
   }
 
-  /** An epoch with one envelope for each of `members`, sealed to the key each holds now. */
-  opening(number: number, members: Iterable<MemberId>): EpochOpening {
+  /**
+   * An epoch with one envelope for each of `members`, sealed to the key each holds now.
+   * @param recovers whether the phase has a recovery key, which gets the secret too
+   */
+  opening(number: number, members: Iterable<MemberId>, recovers = false): EpochOpening {
     const envelopes = [...members].map(member => ({
       member,
       keyId: this.ledger.keyIdOf(member),
@@ -141,14 +165,15 @@ export class Actions {
     }));
     const { publicKey } = testSigner('epoch');
     const card = bytesOf(`card ${number}`, 90);
-    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card };
+    const extras = { historyFrom: number, recovery: bytesOf('recovery', recovers ? 121 : 0) };
+    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card, ...extras };
   }
 
   /** The next epoch of a phase whose participants will be these. */
   nextEpoch(phase: PhaseState, participants: readonly MemberId[]): EpochOpening {
     const named = participants.map(member => ({ member }));
     const holders = keyholders(readSystem(this.ledger.state), { ...phase, participants: named });
-    return this.opening(phase.epochs.length, holders);
+    return this.opening(phase.epochs.length, holders, phase.recovery !== null);
   }
 
   addPhase(

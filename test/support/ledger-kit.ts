@@ -1,9 +1,11 @@
 import { strict as assert } from 'node:assert';
+import { ownKeyOf } from '../../src/core/access/member-keys.ts';
 import { utf8 } from '../../src/core/base/bytes.ts';
 import type { BlockHash, Hash, LogId, MemberId, PhaseId, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
 import { type BuiltTransaction, buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
 import { encodePhaseCardChange, encodeProjectCardChange } from '../../src/core/codec/card.ts';
+import * as custody from '../../src/core/codec/custody.ts';
 import * as flow from '../../src/core/codec/flow.ts';
 import {
   encodeEvidence,
@@ -11,12 +13,17 @@ import {
   encodeProposalVote,
   encodeProposalWithdraw,
 } from '../../src/core/codec/governance.ts';
+import {
+  encodeMemberSuspend,
+  encodeMemberUserAdd,
+  encodeMemberUserRevoke,
+} from '../../src/core/codec/member.ts';
 import * as codec from '../../src/core/codec/operation.ts';
 import { decodeOperation, LAYOUTS, memberCardBytes } from '../../src/core/codec/operation.ts';
 import { decodeTransaction, encodeSignedTransaction, logIdOf } from '../../src/core/codec/transaction.ts';
 import { type Execution, executeBlock, type ParentBlock } from '../../src/core/ledger/execute.ts';
 import { genesisBlock } from '../../src/core/ledger/genesis.ts';
-import { readSystem } from '../../src/core/ledger/read.ts';
+import { findMember, readSystem } from '../../src/core/ledger/read.ts';
 import type { Block } from '../../src/core/types/chain.ts';
 import { type Contents, KINDS, type KindName, type MemberCard } from '../../src/core/types/operation.ts';
 import { type OutcomeName, outcomeName } from '../../src/core/types/outcome.ts';
@@ -146,6 +153,9 @@ const ENCODERS: Encoders = {
   memberRegister: [codec.encodeMemberRegister],
   memberRotate: [codec.encodeMemberRotate],
   memberRevoke: [codec.encodeMemberRevoke],
+  memberUserAdd: [encodeMemberUserAdd],
+  memberUserRevoke: [encodeMemberUserRevoke],
+  memberSuspend: [encodeMemberSuspend],
   projectCreate: [codec.encodeProjectCreate],
   projectArchive: [codec.encodeProjectArchive],
   projectCard: [encodeProjectCardChange],
@@ -162,6 +172,10 @@ const ENCODERS: Encoders = {
   participantRemove: [codec.encodeParticipantRemove],
   participantRole: [codec.encodeParticipantRole],
   epochRotate: [codec.encodeEpochRotate],
+  epochComplaint: [custody.encodeEpochComplaint],
+  recoveryShares: [custody.encodeRecoveryShares],
+  recoveryAsk: [custody.encodeRecoveryAsk],
+  recoveryOffer: [custody.encodeRecoveryOffer],
   recordPut: [codec.encodeRecordMeta, payload => payload],
   fileReceipt: [codec.encodeFileReceipt],
   filePurge: [codec.encodeFilePurge],
@@ -288,15 +302,20 @@ export class TestLedger {
 
   /** Commits one block. @returns the outcome of each transaction, by name */
   commit(...transactions: readonly Transaction[]): OutcomeName[] {
-    const execution = this.execute(transactions);
+    return this.commitAt(this.head.header.timeMs + 10, ...transactions);
+  }
+
+  /** @param timeMs of the block */
+  commitAt(timeMs: number, ...transactions: readonly Transaction[]): OutcomeName[] {
+    const execution = this.execute(transactions, timeMs);
     assert(!isReject(execution), `the block is valid: ${JSON.stringify(execution)}`);
     this.keep(execution);
     return execution.block.entries.map(entry => outcomeName(entry.outcome)!);
   }
 
   keyIdOf(member: MemberId): number {
-    const found = readSystem(this.state).members.find(entry => entry.id === member);
-    return (found?.keys.length ?? 1) - 1;
+    const found = findMember(readSystem(this.state), member);
+    return found === null ? 0 : ownKeyOf(found).keyId;
   }
 
   leavesOf(scope: 'system' | 'project' | 'phase', id: Hash = this.chainId) {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openSession, type Session } from '../session.ts';
+import { propose } from './proposal.ts';
 
 interface CardAnswer {
   readonly card: { readonly id: string; readonly name: string };
@@ -19,6 +20,7 @@ interface MemberAnswer {
   readonly id: string;
   readonly name: string;
   readonly revoked: boolean;
+  readonly suspendedHeight: number | null;
   readonly administrator: boolean;
   readonly version: number;
   readonly peerIds: readonly string[];
@@ -91,13 +93,19 @@ async function register(
   );
 }
 
+function stateOf({ revoked, suspendedHeight, administrator }: MemberAnswer): string {
+  if (revoked) return 'revoked';
+  if (suspendedHeight !== null) return `suspended since height ${suspendedHeight}`;
+  return administrator ? 'administrator' : 'active';
+}
+
 function showMembers(session: Session, members: readonly MemberAnswer[], value: unknown): void {
   session.show(value, {
     head: ['MEMBER', 'NAME', 'STATE', 'KEYS', 'NODES'],
     rows: members.map(member => [
       member.id,
       member.name,
-      member.revoked ? 'revoked' : member.administrator ? 'administrator' : 'active',
+      stateOf(member),
       member.keys.length,
       member.peerIds.length,
     ]),
@@ -161,7 +169,7 @@ function addReading(member: Command, io: Io): void {
         pairs: [
           ['member', found.id],
           ['name', found.name],
-          ['state', found.revoked ? 'revoked' : 'active'],
+          ['state', stateOf(found)],
           ...found.peerIds.map(peer => ['node', peer] as const),
           ...found.keys.map(
             key =>
@@ -175,21 +183,80 @@ function addReading(member: Command, io: Io): void {
     });
 }
 
+/** Of who is no administrator one of them disposes at once; of one of them ballots do. */
+async function dispose(
+  io: Io,
+  id: string,
+  deed: { readonly call: string; readonly type: string; readonly verb: string; readonly done: string },
+  reason: string,
+  command: Command,
+): Promise<void> {
+  const session = await openSession(io, command, 'manager');
+  const { administrator } = await session.call<MemberAnswer>('member_get', { member: id });
+  if (administrator) {
+    await propose(session, `${deed.verb} ${id}: ${reason}`, [{ type: deed.type, member: id, reason }]);
+    return;
+  }
+  const done = await session.call<{ height: number }>(deed.call, { member: id, reason });
+  session.show({ member: id, ...done }, { text: `${deed.done} ${id} at height ${done.height}` });
+}
+
+function addStanding(member: Command, io: Io): void {
+  const deeds = [
+    {
+      ...{ call: 'manager_memberRevoke', type: 'memberRevoke', verb: 'revoke', done: 'revoked' },
+      text: 'revoke a member: it may nothing any more, and its phases are frozen until a new key epoch',
+    },
+    {
+      ...{ call: 'manager_memberSuspend', type: 'memberSuspend', verb: 'suspend', done: 'suspended' },
+      text: 'suspend a member: it may nothing and is served nothing of its phases until it is resumed',
+    },
+  ] as const;
+  for (const { text, ...deed } of deeds) {
+    member
+      .command(deed.verb)
+      .description(`${text}; of an administrator by ballot`)
+      .argument('<member>', 'member id')
+      .option('--reason <text>', 'why', `${deed.done} by an administrator`)
+      .action((id: string, options: { reason: string }, command: Command) =>
+        dispose(io, id, deed, options.reason, command),
+      );
+  }
+  member
+    .command('resume')
+    .description('end the suspension of a member, by ballot')
+    .argument('<member>', 'member id')
+    .action(async (id: string, _: object, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      await propose(session, `resume ${id}`, [{ type: 'memberResume', member: id }]);
+    });
+  member
+    .command('rekey')
+    .description('give a member that lost its keys those of a new card, by ballot; it stays what it was')
+    .argument('[name]', 'its node, where that is one of this network')
+    .option('--card <file>', 'what `member card` printed on the member’s machine')
+    .action(async (name: string | undefined, options: { card?: string }, command: Command) => {
+      const session = await openSession(io, command, 'manager');
+      const { card, proof } = await newCard(io, name, options.card, command);
+      await propose(session, `other keys for ${card.id}`, [{ type: 'memberRekey', card, proof }]);
+    });
+}
+
+async function newCard(
+  io: Io,
+  name: string | undefined,
+  file: string | undefined,
+  command: Command,
+): Promise<CardAnswer> {
+  if (file !== undefined) return readJson<CardAnswer>(io, file);
+  if (name === undefined) throw new CommandFailure(EXIT.usage, 'give a NAME of this network, or --card');
+  const node = await openSession(io, command, name, { ignoreAs: true });
+  return node.call<CardAnswer>('identity_card');
+}
+
 export function addMemberCommands(program: Command, io: Io): void {
   const member = program.command('member').description('members of the consortium');
   addRegistration(member, io);
   addReading(member, io);
-  member
-    .command('revoke')
-    .description('revoke a member: it may nothing any more, and its phases are frozen until a new key epoch')
-    .argument('<member>', 'member id')
-    .option('--reason <text>', 'why', 'revoked by an administrator')
-    .action(async (id: string, options: { reason: string }, command: Command) => {
-      const session = await openSession(io, command, 'manager');
-      const done = await session.call<{ height: number }>('manager_memberRevoke', {
-        member: id,
-        reason: options.reason,
-      });
-      session.show({ member: id, ...done }, { text: `revoked ${id} at height ${done.height}` });
-    });
+  addStanding(member, io);
 }

@@ -16,6 +16,7 @@ import {
 import { LIMITS } from '../types/limits.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { Parameters, SystemState } from '../types/state.ts';
+import { applyMemberAction, checkMemberAction, isMemberAction, verifyRekeyProof } from './member-actions.ts';
 import { demand, firstRefusal, hasPublicKeyForm, isStrictlyAscending } from './rule.ts';
 
 type ActionOf<T extends ActionType> = Extract<Action, { readonly type: T }>;
@@ -59,6 +60,10 @@ export function isStale(system: SystemState, change: Change): boolean {
     if (action.type === 'administrators') {
       return !isSameAdministration(action.before, administrationOf(system));
     }
+    if (action.type === 'memberRekey') {
+      const member = findMember(system, action.card.id);
+      return member !== null && action.before !== member.version;
+    }
     return action.type === 'protocolVersion' && action.before !== latestVersion(system.governance);
   });
 }
@@ -73,6 +78,7 @@ function hasForm({ actions }: Change): boolean {
   const isEmpty = ofType(actions, 'parameters').some(action => action.changes.length === 0);
   return (
     actions.length > 0 &&
+    (actions.length === 1 || !actions.some(isMemberAction)) &&
     once &&
     !isEmpty &&
     new Set(names).size === names.length &&
@@ -219,10 +225,11 @@ export function checkChange(system: SystemState, change: Change, expiresHeight: 
           checkAdministration(system, after),
     ),
     ...ofType(actions, 'protocolVersion').map(action => () => checkActivation(system, action, expiresHeight)),
+    ...actions.filter(isMemberAction).map(action => () => checkMemberAction(system, action)),
   );
 }
 
-/** Every new consensus key is held by who proposes it for a validator; once shown, it stays shown. */
+/** Every new key is held by whom it is proposed for; once shown, it stays shown. */
 export function verifyKeyProofs(
   suite: Suite,
   chainId: Hash,
@@ -234,6 +241,7 @@ export function verifyKeyProofs(
       const { validator, proof } = action;
       return suite.verify(validator.publicKey, validatorKeyBytes(chainId, validator), proof);
     }
+    if (action.type === 'memberRekey') return verifyRekeyProof(suite, chainId, action);
     if (action.type !== 'validatorRekey') return true;
     const { name, publicKey, proof } = action;
     const entry = system.validatorSet.validators.find(validator => validator.name === name);
@@ -274,8 +282,11 @@ export function applyChange(system: SystemState, change: Change, height: number)
     governance = { ...governance, protocolVersion, activation: { version, height: from } };
   }
   const parameters = nextParameters(system, actions);
+  const acted = actions
+    .filter(isMemberAction)
+    .reduce((state, each) => applyMemberAction(state, each, height), system);
   return {
-    ...system,
+    ...acted,
     parameters,
     validatorSet,
     setChangeHeight,

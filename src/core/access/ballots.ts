@@ -1,9 +1,9 @@
-import { findMember } from '../ledger/read.ts';
 import type { Ballot, Governance, Proposal } from '../types/governance.ts';
 import { LIMITS } from '../types/limits.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { SystemState } from '../types/state.ts';
 import { applyChange, checkChange, isStale } from './actions.ts';
+import { activeAdministrators } from './standing.ts';
 
 export interface Tally {
   readonly approvals: number;
@@ -16,7 +16,7 @@ export interface Tally {
 
 /** Only who is an administrator now counts, by the threshold of now. */
 export function tally(system: SystemState, ballots: readonly Ballot[]): Tally {
-  const voters = system.administrators.filter(id => findMember(system, id)?.revoked === false);
+  const voters = activeAdministrators(system);
   const cast = ballots.filter(ballot => voters.includes(ballot.member));
   const approvals = cast.filter(ballot => ballot.approve).length;
   return {

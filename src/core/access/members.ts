@@ -1,16 +1,18 @@
 import { assertDefined } from '../base/assert.ts';
-import { memberCardBytes } from '../codec/operation.ts';
+import type { MemberId } from '../base/ids.ts';
+import { memberCardBytes } from '../codec/member.ts';
 import { findMember, memberOfPeer } from '../ledger/read.ts';
 import { LIMITS } from '../types/limits.ts';
-import type { MemberCard } from '../types/operation.ts';
+import type { MemberCard } from '../types/member.ts';
+import { KINDS } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
-import type { Member, MemberKey, PhaseState, SystemState } from '../types/state.ts';
+import type { Member, OwnKey, PhaseState, SystemState } from '../types/state.ts';
 import { EVIDENCE_SENDER } from './evidence.ts';
-import { endKeys } from './member-keys.ts';
+import { endKeys, ownKeyOf } from './member-keys.ts';
 import { type CheckContext, demand, firstRefusal, hasPublicKeyForm, type Rule } from './rule.ts';
-import { isAdministrator } from './standing.ts';
+import { activeAdministrators, isAdministrator } from './standing.ts';
 
-function peerIdsAreFree(system: SystemState, card: MemberCard): boolean {
+export function peerIdsAreFree(system: SystemState, card: MemberCard): boolean {
   return card.peerIds.every(peerId => {
     const holder = memberOfPeer(system, peerId);
     const isValidator = system.validatorSet.validators.some(validator => validator.peerId === peerId);
@@ -47,7 +49,7 @@ function checkCard(context: CheckContext, card: MemberCard, proof: Uint8Array): 
  * A key holds for leaves with `fromHeight ≤ height < untilHeight` (no end while `untilHeight` is 0). Signatures are checked
  * against the state before the block, so a key that a block brings holds from the next height on.
  */
-function newKey(card: MemberCard, fromHeight: number): MemberKey {
+function newKey(card: MemberCard, fromHeight: number): OwnKey {
   const { signingKey, sealingKey } = card;
   return { signingKey, fromHeight, untilHeight: 0, user: null, sealingKey };
 }
@@ -58,7 +60,7 @@ export function newMember(card: MemberCard, fromHeight: number): Member {
   return { id, name, version: 0, revoked: false, suspendedHeight: 0, peerIds, keys };
 }
 
-function replaceMember(system: SystemState, member: Member): SystemState {
+export function replaceMember(system: SystemState, member: Member): SystemState {
   const members = system.members.map(other => (other.id === member.id ? member : other));
   return { ...system, version: system.version + 1, members };
 }
@@ -108,10 +110,9 @@ export const memberRotate: Rule<'memberRotate'> = {
 };
 
 /** As many administrators must stay as governance needs; otherwise nobody could ever change the consortium again. */
-function leavesEnoughAdministrators(system: SystemState, without: Member): boolean {
-  if (!isAdministrator(system, without)) return true;
-  const active = system.administrators.filter(id => findMember(system, id)?.revoked === false);
-  return active.length > system.administratorThreshold;
+export function leavesEnoughAdministrators(system: SystemState, without: Member): boolean {
+  const staying = activeAdministrators(system).filter(id => id !== without.id);
+  return !isAdministrator(system, without) || staying.length >= system.administratorThreshold;
 }
 
 /** Where several decide, none of them removes another alone: a proposal first takes the office from it. */
@@ -132,17 +133,52 @@ export const memberRevoke: Rule<'memberRevoke'> = {
     return demand(leavesEnoughAdministrators(system, member), OUTCOMES.lastAdministrator);
   },
   apply: {
-    system: (system, content, { height }) => {
-      const member = assertDefined(findMember(system, content.member), 'a member that is revoked exists');
-      const keys = endKeys(member.keys, height + 1, () => true);
-      return replaceMember(system, { ...member, version: member.version + 1, revoked: true, keys });
-    },
-    // the derived leaf carries no part: freezing needs to know only that someone who holds the keys is out
-    phase: state => freeze(assertDefined(state, 'a phase with a revoked member exists')),
+    system: (system, content, { height }) => withoutRights(system, content.member, height),
+    phase: freeze,
   },
 };
 
-/** Writing stops until the next epoch; membership changes under way must be made again. */
-function freeze(phase: PhaseState): PhaseState {
+/** Revoked, by one administrator or by ballots. */
+export function withoutRights(system: SystemState, id: MemberId, height: number): SystemState {
+  const member = assertDefined(findMember(system, id), 'a member that is revoked exists');
+  const keys = endKeys(member.keys, height + 1, () => true);
+  return replaceMember(system, { ...member, version: member.version + 1, revoked: true, keys });
+}
+
+/** All keys that it had end, those of its users too: whoever has them now may be anybody. */
+export function withOtherKeys(system: SystemState, card: MemberCard, height: number): SystemState {
+  const member = assertDefined(findMember(system, card.id), 'a member that gets other keys exists');
+  const { name, peerIds } = card;
+  const keys = [...endKeys(member.keys, height + 1, () => true), newKey(card, height + 1)];
+  return replaceMember(system, { ...member, name, peerIds, version: member.version + 1, keys });
+}
+
+/**
+ * Writing stops until the next epoch; membership changes under way must be made again. The derived leaf carries no part: freezing
+ * needs to know only that somebody's hold on the keys has ended.
+ */
+export function freeze(state: PhaseState | null): PhaseState {
+  const phase = assertDefined(state, 'a phase whose keys a member held exists');
   return { ...phase, frozen: true, membershipVersion: phase.membershipVersion + 1 };
+}
+
+/** They may end a member's hold on the keys of its phases: then they stand in logs that their bodies do not name. */
+export const HOLDER_ENDING_KINDS: ReadonlySet<number> = new Set([
+  KINDS.memberRevoke,
+  KINDS.proposalCreate,
+  KINDS.proposalVote,
+]);
+
+/**
+ * Who held keys of phases before and must not, or cannot, go on with them: revoked, or given other keys by administrators.
+ * @param after the same members, those that changed as other objects
+ */
+export function endedHolders(before: SystemState, after: SystemState): MemberId[] {
+  if (before.members === after.members) return [];
+  return before.members.flatMap((member, index) => {
+    const next = assertDefined(after.members[index], 'members stay');
+    if (next === member) return [];
+    const isOver = next.revoked !== member.revoked || ownKeyOf(next).keyId !== ownKeyOf(member).keyId;
+    return isOver ? [member.id] : [];
+  });
 }

@@ -5,6 +5,7 @@ import { OUTCOMES } from '../types/outcome.ts';
 import type { SystemState } from '../types/state.ts';
 import { changesValidators, checkChange, verifyKeyProofs } from './actions.ts';
 import { castBallot, isExpired, passes, settle } from './ballots.ts';
+import { freeze } from './members.ts';
 import { type CheckContext, demand, firstRefusal, type Rule } from './rule.ts';
 import { isAdministrator } from './standing.ts';
 
@@ -75,6 +76,7 @@ export const proposalCreate: Rule<'proposalCreate'> = {
       const governance = { ...system.governance, nextProposal: number + 1 };
       return settle({ ...system, governance }, proposal, height);
     },
+    phase: freeze,
   },
 };
 
@@ -100,6 +102,7 @@ export const proposalVote: Rule<'proposalVote'> = {
       const ballots = castBallot(system, proposal.ballots, ballot);
       return settle(system, { ...proposal, ballots }, height);
     },
+    phase: freeze,
   },
 };
 

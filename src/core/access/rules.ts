@@ -1,6 +1,7 @@
 import type { KindName } from '../types/operation.ts';
 import { approvalRequest, approvalVote, approvalWithdraw } from './approvals.ts';
 import { phaseCard, projectCard } from './cards.ts';
+import { epochComplaint } from './complaints.ts';
 import { epochRotate } from './epochs.ts';
 import { evidence } from './evidence.ts';
 import { flowChange } from './flow.ts';
@@ -14,13 +15,19 @@ import { proposalCreate, proposalVote, proposalWithdraw } from './proposals.ts';
 import { filePurge, filePurgeAck } from './purges.ts';
 import { fileReceipt } from './receipts.ts';
 import { recordPut } from './records.ts';
+import { recoveryAsk, recoveryOffer, recoveryShares } from './recovery.ts';
 import type { Rule } from './rule.ts';
+import { memberSuspend } from './suspension.ts';
+import { memberUserAdd, memberUserRevoke } from './users.ts';
 
 /** Every kind of transaction that this protocol version executes. */
 export const RULES: { readonly [K in KindName]: Rule<K> } = {
   memberRegister,
   memberRotate,
   memberRevoke,
+  memberUserAdd,
+  memberUserRevoke,
+  memberSuspend,
   projectCreate,
   projectArchive,
   projectCard,
@@ -33,6 +40,10 @@ export const RULES: { readonly [K in KindName]: Rule<K> } = {
   participantRemove,
   participantRole,
   epochRotate,
+  epochComplaint,
+  recoveryShares,
+  recoveryAsk,
+  recoveryOffer,
   recordPut,
   fileReceipt,
   proposalCreate,

@@ -10,13 +10,17 @@ import type { CheckContext, LedgerReader } from './rule.ts';
 /**
  * Who may do what; any one of the names suffices. `self` is the member concerned, `owner` the project's or phase's owner,
  * the other names after it are roles in the phase (for a handover: in the source). `standIn` is a contributor of a phase whose
- * owner and stewards are all revoked: without it nobody could ever open an epoch there again. A revoked member may nothing.
+ * owner and stewards are all revoked: without it nobody could ever open an epoch there again. `holder` is who holds a share of
+ * the phase's recovery key. A revoked member may nothing.
  * Evidence has no member as its sender: `nobody`.
  */
 export const WHO_MAY = {
   memberRegister: ['administrator'],
   memberRotate: ['self'],
   memberRevoke: ['administrator'],
+  memberUserAdd: ['self'],
+  memberUserRevoke: ['self'],
+  memberSuspend: ['administrator'],
   projectCreate: ['member'],
   projectArchive: ['owner'],
   projectCard: ['owner'],
@@ -29,6 +33,11 @@ export const WHO_MAY = {
   participantRemove: ['owner', 'steward', 'standIn'],
   participantRole: ['owner', 'steward'],
   epochRotate: ['owner', 'steward', 'standIn'],
+  // and of those, who holds the keys
+  epochComplaint: ['owner', 'participant'],
+  recoveryShares: ['owner', 'steward'],
+  recoveryAsk: ['participant'],
+  recoveryOffer: ['holder'],
   // and of those, whom the phase's policy lets write
   recordPut: ['participant'],
   fileReceipt: ['participant'],
@@ -57,8 +66,26 @@ export type Standing =
   | 'steward'
   | 'contributor'
   | 'standIn'
+  | 'holder'
   | 'participant'
   | 'nobody';
+
+/** Neither revoked nor suspended: what it signs now counts. */
+export function mayAct(member: Member): boolean {
+  return !member.revoked && member.suspendedHeight === 0;
+}
+
+export function isSuspended(system: SystemState, member: MemberId): boolean {
+  return (findMember(system, member)?.suspendedHeight ?? 0) > 0;
+}
+
+/** Of those who hold the office; one that is suspended keeps it, and cannot use it. */
+export function activeAdministrators(system: SystemState): MemberId[] {
+  return system.administrators.filter(id => {
+    const member = findMember(system, id);
+    return member !== null && mayAct(member);
+  });
+}
 
 export function isAdministrator(system: SystemState, member: Member): boolean {
   return !member.revoked && system.administrators.includes(member.id);
@@ -72,8 +99,19 @@ export function hasRole(participant: Participant | null, role: keyof typeof ROLE
   return participant !== null && (participant.roles & ROLES[role]) !== 0;
 }
 
+/** Not revoked; a suspended member keeps its place. */
 export function isActive(system: SystemState, member: MemberId): boolean {
   return findMember(system, member)?.revoked === false;
+}
+
+/** Holds a share of the recovery key; need not be a participant. */
+export function isHolder({ recovery }: PhaseState, member: MemberId): boolean {
+  return recovery?.holders.some(entry => entry.member === member) ?? false;
+}
+
+/** Participants, and holders of shares: whoever reads on with the log, besides the owner. */
+export function partakersOf({ participants, recovery }: PhaseState): ReadonlySet<MemberId> {
+  return new Set([...participants, ...(recovery?.holders ?? [])].map(({ member }) => member));
 }
 
 /** An owner that is there, even without keys, can make somebody a steward; only when nobody can, a contributor stands in. */
@@ -87,6 +125,7 @@ export function isStandIn(system: SystemState, phase: PhaseState, member: Member
 function hasStanding(system: SystemState, phase: PhaseState, member: MemberId, standing: Standing): boolean {
   if (standing === 'owner') return phase.owner === member;
   if (standing === 'standIn') return isStandIn(system, phase, member);
+  if (standing === 'holder') return isHolder(phase, member);
   const participant = participantOf(phase, member);
   if (standing === 'participant') return participant !== null;
   if (standing === 'steward' || standing === 'contributor') return hasRole(participant, standing);
@@ -116,6 +155,7 @@ export function checkNewcomer(state: LedgerReader, id: MemberId): number {
   const member = findMember(state.system(), id);
   if (member === null) return OUTCOMES.unknownMember;
   if (member.revoked) return OUTCOMES.memberRevoked;
+  if (!mayAct(member)) return OUTCOMES.memberSuspended;
   return state.memberScopeCount(id) < LIMITS.scopesPerMember ? OUTCOMES.committed : OUTCOMES.limitReached;
 }
 
@@ -124,9 +164,10 @@ export function checkNewcomer(state: LedgerReader, id: MemberId): number {
  * write into a foreign log, nor anybody into the log that every node must read.
  */
 export function mayLeaveRefusal(state: LedgerReader, member: Member, ref: ScopeRef): boolean {
-  if (member.revoked) return false;
+  if (!mayAct(member)) return false;
   if (ref.scope === 'system') return isAdministrator(state.system(), member);
   if (ref.scope === 'project') return state.project(ref.id)?.owner === member.id;
   const phase = state.phase(ref.id);
-  return phase !== null && (phase.owner === member.id || participantOf(phase, member.id) !== null);
+  if (phase === null) return false;
+  return phase.owner === member.id || participantOf(phase, member.id) !== null || isHolder(phase, member.id);
 }

@@ -1,7 +1,8 @@
 import type { LogId, MemberId } from '../base/ids.ts';
 import { findMember, readLogScope, readPhase, readProject, readSystem } from '../ledger/read.ts';
 import type { Span } from '../types/span.ts';
-import type { PhaseState, StateView } from '../types/state.ts';
+import type { FormerParticipant, PhaseState, StateView } from '../types/state.ts';
+import { mayAct } from './standing.ts';
 
 /** Positions [from, to) of a log; `to` is null where reading goes on with the log. */
 export interface ReadableRange {
@@ -28,18 +29,36 @@ export function mergeRanges<End extends number | null>(
   return result;
 }
 
+/** The stays of one who leaves as the ranges that it may read: those that touch are one, so coming and going again adds nothing. */
+export function formerWith(
+  former: readonly FormerParticipant[],
+  { member, startPosition }: { readonly member: MemberId; readonly startPosition: number },
+  endPosition: number,
+): FormerParticipant[] {
+  const earlier = former.filter(entry => entry.member === member);
+  const ranges = mergeRanges([
+    ...earlier.map(entry => ({ from: entry.startPosition, to: entry.endPosition })),
+    { from: startPosition, to: endPosition },
+  ]);
+  return [
+    ...former.filter(entry => entry.member !== member),
+    ...ranges.map(({ from, to }) => ({ member, startPosition: from, endPosition: to })),
+  ];
+}
+
 /** What the state of a phase itself says of a member that is not revoked: sorted, with gaps between. */
 export function phaseRanges(phase: PhaseState, member: MemberId): readonly ReadableRange[] {
   if (phase.owner === member) return WHOLE;
   const current = phase.participants.filter(entry => entry.member === member);
   const former = phase.former.filter(entry => entry.member === member);
+  const held = phase.recovery?.holders.filter(entry => entry.member === member) ?? [];
   return mergeRanges<number | null>([
-    ...current.map(entry => ({ from: entry.startPosition, to: null })),
+    ...[...current, ...held].map(entry => ({ from: entry.startPosition, to: null })),
     ...former.map(entry => ({ from: entry.startPosition, to: entry.endPosition })),
   ]);
 }
 
-/** What an active member may read of a log; of one that is revoked this does not hold. */
+/** What an active member may read of a log; of one that is revoked or suspended this does not hold. */
 export function activeRanges(view: StateView, member: MemberId, logId: LogId): readonly ReadableRange[] {
   const ref = readLogScope(view, logId);
   if (ref === null) return [];
@@ -51,11 +70,13 @@ export function activeRanges(view: StateView, member: MemberId, logId: LogId): r
 
 /**
  * What a member may read of a log: everything of `system`; its own projects; its own phases; the phases it takes part in from
- * where its grant begins; those it was removed from up to and including the leaf of the removal. One that was added
- * again after a removal has several ranges [83]. A revoked member has none.
+ * where its grant begins; those of whose recovery key it holds a share, from there on; those it was removed from up to and including the leaf of the removal. One that was added
+ * again after a removal has several ranges [83]. A revoked member has none, one that is suspended nothing but `system`.
  */
 export function readableRanges(view: StateView, member: MemberId, logId: LogId): readonly ReadableRange[] {
-  if (findMember(readSystem(view), member)?.revoked !== false) return [];
+  const found = findMember(readSystem(view), member);
+  if (found === null || found.revoked) return [];
+  if (!mayAct(found) && readLogScope(view, logId)?.scope !== 'system') return [];
   return activeRanges(view, member, logId);
 }
 

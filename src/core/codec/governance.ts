@@ -1,4 +1,4 @@
-import type { Hash } from '../base/ids.ts';
+import type { Hash, MemberId } from '../base/ids.ts';
 import type { Validator } from '../types/chain.ts';
 import {
   ACTION_TYPES,
@@ -26,7 +26,7 @@ import type {
 } from '../types/operation.ts';
 import type { Parameters } from '../types/state.ts';
 import { readValidator, readValidatorSet, writeValidator, writeValidatorSet } from './chain.ts';
-import { contentCodec, readMemberId, readOptional, writeOptional } from './content.ts';
+import { contentCodec, readCard, readMemberId, readOptional, writeCard, writeOptional } from './content.ts';
 import type { Reader } from './reader.ts';
 import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
@@ -66,6 +66,10 @@ function readAddresses(reader: Reader): readonly string[] {
   return reader.list(LIMITS.addressesPerValidator, from => from.text(LIMITS.addressBytes));
 }
 
+function readDismissal(reader: Reader): { readonly member: MemberId; readonly reason: string } {
+  return { member: readMemberId(reader), reason: reader.text(LIMITS.labelBytes) };
+}
+
 function writeAction(writer: Writer, action: Action): void {
   writer.u8(ACTION_TYPES[action.type]);
   switch (action.type) {
@@ -91,6 +95,18 @@ function writeAction(writer: Writer, action: Action): void {
       return;
     case 'protocolVersion':
       writer.u16(action.before).u16(action.version).u64(action.height);
+      return;
+    case 'memberSuspend':
+    case 'memberRevoke':
+      writer.text(action.member).text(action.reason);
+      return;
+    case 'memberResume':
+      writer.text(action.member);
+      return;
+    case 'memberRekey':
+      writer.u64(action.before);
+      writeCard(writer, action.card);
+      writer.fixed(action.proof, SIZES.signature);
   }
 }
 
@@ -126,6 +142,15 @@ const actionReaders: { readonly [T in ActionType]: (reader: Reader) => Extract<A
     before: reader.u16(),
     version: reader.u16(),
     height: reader.u64(),
+  }),
+  memberSuspend: reader => ({ type: 'memberSuspend', ...readDismissal(reader) }),
+  memberResume: reader => ({ type: 'memberResume', member: readMemberId(reader) }),
+  memberRevoke: reader => ({ type: 'memberRevoke', ...readDismissal(reader) }),
+  memberRekey: reader => ({
+    type: 'memberRekey',
+    before: reader.u64(),
+    card: readCard(reader),
+    proof: reader.fixed(SIZES.signature),
   }),
 };
 

@@ -1,6 +1,5 @@
-import type { Hash } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
-import { LIMITS, SIZES } from '../types/limits.ts';
+import { LIMITS } from '../types/limits.ts';
 import {
   type Contents,
   type EpochRotate,
@@ -10,10 +9,6 @@ import {
   KINDS,
   type KindName,
   type LeafReference,
-  type MemberCard,
-  type MemberRegister,
-  type MemberRevoke,
-  type MemberRotate,
   type Operation,
   type ParticipantAdd,
   type ParticipantRemove,
@@ -26,7 +21,6 @@ import type { Part } from '../types/transaction.ts';
 import { decodePhaseCardChange, decodeProjectCardChange } from './card.ts';
 import {
   contentCodec,
-  readCard,
   readChoice,
   readEnvelope,
   readEpochOpening,
@@ -34,13 +28,18 @@ import {
   readMemberId,
   readOptional,
   readWrappedKey,
-  writeCard,
   writeEnvelope,
   writeEpochOpening,
   writeFileReference,
   writeOptional,
   writeWrappedKey,
 } from './content.ts';
+import {
+  decodeEpochComplaint,
+  decodeRecoveryAsk,
+  decodeRecoveryOffer,
+  decodeRecoveryShares,
+} from './custody.ts';
 import {
   decodeApprovalRequest,
   decodeApprovalVote,
@@ -59,9 +58,16 @@ import {
   decodeProposalWithdraw,
 } from './governance.ts';
 import { decodeHandoverItems, decodePhaseHandoverSource, decodePhaseHandoverTarget } from './handover.ts';
+import {
+  decodeMemberRegister,
+  decodeMemberRevoke,
+  decodeMemberRotate,
+  decodeMemberSuspend,
+  decodeMemberUserAdd,
+  decodeMemberUserRevoke,
+} from './member.ts';
 import type { Reader } from './reader.ts';
-import { tagBytes } from './tags.ts';
-import { Writer } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export {
   decodePhaseAddPhase,
@@ -80,43 +86,15 @@ export {
   encodePhaseHandoverTarget,
 } from './handover.ts';
 
-/** The bytes that a card's signing key signs as proof of possession. */
-export function memberCardBytes(chainId: Hash, card: MemberCard): Uint8Array {
-  const writer = new Writer().raw(tagBytes('memberCard')).hash(chainId);
-  writeCard(writer, card);
-  return writer.finish();
-}
-
-export const { encode: encodeMemberRegister, decode: decodeMemberRegister } = contentCodec<MemberRegister>(
-  'member register',
-  (writer, content) => {
-    writeCard(writer, content.card);
-    writer.fixed(content.proof, SIZES.signature);
-  },
-  reader => ({ card: readCard(reader), proof: reader.fixed(SIZES.signature) }),
-);
-
-export const { encode: encodeMemberRotate, decode: decodeMemberRotate } = contentCodec<MemberRotate>(
-  'member rotate',
-  (writer, content) => {
-    writer.u64(content.expectedVersion);
-    writeCard(writer, content.card);
-    writer.fixed(content.proof, SIZES.signature);
-  },
-  reader => ({
-    expectedVersion: reader.u64(),
-    card: readCard(reader),
-    proof: reader.fixed(SIZES.signature),
-  }),
-);
-
-export const { encode: encodeMemberRevoke, decode: decodeMemberRevoke } = contentCodec<MemberRevoke>(
-  'member revoke',
-  (writer, content) => {
-    writer.text(content.member).text(content.reason);
-  },
-  reader => ({ member: readMemberId(reader), reason: reader.text(LIMITS.labelBytes) }),
-);
+export {
+  decodeMemberRegister,
+  decodeMemberRevoke,
+  decodeMemberRotate,
+  encodeMemberRegister,
+  encodeMemberRevoke,
+  encodeMemberRotate,
+  memberCardBytes,
+} from './member.ts';
 
 export const { encode: encodeProjectCreate, decode: decodeProjectCreate } = contentCodec<ProjectCreate>(
   'project create',
@@ -284,6 +262,9 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
   memberRegister: [{ scope: 0, decode: decodeMemberRegister }],
   memberRotate: [{ scope: 0, decode: decodeMemberRotate }],
   memberRevoke: [{ scope: 0, decode: decodeMemberRevoke }],
+  memberUserAdd: [{ scope: 0, decode: decodeMemberUserAdd }],
+  memberUserRevoke: [{ scope: 0, decode: decodeMemberUserRevoke }],
+  memberSuspend: [{ scope: 0, decode: decodeMemberSuspend }],
   projectCreate: [{ scope: 0, decode: decodeProjectCreate }],
   projectArchive: [{ scope: 0, decode: decodeProjectArchive }],
   projectCard: [{ scope: 0, decode: decodeProjectCardChange }],
@@ -303,6 +284,10 @@ export const LAYOUTS: { readonly [K in KindName]: Layout<Contents[K]> } = {
   participantRemove: [{ scope: 0, decode: decodeParticipantRemove }],
   participantRole: [{ scope: 0, decode: decodeParticipantRole }],
   epochRotate: [{ scope: 0, decode: decodeEpochRotate }],
+  epochComplaint: [{ scope: 0, decode: decodeEpochComplaint }],
+  recoveryShares: [{ scope: 0, decode: decodeRecoveryShares }],
+  recoveryAsk: [{ scope: 0, decode: decodeRecoveryAsk }],
+  recoveryOffer: [{ scope: 0, decode: decodeRecoveryOffer }],
   recordPut: [
     { scope: 0, decode: decodeRecordMeta },
     { scope: 0, decode: bytes => bytes },

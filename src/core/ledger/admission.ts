@@ -42,14 +42,24 @@ function checkWrapper(state: AdmissionState, transaction: Transaction): Reject |
   return null;
 }
 
+function systemLogId({ suite, chainId }: AdmissionState) {
+  return logIdOf(suite.sha256, chainId, 'system', chainId);
+}
+
 function checkSender(state: AdmissionState, transaction: Transaction): Reject | null {
   const { sender, keyId } = transaction.body;
   const member = findMember(state.system, sender);
   if (member === null) return reject('unknown_sender', sender, 'ignore');
   if (member.revoked) return reject('sender_revoked', sender, 'ignore');
+  if (member.suspendedHeight > 0) {
+    return reject('sender_suspended', `${sender}, since height ${member.suspendedHeight}`, 'ignore');
+  }
   const key = member.keys[keyId];
   if (key === undefined) return reject('unknown_key', `key ${keyId} of ${sender}`, 'ignore');
   if (key.untilHeight !== 0) return reject('revoked_key', `key ${keyId} of ${sender}`, 'ignore');
+  if (key.user !== null && transaction.body.scopes.includes(systemLogId(state))) {
+    return reject('user_key', `key ${keyId} of ${sender} is a user's: it signs in projects and phases only`);
+  }
   return state.verify(transaction, key.signingKey) ? null : reject('bad_signature', transaction.id);
 }
 
@@ -64,7 +74,7 @@ function checkEvidenceTransaction(state: AdmissionState, transaction: Transactio
     signed.batch.path.length === 0 &&
     signed.signature.every(byte => byte === 0);
   if (!unsigned) return reject('bad_evidence', 'evidence has no sender and no signature');
-  if (body.scopes.length !== 1 || body.scopes[0] !== logIdOf(suite.sha256, chainId, 'system', chainId)) {
+  if (body.scopes.length !== 1 || body.scopes[0] !== systemLogId(state)) {
     return reject('bad_evidence', 'evidence belongs to the system log only');
   }
   const operation = decodeOperation(body.kind, signed.parts);

@@ -1,6 +1,7 @@
 import { EVIDENCE_SENDER } from '../access/evidence.ts';
 import type { CheckContext, Rule } from '../access/rule.ts';
 import { RULES } from '../access/rules.ts';
+import { mayAct } from '../access/standing.ts';
 import type { Hash, LogId, Suite } from '../base/ids.ts';
 import { isReject } from '../base/reject.ts';
 import { decodeOperation, verifyLayout } from '../codec/operation.ts';
@@ -33,24 +34,25 @@ function judge(operation: Operation, context: CheckContext): number {
 
 /**
  * Judges a transaction against the state that the ones before it have left. Changes nothing.
- * @param height of the block that is executed
+ * @param block that is executed
  */
 export function decide(
   suite: Suite,
   workspace: Workspace,
   transaction: Transaction,
-  height: number,
+  { height, timeMs }: Pick<CheckContext, 'height' | 'timeMs'>,
 ): Decision {
   const { body, signed } = transaction;
   const sender = body.kind === KINDS.evidence ? EVIDENCE_SENDER : findMember(workspace.system(), body.sender);
-  // admitted against the state before the block, but revoked earlier in this very block
+  // admitted against the state before the block, but revoked or suspended earlier in this very block
   if (sender === null || sender.revoked) return refused(OUTCOMES.revokedKey);
+  if (!mayAct(sender)) return refused(OUTCOMES.memberSuspended);
   const operation = decodeOperation(body.kind, signed.parts);
   if (isReject(operation)) return refused(OUTCOMES.malformed);
   const partScopes = body.parts.map(part => part.scope);
   if (!verifyLayout(operation.kind, partScopes)) return refused(OUTCOMES.malformed);
   if (body.scopes.length === 0) return refused(OUTCOMES.wrongScopes);
-  const context: CheckContext = { suite, state: workspace, sender, height, scopes: body.scopes };
+  const context: CheckContext = { suite, state: workspace, sender, height, timeMs, scopes: body.scopes };
   const outcome = judge(operation, context);
   return outcome === OUTCOMES.committed ? { outcome, operation } : refused(outcome);
 }

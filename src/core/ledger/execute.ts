@@ -1,4 +1,5 @@
 import { applyToScope } from '../access/apply.ts';
+import { endedHolders, HOLDER_ENDING_KINDS } from '../access/members.ts';
 import { mayLeaveRefusal, participantOf } from '../access/standing.ts';
 import { assertDefined } from '../base/assert.ts';
 import type { BlockHash, MemberId, Suite, TransactionId } from '../base/ids.ts';
@@ -122,20 +123,20 @@ function admissionOf(
 class BlockRun {
   private readonly entries: BlockEntry[] = [];
   private readonly workspace: Workspace;
-  private readonly height: number;
+  readonly height: number;
 
   constructor(
     private readonly suite: Suite,
     private readonly view: StateView,
     private readonly parent: ParentBlock,
-    private readonly timeMs: number,
+    readonly timeMs: number,
   ) {
     this.workspace = new Workspace(suite.sha256, view, parent.header.chainId);
     this.height = parent.header.height + 1;
   }
 
   execute(transaction: Transaction): void {
-    const decision = decide(this.suite, this.workspace, transaction, this.height);
+    const decision = decide(this.suite, this.workspace, transaction, this);
     if (decision.operation === null) this.refuse(transaction, decision.outcome);
     else this.apply(transaction, decision.operation);
     const { id, wrapperHash } = transaction;
@@ -160,24 +161,27 @@ class BlockRun {
   }
 
   private apply(transaction: Transaction, operation: Operation): void {
+    const before = this.workspace.system();
     for (const [index, logId] of transaction.body.scopes.entries()) {
       const ref = scopeRefOf(this.workspace, operation, logId, index);
       const known = assertDefined(ref, 'a committed transaction names known scopes');
       this.applyLeaf(transaction, operation, known, operation.contents[index]);
     }
-    if (operation.kind === 'memberRevoke') {
-      this.leaveRevocation(transaction, operation, operation.contents[0].member);
+    if (!HOLDER_ENDING_KINDS.has(transaction.body.kind)) return;
+    for (const member of endedHolders(before, this.workspace.system())) {
+      this.leaveEnd(transaction, operation, member);
     }
   }
 
   private applyLeaf(transaction: Transaction, operation: Operation, ref: ScopeRef, content: unknown): void {
     const position = this.appendLeaf(transaction, ref, OUTCOMES.committed);
-    const place = { sender: transaction.body.sender, height: this.height, position };
+    const { height, timeMs } = this;
+    const place = { sender: transaction.body.sender, height, timeMs, position };
     this.workspace.setValue(ref, applyToScope(operation.kind, this.workspace.value(ref), content, place));
   }
 
-  /** Whoever holds keys of a phase and is revoked leaves a leaf in it, which the body need not name. */
-  private leaveRevocation(transaction: Transaction, operation: Operation, member: MemberId): void {
+  /** Whoever held keys of a phase, and does not go on with them, leaves a leaf in it, which the body need not name. */
+  private leaveEnd(transaction: Transaction, operation: Operation, member: MemberId): void {
     for (const ref of this.workspace.scopesOf(member)) {
       const phase = ref.scope === 'phase' ? this.workspace.phase(ref.id) : null;
       if (phase === null) continue;

@@ -1,3 +1,4 @@
+import { HOLDER_ENDING_KINDS } from '../access/members.ts';
 import type { Hash, LogId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { mapKeyOf, mapValueOf, scopeDigest } from '../codec/state.ts';
@@ -5,7 +6,6 @@ import { decodeLeaf, decodeTransaction } from '../codec/transaction.ts';
 import { appendLeaves, type Frontier, frontierRoot, leafHash, sameFrontier } from '../merkle/log.ts';
 import { type MapProof, verifyMapProof } from '../merkle/map.ts';
 import type { Header } from '../types/chain.ts';
-import { KINDS } from '../types/operation.ts';
 import type { LogEntry } from '../types/state.ts';
 import type { Leaf, Transaction } from '../types/transaction.ts';
 
@@ -86,7 +86,7 @@ function checkItem(header: Header, logId: LogId, leaf: Leaf, transaction: Transa
   if (body.chainId !== header.chainId) return reject('wrong_chain', 'transaction of another chain');
   const scope = body.scopes.indexOf(logId);
   // A revocation stands in the logs of the member's phases too, which its body does not name.
-  if (scope < 0 && body.kind !== KINDS.memberRevoke) {
+  if (scope < 0 && !HOLDER_ENDING_KINDS.has(body.kind)) {
     return reject('foreign_transaction', 'the transaction does not name this log');
   }
   const foreign = body.parts.some((part, index) => part.scope !== scope && signed.parts[index] !== null);

@@ -1,5 +1,6 @@
 import type { MemberId } from '../base/ids.ts';
 import type { Validator, ValidatorSet } from './chain.ts';
+import type { MemberCard } from './member.ts';
 import type { Parameters } from './state.ts';
 
 /** Who decides about the consortium: `threshold` of `members`. */
@@ -13,6 +14,20 @@ export interface ParameterChange {
   readonly before: number;
   readonly after: number;
 }
+
+/** What ballots do to one member; a proposal with such an action has no other. */
+export type MemberAction =
+  | { readonly type: 'memberSuspend'; readonly member: MemberId; readonly reason: string }
+  | { readonly type: 'memberResume'; readonly member: MemberId }
+  | { readonly type: 'memberRevoke'; readonly member: MemberId; readonly reason: string }
+  /** Other keys and nodes for a member that has lost its keys; `proof` is that of its registration, by the new signing key. */
+  | {
+      readonly type: 'memberRekey';
+      /** Version of the member that the proposer saw. */
+      readonly before: number;
+      readonly card: MemberCard;
+      readonly proof: Uint8Array;
+    };
 
 /** What a proposal does when it passes. `before` is what the proposer saw: another value makes the proposal stale. */
 export type Action =
@@ -40,7 +55,8 @@ export type Action =
       readonly before: number;
       readonly version: number;
       readonly height: number;
-    };
+    }
+  | MemberAction;
 
 export type ActionType = Action['type'];
 
@@ -52,6 +68,10 @@ export const ACTION_TYPES = {
   parameters: 3,
   administrators: 4,
   protocolVersion: 5,
+  memberSuspend: 6,
+  memberResume: 7,
+  memberRevoke: 8,
+  memberRekey: 9,
 } as const satisfies Record<ActionType, number>;
 
 /** Changeable parameters by the number that stands for their name in a proposal: never reuse or renumber. */

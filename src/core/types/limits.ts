@@ -8,6 +8,8 @@ export const LIMITS = {
   peerIdBytes: 128,
   peerIdsPerMember: 16,
   keysPerMember: 1024,
+  /** Of those, users' ones: a member that adds users for ever can still change its own key. */
+  userKeysPerMember: 768,
   validatorsMax: 128,
   membersMax: 16_384,
   administratorsMax: 64,
@@ -46,6 +48,9 @@ export const LIMITS = {
   epochsPerPhase: 65_536,
   envelopeBytes: 4 * 1024 * 1024,
   wrappedKeyBytes: 256,
+  /** Holders of shares of one phase. */
+  recoveryHolders: 32,
+  sealedShareBytes: 256,
   filesPerRecord: 256,
   referencesPerRecord: 256,
   receiptsPerTransaction: 256,

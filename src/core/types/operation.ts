@@ -1,5 +1,6 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../base/ids.ts';
 import type { PhaseCardChange, ProjectCardChange } from './card.ts';
+import type { EpochComplaint, RecoveryAsk, RecoveryOffer, RecoveryShares } from './custody.ts';
 import type {
   ApprovalRequestContent,
   ApprovalVote,
@@ -11,13 +12,26 @@ import type {
   Rewiring,
 } from './flow.ts';
 import type { Action, EvidenceKind } from './governance.ts';
+import type {
+  MemberRegister,
+  MemberRevoke,
+  MemberRotate,
+  MemberSuspend,
+  MemberUserAdd,
+  MemberUserRevoke,
+} from './member.ts';
 import type { Part } from './transaction.ts';
+
+export type { MemberCard } from './member.ts';
 
 /** Transaction kinds. The numbers are part of the chain: never reuse or renumber. */
 export const KINDS = {
   memberRegister: 1,
   memberRotate: 2,
   memberRevoke: 3,
+  memberUserAdd: 4,
+  memberUserRevoke: 5,
+  memberSuspend: 6,
   projectCreate: 16,
   projectArchive: 17,
   flowChange: 18,
@@ -38,6 +52,10 @@ export const KINDS = {
   participantRemove: 49,
   participantRole: 50,
   epochRotate: 51,
+  epochComplaint: 52,
+  recoveryShares: 53,
+  recoveryOffer: 54,
+  recoveryAsk: 55,
   recordPut: 64,
   fileReceipt: 65,
   filePurge: 66,
@@ -63,17 +81,6 @@ export const CUSTODY = { manager: 0, participants: 1 } as const;
 export const GRANTS = { none: 0, fromEpoch: 1, all: 2 } as const;
 export const LIFECYCLE = { draft: 0, open: 1, closed: 2, skipped: 3, archived: 4 } as const;
 
-/** A member's public identity, as it asks to be registered. */
-export interface MemberCard {
-  readonly id: MemberId;
-  /** What people read; UTF-8. */
-  readonly name: string;
-  readonly signingKey: Uint8Array;
-  readonly sealingKey: Uint8Array;
-  /** libp2p peer ids of the member's nodes. */
-  readonly peerIds: readonly string[];
-}
-
 /** An HPKE envelope (enc ‖ ciphertext) with epoch secrets for one member's sealing key. */
 export interface Envelope {
   readonly member: MemberId;
@@ -89,6 +96,13 @@ export interface EpochOpening {
   readonly envelopes: readonly Envelope[];
   /** The phase's card, sealed under this epoch: those who are not in it any more cannot open it. */
   readonly card: Uint8Array;
+  /**
+   * First epoch whose secret those are given who were granted it and lack it: nobody but them has more than `number` in its
+   * envelope. `number` where nobody is given more.
+   */
+  readonly historyFrom: number;
+  /** The secret sealed to the phase's recovery key; empty where the phase has none. */
+  readonly recovery: Uint8Array;
 }
 
 /** A content key under an epoch: `epoch` with the epoch's payload key (participants), `hpke` to its public key (outsiders). */
@@ -162,28 +176,14 @@ export interface HandoverItem {
 
 /**
  * The content of each kind's parts, by scope. A kind's parts stand in the order of this list, one part a line:
- * - memberRegister, memberRotate, memberRevoke, proposal*, evidence: [system]
+ * - member*, proposal*, evidence: [system]
  * - projectCreate, projectArchive, projectCard, flowChange: [project]
  * - phaseAdd, phaseSkip: [project, phase]
  * - phaseOpen, phaseClose, phaseReopen, phaseArchive, phasePolicy, approval*: [phase]
- * - phaseCard, participant*, epochRotate, fileReceipt, filePurge, filePurgeAck: [phase]
+ * - phaseCard, participant*, epoch*, recovery*, fileReceipt, filePurge, filePurgeAck: [phase]
  * - recordPut: [phase: meta, phase: payload]
  * - phaseHandover: [source phase, target phase, target phase: items]
  */
-export interface MemberRegister {
-  readonly card: MemberCard;
-  /** Signature of the card's signing key over `tag(memberCard) ‖ chain id ‖ card`: proof of possession. */
-  readonly proof: Uint8Array;
-}
-export interface MemberRotate {
-  readonly expectedVersion: number;
-  readonly card: MemberCard;
-  readonly proof: Uint8Array;
-}
-export interface MemberRevoke {
-  readonly member: MemberId;
-  readonly reason: string;
-}
 export interface ProjectCreate {
   readonly project: ProjectId;
   /** HPKE to the owner's sealing key. */
@@ -241,9 +241,9 @@ export interface ParticipantAdd {
   readonly grant: number;
   /** First epoch that the newcomer may open, for `GRANTS.fromEpoch`; 0 otherwise. */
   readonly fromEpoch: number;
-  /** The secrets of the granted epochs for the newcomer; null with `GRANTS.none`. */
+  /** The secrets of the granted epochs for the newcomer; null with `GRANTS.none`, and from a sender who holds none. */
   readonly envelope: Envelope | null;
-  /** The new epoch that `GRANTS.none` opens; null otherwise. */
+  /** The new epoch that `GRANTS.none` opens; null otherwise. Without either the phase is frozen until a participant rotates. */
   readonly epoch: EpochOpening | null;
 }
 export interface ParticipantRemove {
@@ -325,6 +325,9 @@ export interface Contents {
   readonly memberRegister: readonly [MemberRegister];
   readonly memberRotate: readonly [MemberRotate];
   readonly memberRevoke: readonly [MemberRevoke];
+  readonly memberUserAdd: readonly [MemberUserAdd];
+  readonly memberUserRevoke: readonly [MemberUserRevoke];
+  readonly memberSuspend: readonly [MemberSuspend];
   readonly projectCreate: readonly [ProjectCreate];
   readonly projectArchive: readonly [ProjectArchive];
   readonly projectCard: readonly [ProjectCardChange];
@@ -345,6 +348,10 @@ export interface Contents {
   readonly participantRemove: readonly [ParticipantRemove];
   readonly participantRole: readonly [ParticipantRole];
   readonly epochRotate: readonly [EpochRotate];
+  readonly epochComplaint: readonly [EpochComplaint];
+  readonly recoveryShares: readonly [RecoveryShares];
+  readonly recoveryAsk: readonly [RecoveryAsk];
+  readonly recoveryOffer: readonly [RecoveryOffer];
   /** Signed metadata, and the encrypted payload as it is. */
   readonly recordPut: readonly [RecordMeta, Uint8Array];
   readonly fileReceipt: readonly [FileReceipt];

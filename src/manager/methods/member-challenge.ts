@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { memberCardBytes } from '../../core/codec/operation.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { base64, bytesText, hashText, time, timeSchema } from '../../rpc/schemas.ts';
+import { base64, bytesText, cardSchema, hashText, time, timeSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import type { Challenges } from '../challenges.ts';
 import { checkCard } from '../identity.ts';
 import { requireAdministrator } from '../rights.ts';
-import { cardSchema } from '../schemas.ts';
 
 export const memberChallenge = ({ data }: ManagerApi, challenges: Challenges): RpcMethod =>
   defineMethod({

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { isReject } from '../../core/base/reject.ts';
 import { CHALLENGE_NONCE_BYTES } from '../../core/codec/request.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { bytesSchema } from '../../rpc/schemas.ts';
+import { bytesSchema, cardSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
 import type { Challenges } from '../challenges.ts';
 import { checkRegistration } from '../identity.ts';
 import { requireAdministrator } from '../rights.ts';
-import { cardSchema, committedSchema, presentCommitted, signatureSchema } from '../schemas.ts';
+import { committedSchema, presentCommitted, signatureSchema } from '../schemas.ts';
 
 export const memberRegister = (api: ManagerApi, challenges: Challenges): RpcMethod =>
   defineMethod({

@@ -3,7 +3,7 @@ import { isReject } from '../../core/base/reject.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
 import { labelSchema, memberIdSchema } from '../../rpc/schemas.ts';
 import type { ManagerApi } from '../api.ts';
-import { requireActiveMember } from '../identity.ts';
+import { requireMember } from '../identity.ts';
 import { requireAdministrator } from '../rights.ts';
 import { committedSchema, presentCommitted } from '../schemas.ts';
 
@@ -20,7 +20,7 @@ export const memberRevoke = ({ data, operations }: ManagerApi): RpcMethod =>
     errors: ['forbidden', 'not_found', 'conflict', 'refused', 'unavailable', 'expired'],
     handle: async ({ member, reason }, { caller }) => {
       requireAdministrator(data, caller);
-      requireActiveMember(data, member);
+      requireMember(data, member);
       const sent = await operations.revokeMember(member, reason);
       return isReject(sent) ? sent : presentCommitted(sent);
     },

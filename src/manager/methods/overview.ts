@@ -15,6 +15,14 @@ import {
 
 const { overviewProjectsMax } = MANAGER_LIMITS;
 
+const memberLineSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  revoked: z.boolean(),
+  suspended: z.boolean(),
+  version: count,
+});
+
 export const overview = ({ member, node, data, clock }: ManagerApi): RpcMethod =>
   defineMethod({
     name: 'manager_overview',
@@ -32,7 +40,7 @@ export const overview = ({ member, node, data, clock }: ManagerApi): RpcMethod =
       systemVersion: count,
       validators: count,
       administrators: z.array(z.string()),
-      members: z.array(z.object({ id: z.string(), name: z.string(), revoked: z.boolean(), version: count })),
+      members: z.array(memberLineSchema),
       projectsTotal: count,
       next: count.nullable(),
       projects: z.array(z.object({ project: projectViewSchema, phases: z.array(phaseStateSchema) })),
@@ -49,7 +57,9 @@ export const overview = ({ member, node, data, clock }: ManagerApi): RpcMethod =
         systemVersion: system.version,
         validators: system.validatorSet.validators.length,
         administrators: [...system.administrators],
-        members: system.members.map(({ id, name, revoked, version }) => ({ id, name, revoked, version })),
+        members: system.members.map(({ id, name, revoked, suspendedHeight, version }) => {
+          return { id, name, revoked, suspended: suspendedHeight > 0, version };
+        }),
         projectsTotal: mine.length,
         next: from + limit < mine.length ? from + limit : null,
         projects: await Promise.all(

@@ -1,3 +1,4 @@
+import { mayAct } from '../../core/access/standing.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
 import { challengeBytes } from '../../core/codec/request.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
@@ -15,6 +16,7 @@ import type {
   ProjectView,
 } from '../../rpc/api.ts';
 import { Uploads } from '../../rpc/uploads.ts';
+import { suspendedDetail } from '../../services/records/refusal.ts';
 import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
 import { VERSION } from '../rpc.ts';
@@ -43,6 +45,7 @@ function notReady(node: MemberNode, { config, paths }: RoleInput): string[] {
   const forked = forkReason(light, paths);
   if (forked !== null) return [forked];
   if (registered?.revoked === true) return [`member "${member}" is revoked`];
+  if (registered !== null && !mayAct(registered)) return [suspendedDetail(registered)];
   if (reached === 0) {
     const hint = registered === null ? `; "${member}" may not be registered yet` : '';
     return [`none of ${sources.size} consensus nodes is connected${hint}`];

@@ -1,3 +1,4 @@
+import { isSuspended, mayAct } from '../../core/access/standing.ts';
 import type { MemberId } from '../../core/base/ids.ts';
 import { findMember } from '../../core/ledger/index.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -79,6 +80,7 @@ export class PeerLinks implements Service {
   private companionPeers(): Map<PeerId, MemberId> {
     const system = this.light.system();
     const members = new Set<MemberId>();
+    if (isSuspended(system, this.member)) return new Map();
     for (const phase of this.light.phases()) {
       const inside =
         phase.owner === this.member || phase.participants.some(entry => entry.member === this.member);
@@ -88,7 +90,7 @@ export class PeerLinks implements Service {
     const peers = new Map<PeerId, MemberId>();
     for (const id of members) {
       const found = findMember(system, id);
-      if (found?.revoked === false) for (const peer of found.peerIds) peers.set(peer, id);
+      if (found !== null && mayAct(found)) for (const peer of found.peerIds) peers.set(peer, id);
     }
     return peers;
   }

@@ -1,3 +1,4 @@
+import { mayAct } from '../../core/access/standing.ts';
 import type { LogId, MemberId, PhaseId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { decodeFileReceipt, decodeRecordMeta, encodeFileReceipt } from '../../core/codec/operation.ts';
@@ -124,8 +125,10 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     this.phasesByRoot.set(cid, phases.add(phase));
   }
 
+  /** Null also of a member that is suspended: no file, and no link, is for its nodes. */
   memberOfPeer(peer: PeerId): MemberId | null {
-    return memberOfPeer(this.access.system(), peer)?.id ?? null;
+    const member = memberOfPeer(this.access.system(), peer);
+    return member !== null && mayAct(member) ? member.id : null;
   }
 
   peersOf(member: MemberId): readonly PeerId[] {
@@ -142,10 +145,13 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     const system = this.access.system();
     const known = this.phasesById.get(id);
     if (known?.state === state && known.system === system) return known.phase;
-    const active = (member: MemberId) => findMember(system, member)?.revoked === false;
+    const active = (id: MemberId) => {
+      const member = findMember(system, id);
+      return member !== null && mayAct(member);
+    };
     const participants = state.participants.map(entry => entry.member).filter(active);
     const { policy, membershipVersion } = state;
-    const readers = [...keyholders(system, state)];
+    const readers = [...keyholders(system, state)].filter(active);
     const phase = { id, policy, membershipVersion, participants, readers };
     this.phasesById.set(id, { state, system, phase });
     return phase;

@@ -28,7 +28,7 @@ export interface Followed {
 }
 
 const NOTHING: Kept = { height: 0, view: null, held: new Map(), ended: new Map() };
-const NO_QUESTION: QuietAsked = { query: null, logs: new Set() };
+export const NO_QUESTION: QuietAsked = { query: null, logs: new Set() };
 
 /**
  * Which logs are complete at the last head, and the view of its map: so a new head costs what has changed for this member, not a

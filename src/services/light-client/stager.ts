@@ -1,3 +1,4 @@
+import { isSuspended } from '../../core/access/standing.ts';
 import { firstMissing } from '../../core/access/visibility.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { LogId, MemberId, Suite } from '../../core/base/ids.ts';
@@ -13,7 +14,7 @@ import type { Header } from '../../core/types/chain.ts';
 import type { SystemState } from '../../core/types/state.ts';
 import type { KvOperation } from '../../ports/kv.ts';
 import type { LogAnswer, LogPart } from '../../wire/light-answer.ts';
-import { PRUNED } from '../light-server/limits.ts';
+import { PRUNED, SUSPENDED } from '../light-server/limits.ts';
 import { checkLogPart, type LogStep, readableIn, readableNow } from './check-part.ts';
 import { type HeldLog, lastEnd, spansOf } from './held-log.ts';
 import type { LightStore } from './light-store.ts';
@@ -97,6 +98,7 @@ export class Stager {
       case 'later':
         return target.ref.scope === 'system' ? reject('wrong_answer', 'no system log') : null;
       case 'refused':
+        if (answer.code === SUSPENDED && isSuspended(staging.system, this.config.member)) return null;
         return answer.code === PRUNED
           ? reject(PRUNED, `${target.ref.scope} ${target.ref.id}`, 'ignore')
           : reject(REFUSED, `${target.ref.scope} ${target.ref.id}: ${answer.code}`);

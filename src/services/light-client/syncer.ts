@@ -1,3 +1,4 @@
+import { isSuspended } from '../../core/access/standing.ts';
 import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { ScopeRef } from '../../core/codec/state.ts';
@@ -15,7 +16,7 @@ import type { ForkWatch } from './fork-watch.ts';
 import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
-import { type QuietAsked, QuietView } from './quiet-view.ts';
+import { NO_QUESTION, type QuietAsked, QuietView } from './quiet-view.ts';
 import type { Sources } from './sources.ts';
 import { REFUSED, Stager, type Staging, type Target } from './stager.ts';
 
@@ -141,6 +142,7 @@ export class Syncer {
   }
 
   private asking(peer: PeerId): QuietAsked {
+    if (this.isSuspended) return NO_QUESTION;
     const { sources } = this.config;
     return this.quiet.asking(this.scopesTold.get(peer) ?? [], logId => sources.isUseless(peer, logId));
   }
@@ -161,9 +163,15 @@ export class Syncer {
     return { logId: this.systemLogId, ref: { scope: 'system', id: this.config.chainId }, held };
   }
 
+  /** Then no source serves anything but the system log, where the end of it will stand. */
+  private get isSuspended(): boolean {
+    return isSuspended(this.system, this.config.member);
+  }
+
   /** All logs but that of the system. */
   private targets(): Target[] {
     const targets: Target[] = [];
+    if (this.isSuspended) return targets;
     for (const held of this.logs.values()) {
       if (held.logId !== this.systemLogId) targets.push({ logId: held.logId, ref: held.ref, held });
     }

@@ -1,3 +1,4 @@
+import { mayAct } from '../../core/access/standing.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import type { BlockHash, MemberId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
@@ -125,7 +126,7 @@ export class LightServer {
       case 'logs':
         return { kind: 'logs', ...this.logs.answer(member.id, request) };
       case 'addresses':
-        return this.addresses(new Set(request.members));
+        return this.addresses(mayAct(member) ? new Set(request.members) : new Set());
       case 'submit':
         return { kind: 'verdicts', verdicts: await this.submit(request.transactions) };
       case 'status':
@@ -155,7 +156,7 @@ export class LightServer {
   }
 
   private addresses(members: ReadonlySet<string>): LightAnswer {
-    const asked = this.system().members.filter(member => members.has(member.id) && !member.revoked);
+    const asked = this.system().members.filter(member => members.has(member.id) && mayAct(member));
     const peers = asked.flatMap(member =>
       member.peerIds.flatMap(peer => {
         const guest = this.guests.get(peer);

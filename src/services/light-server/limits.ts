@@ -11,6 +11,9 @@ export const LIGHT_PROTOCOL: ProtocolOptions = {
 /** Why a log that the asker may read is not served: its transactions are gone here, and others may have them. */
 export const PRUNED = 'pruned';
 
+/** What a log is refused with to a member that is suspended: it comes back when the member does. */
+export const SUSPENDED = 'suspended';
+
 export interface LightServerLimits {
   /** An answer is full after so many bytes of states, proofs and items; a log that is served at all gets its state and an item. */
   readonly answerBytesTarget: number;

@@ -1,3 +1,4 @@
+import { mayAct } from '../../core/access/standing.ts';
 import { activeRanges, firstMissing } from '../../core/access/visibility.ts';
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
@@ -9,7 +10,15 @@ import {
   decodeSignedTransaction,
   encodeSignedTransaction,
 } from '../../core/codec/transaction.ts';
-import { readLog, readMemberScope, readMemberScopeCount, readScopeBytes } from '../../core/ledger/read.ts';
+import {
+  findMember,
+  readLog,
+  readLogScope,
+  readMemberScope,
+  readMemberScopeCount,
+  readScopeBytes,
+  readSystem,
+} from '../../core/ledger/read.ts';
 import type { LogItem } from '../../core/light/log-update.ts';
 import { EMPTY_FRONTIER, frontierRoot } from '../../core/merkle/log.ts';
 import { type MapProof, mapProve } from '../../core/merkle/map.ts';
@@ -20,7 +29,7 @@ import type { Span } from '../../core/types/span.ts';
 import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
 import { LIGHT_WIRE_LIMITS, type LogQuery, type LogsQuery } from '../../wire/light.ts';
 import type { LogAnswer, LogPart, LogsAnswer } from '../../wire/light-answer.ts';
-import { type LightServerLimits, PRUNED } from './limits.ts';
+import { type LightServerLimits, PRUNED, SUSPENDED } from './limits.ts';
 import { QuietLogReader } from './quiet-logs.ts';
 import { SubtreeCache } from './subtree-cache.ts';
 
@@ -43,7 +52,7 @@ function bytesOf(proof: MapProof): number {
   return 128 + HASH_BYTES * proof.siblings.length;
 }
 
-/** Cuts logs out of the committed state for one member, who is active there: all of one answer under one head. */
+/** Cuts logs out of the committed state for one member, who is not revoked there: all of one answer under one head. */
 export class LogReader {
   private readonly subtrees: SubtreeCache;
   private readonly quiet: QuietLogReader;
@@ -63,7 +72,8 @@ export class LogReader {
     const budget = { bytes: this.limits.answerBytesTarget, items: this.limits.itemsPerAnswer };
     const logs: LogAnswer[] = [];
     const changedMax = LIGHT_WIRE_LIMITS.logsPerQuery;
-    const quiet = query.quiet ? this.quiet.answer(head, member, query.quiet, changedMax) : null;
+    const suspended = this.isSuspended(member);
+    const quiet = query.quiet && !suspended ? this.quiet.answer(head, member, query.quiet, changedMax) : null;
     // What is followed all the time comes before what a newcomer has to catch up with.
     const woken: LogAnswer[] = [];
     for (const { logId, ended } of quiet?.changed ?? []) {
@@ -72,7 +82,10 @@ export class LogReader {
       if (answer !== null) woken.push(answer);
     }
     for (const asked of query.logs) {
-      const answer = this.log(head, member, asked, budget);
+      const answer: LogAnswer =
+        suspended && !this.isSystem(asked.logId)
+          ? { logId: asked.logId, kind: 'refused', code: SUSPENDED }
+          : this.log(head, member, asked, budget);
       logs.push(answer);
       // Every question opens with the system log; where it has nothing new the next log is the first to be served.
       if (logs.length === 1 && answer.kind === 'unchanged') budget.bytes = this.limits.answerBytesTarget;
@@ -81,11 +94,21 @@ export class LogReader {
       height,
       certified: height > query.knownHeight ? certifiedOf(head) : null,
       scopeCount: readMemberScopeCount(this.store.state, member),
-      scopes: this.scopes(member, query.scopesFrom),
+      scopes: suspended ? [] : this.scopes(member, query.scopesFrom),
       scopesBase: this.store.history.baseHeight,
       logs: [...logs, ...woken],
       quiet: quiet?.step ?? null,
     };
+  }
+
+  /** One that is suspended goes on reading the system log, and so learns of it, and of the end of it. */
+  private isSuspended(member: MemberId): boolean {
+    const found = findMember(readSystem(this.store.state), member);
+    return found !== null && !mayAct(found);
+  }
+
+  private isSystem(logId: LogId): boolean {
+    return readLogScope(this.store.state, logId)?.scope === 'system';
   }
 
   /** What has changed of a log that the asker held whole at a height; null where that changes nothing for it. */

@@ -6,7 +6,8 @@ import {
   encodeProposalWithdraw,
 } from '../../core/codec/governance.ts';
 import { checkParameters } from '../../core/ledger/parameters.ts';
-import type { Action } from '../../core/types/governance.ts';
+import { findMember } from '../../core/ledger/read.ts';
+import type { Action, MemberAction } from '../../core/types/governance.ts';
 import type { Parameters, SystemState } from '../../core/types/state.ts';
 import type { Context } from './context.ts';
 import { sendToSystem } from './members.ts';
@@ -16,6 +17,8 @@ import type { Committed } from './sender.ts';
 /** An action as people ask for it; what it replaces is read from the verified state. */
 export type ActionInput =
   | Extract<Action, { readonly type: 'validatorAdd' | 'validatorRemove' | 'validatorRekey' }>
+  | Exclude<MemberAction, { readonly type: 'memberRekey' }>
+  | Omit<Extract<MemberAction, { readonly type: 'memberRekey' }>, 'before'>
   | { readonly type: 'parameters'; readonly values: Partial<Parameters> }
   | { readonly type: 'administrators'; readonly members: readonly MemberId[]; readonly threshold: number }
   | { readonly type: 'protocolVersion'; readonly version: number; readonly height: number };
@@ -46,6 +49,9 @@ function completed(system: SystemState, input: ActionInput): Action {
     const before = { members: system.administrators, threshold: system.administratorThreshold };
     const after = { members: [...input.members].sort(), threshold: input.threshold };
     return { type: 'administrators', before, after };
+  }
+  if (input.type === 'memberRekey') {
+    return { ...input, before: findMember(system, input.card.id)?.version ?? 0 };
   }
   if (input.type !== 'protocolVersion') return input;
   const { activation, protocolVersion } = system.governance;

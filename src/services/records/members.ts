@@ -4,8 +4,9 @@ import {
   encodeMemberRegister,
   encodeMemberRevoke,
   encodeMemberRotate,
+  encodeMemberSuspend,
   memberCardBytes,
-} from '../../core/codec/operation.ts';
+} from '../../core/codec/member.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { findMember } from '../../core/ledger/read.ts';
 import type { KindName, MemberCard } from '../../core/types/operation.ts';
@@ -51,6 +52,15 @@ export function revokeMember(
   reason: string,
 ): Promise<Committed | Refusal> {
   return sendToSystem(context, 'memberRevoke', encodeMemberRevoke({ member, reason }), `revoke ${member}`);
+}
+
+/** By an administrator, of a member that is none: it may nothing until a ballot resumes it. */
+export function suspendMember(
+  context: Context,
+  member: MemberId,
+  reason: string,
+): Promise<Committed | Refusal> {
+  return sendToSystem(context, 'memberSuspend', encodeMemberSuspend({ member, reason }), `suspend ${member}`);
 }
 
 /**

@@ -1,5 +1,7 @@
+import type { MemberId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
 import { type OutcomeName, outcomeName } from '../../core/types/outcome.ts';
+import type { Member } from '../../core/types/state.ts';
 
 /** A refusal that reaches a person: what it is about is in `detail`, what to do next in `hint`. */
 export interface Refusal extends Reject {
@@ -28,7 +30,9 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   peerIdTaken: 'A node belongs to one member: use another transport key.',
   lastAdministrator: 'Appoint another administrator first.',
   isAdministrator:
-    'First take the office from it: phaseline proposal propose-administrators, then revoke it.',
+    'Administrators decide about one of them by ballots: phaseline member revoke|suspend makes the proposal.',
+  userExists: 'Another key of the member is of this user, or is this key: revoke it first.',
+  unknownUser: 'phaseline member user list shows the users of this member.',
   projectExists: 'Create the project again: ids are drawn at random.',
   unknownProject: 'The list of projects shows those that exist.',
   notOwner: 'Only the owner of the project may do this.',
@@ -57,7 +61,17 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   unknownRequest: 'phaseline approval list PHASE shows the requests that wait.',
   requestOver: 'Its time is over, or the phase or its members changed since: ask again.',
   requestExists: 'The same is asked for already: phaseline approval list PHASE shows it.',
+  retained: 'Its phase keeps files longer: phaseline phase show PHASE tells until when.',
   approvalNotNeeded: 'The policy of the phase asks for no approvals of this: do it.',
+  memberSuspended: 'Administrators end a suspension: phaseline member resume MEMBER.',
+  notSuspended: 'It is not suspended: phaseline member list shows who is.',
+  complaintExists: 'One complaint a participant an epoch: a steward opens the next.',
+  noRecovery:
+    'No shares that could open the phase: one who holds its keys makes them with phaseline phase recovery set.',
+  unknownAsk:
+    'Nobody who may have the keys waits for it: phaseline phase recovery show PHASE tells who does.',
+  alreadyOffered: 'Your share is offered already.',
+  badShares: 'Shares are for 2 to 32 members, each once, sealed to its current key: try again.',
   unknownProposal: 'The list of proposals shows those that exist.',
   proposalClosed: 'It is decided already: the list of proposals says how.',
   proposalExpired: 'Its time is over: propose it again.',
@@ -85,6 +99,14 @@ export function refusalOfOutcome(outcome: number, what: string): Refusal {
   const name = outcomeName(outcome);
   if (name === null) return refuse(`outcome${outcome}`, `cannot ${what}`, HINTS.malformed);
   return refuse(name, `the ledger refused to ${what}: ${name}`, HINTS[name]);
+}
+
+export function suspendedDetail({ id, suspendedHeight }: Pick<Member, 'id' | 'suspendedHeight'>): string {
+  return `member ${id} is suspended since height ${suspendedHeight}`;
+}
+
+export function resumeHint(member: MemberId): string {
+  return `Ask an administrator: phaseline member resume ${member}.`;
 }
 
 /** Ids are long; people need their beginning only. */

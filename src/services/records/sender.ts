@@ -1,3 +1,4 @@
+import { mayAct } from '../../core/access/standing.ts';
 import { equalBytes } from '../../core/base/bytes.ts';
 import type { LogId, MemberId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -9,7 +10,7 @@ import { OUTCOMES } from '../../core/types/outcome.ts';
 import type { RandomBytes } from '../../ports/random.ts';
 import type { Signer } from '../../ports/signer.ts';
 import type { LedgerAccess, SubmitResult } from './ports.ts';
-import { type Refusal, refusalOfOutcome, refuse } from './refusal.ts';
+import { type Refusal, refusalOfOutcome, refuse, resumeHint, suspendedDetail } from './refusal.ts';
 
 /** Drafts that may wait; one more is refused. */
 const WAITING_MAX = 4096;
@@ -50,6 +51,8 @@ export interface SenderConfig {
   readonly randomBytes: RandomBytes;
   readonly member: MemberId;
   readonly signer: Signer;
+  /** The ledger's refusal in words. */
+  readonly explain: (outcome: number, draft: Draft) => Refusal;
 }
 
 /** Builds, signs and submits one member's transactions; what waits at the same time shares one signature tree. */
@@ -124,7 +127,13 @@ export class TransactionSender {
   private build(batch: readonly Waiting[]): BuiltTransaction[] | Refusal {
     const { access, sha256, randomBytes, member } = this.config;
     const system = access.system();
-    const keys = findMember(system, member)?.keys ?? [];
+    const known = findMember(system, member);
+    if (known !== null && !mayAct(known)) {
+      return known.revoked
+        ? refusalOfOutcome(OUTCOMES.revokedKey, batch[0]!.draft.what)
+        : refuse('memberSuspended', suspendedDetail(known), resumeHint(member));
+    }
+    const keys = known?.keys ?? [];
     const keyId = keys.findLastIndex(
       key => key.untilHeight === 0 && equalBytes(key.signingKey, this.signer.publicKey),
     );
@@ -158,7 +167,7 @@ export class TransactionSender {
       const { reject: code, detail } = result.reject;
       return refuse(code, `cannot ${draft.what}: ${detail}`, 'Correct it and send it again.');
     }
-    if (result.outcome !== OUTCOMES.committed) return refusalOfOutcome(result.outcome, draft.what);
+    if (result.outcome !== OUTCOMES.committed) return this.config.explain(result.outcome, draft);
     const { access } = this.config;
     for (const logId of draft.scopes) {
       const item = await access.itemOf(logId, result.id);

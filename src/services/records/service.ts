@@ -31,6 +31,7 @@ import {
   withdrawProposal,
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
+import { type HandoverToInput, handOverToAll, type TargetResult } from './handover-targets.ts';
 import { proveCard, registerMember, revokeMember, rotateMember, suspendMember } from './members.ts';
 import { type OpenedCard, OpenedCards } from './opened-cards.ts';
 import {
@@ -243,6 +244,11 @@ export class Records {
 
   handover(input: HandoverInput): Promise<HandoverReceipt | Refusal> {
     return handover(this.context, input);
+  }
+
+  /** The same to several successors, with what became of each. */
+  handOverToAll(input: HandoverToInput): Promise<readonly TargetResult[] | Refusal> {
+    return handOverToAll(this.context, input);
   }
 
   /** The records of a part of the phase's log, or one of them, with what shows them to others. */

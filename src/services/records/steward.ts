@@ -1,5 +1,5 @@
 import { hasEpochLeft, keyholders } from '../../core/access/epochs.ts';
-import { hasRole, isActive, isStandIn, participantOf } from '../../core/access/standing.ts';
+import { hasRole, isActive, isStandIn, isSuspended, participantOf } from '../../core/access/standing.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { CUSTODY } from '../../core/types/operation.ts';
@@ -21,7 +21,8 @@ const RETRY_MS_MAX = 5 * 60_000;
  */
 export function rotatorsOf(system: SystemState, phase: PhaseState): MemberId[] {
   const holders = keyholders(system, phase);
-  const members = phase.participants.map(entry => entry.member).filter(id => holders.has(id));
+  const able = (id: MemberId) => holders.has(id) && !isSuspended(system, id);
+  const members = phase.participants.map(entry => entry.member).filter(able);
   const led = members.filter(id => id === phase.owner || hasRole(participantOf(phase, id), 'steward'));
   const rotators = led.length > 0 ? led : members.filter(id => isStandIn(system, phase, id));
   if (rotators.length === 0) return [];
@@ -79,7 +80,7 @@ export class Steward {
     if (!this.running) return;
     const { access, member } = this.config;
     const system = access.system();
-    if (!isActive(system, member)) return;
+    if (!isActive(system, member) || isSuspended(system, member)) return;
     for (const phase of access.phases()) {
       const place = awaitsRotation(phase) ? rotatorsOf(system, phase).indexOf(member) : -1;
       const known = this.turns.get(phase.id);

@@ -90,6 +90,7 @@ export class OperationLog {
     [
       'registerMember',
       'revokeMember',
+      'suspendMember',
       'createProject',
       'archiveProject',
       'addPhase',
@@ -101,14 +102,15 @@ export class OperationLog {
       'rotateEpoch',
       'renamePhase',
       'renameProject',
-      'handover',
+      'handOverToAll',
     ].map(name => [
       name,
       async (...given: unknown[]) => {
         this.asked.push([name, ...given]);
         const receipt = { id: hashOf(0x50), height: 9, timeMs: 1_700_000_000_009, position: 1 };
-        const handover = { transactions: [receipt], items: 2, skipped: [], refusal: null };
-        return name === 'handover' ? handover : { ...receipt, project: hashOf(0x60), phase: hashOf(0x61) };
+        const handed = { transactions: [receipt], items: 2, skipped: [], refusal: null };
+        if (name === 'handOverToAll') return [{ target: intake, receipt: handed, refusal: null }];
+        return { ...receipt, project: hashOf(0x60), phase: hashOf(0x61) };
       },
     ]),
   ) as unknown as ManagementOperations;

@@ -8,6 +8,9 @@ export const memberSchema = z.object({
   name: z.string(),
   version: count,
   revoked: z.boolean(),
+  suspendedHeight: count
+    .nullable()
+    .meta({ description: 'since when it may nothing; null while it is not suspended' }),
   administrator: z.boolean(),
   peerIds: z.array(z.string()),
   keys: z.array(
@@ -28,6 +31,7 @@ export function presentMember(member: Member, administrators: readonly MemberId[
     name: member.name,
     version: member.version,
     revoked: member.revoked,
+    suspendedHeight: member.suspendedHeight === 0 ? null : member.suspendedHeight,
     administrator: administrators.includes(member.id),
     peerIds: [...member.peerIds],
     keys: member.keys.map((key, keyId) => ({

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { isExpired, tally } from '../../../core/access/ballots.ts';
+import { openUserKeys, ownKeyOf } from '../../../core/access/member-keys.ts';
 import { toHex } from '../../../core/base/bytes.ts';
-import type { Action, Administration, Proposal } from '../../../core/types/governance.ts';
+import { findMember } from '../../../core/ledger/read.ts';
+import type { Action, Administration, MemberAction, Proposal } from '../../../core/types/governance.ts';
 import { outcomeName } from '../../../core/types/outcome.ts';
-import type { SystemState } from '../../../core/types/state.ts';
+import type { Member, SystemState } from '../../../core/types/state.ts';
 import { count } from '../../schemas.ts';
 
 /** One line of what a proposal changes; null where there is nothing before, or nothing after. */
@@ -44,6 +46,34 @@ function validatorText(system: SystemState, name: string, open: boolean): string
   return entry === undefined ? 'in the set' : `${keyText(entry.publicKey)}, peer ${entry.peerId}`;
 }
 
+function keysText({ keys, peerIds }: Pick<Member, 'keys' | 'peerIds'>): string {
+  const users = openUserKeys({ keys }).length;
+  const own = keyText(ownKeyOf({ keys }).key.signingKey);
+  return [own, ...(users === 0 ? [] : [`${users} users`]), ...peerIds.map(peer => `peer ${peer}`)].join(', ');
+}
+
+/** As with validators: what a member was before a decision stands in its history only. */
+function memberChange(
+  system: SystemState,
+  action: MemberAction,
+  open: boolean,
+): z.infer<typeof changeSchema> {
+  const id = action.type === 'memberRekey' ? action.card.id : action.member;
+  const member = open ? findMember(system, id) : null;
+  if (action.type === 'memberRekey') {
+    const { signingKey, peerIds } = action.card;
+    const after = [keyText(signingKey), ...peerIds.map(peer => `peer ${peer}`)].join(', ');
+    return { what: `keys of ${id}`, before: member === null ? 'others' : keysText(member), after };
+  }
+  const what = `member ${id}`;
+  if (action.type === 'memberResume') {
+    const since = member === null ? '' : ` since height ${member.suspendedHeight}`;
+    return { what, before: `suspended${since}`, after: 'active' };
+  }
+  const after = action.type === 'memberRevoke' ? 'revoked' : 'suspended';
+  return { what, before: 'active', after: action.reason === '' ? after : `${after}: ${action.reason}` };
+}
+
 function changesOf(system: SystemState, action: Action, open: boolean): z.infer<typeof changeSchema>[] {
   switch (action.type) {
     case 'validatorAdd': {
@@ -73,6 +103,8 @@ function changesOf(system: SystemState, action: Action, open: boolean): z.infer<
       const after = `${action.version} from height ${action.height} on`;
       return [{ what: 'protocol version', before: String(action.before), after }];
     }
+    default:
+      return [memberChange(system, action, open)];
   }
 }
 

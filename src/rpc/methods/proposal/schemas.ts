@@ -3,12 +3,13 @@ import { parseLinkAddress } from '../../../core/base/link-address.ts';
 import { PARAMETER_NUMBERS } from '../../../core/types/governance.ts';
 import { LIMITS, SIZES } from '../../../core/types/limits.ts';
 import type { Parameters } from '../../../core/types/state.ts';
-import { bytesSchema, count, memberIdSchema, peerIdSchema } from '../../schemas.ts';
+import { bytesSchema, cardSchema, count, memberIdSchema, peerIdSchema, textSchema } from '../../schemas.ts';
 
 const name = memberIdSchema.meta({ description: 'name of the validator' });
 const publicKey = bytesSchema(SIZES.publicKey, SIZES.publicKey);
 const proof = bytesSchema(SIZES.signature, SIZES.signature).meta({
-  description: 'signature of the new consensus key, as validator_card and validator_newKey give it',
+  description:
+    'signature of the new key: as validator_card and validator_newKey give it, or for a member as identity_card does',
 });
 
 const address = z
@@ -18,6 +19,8 @@ const address = z
     text => parseLinkAddress(text) !== null,
     'an address looks like /ip4/10.0.0.1/tcp/7801 or /dns4/HOST/tcp/7801',
   );
+
+const reason = textSchema(LIMITS.labelBytes, 0).default('').meta({ description: 'why, for everybody' });
 
 const parameterNames = Object.keys(PARAMETER_NUMBERS) as [keyof Parameters, ...(keyof Parameters)[]];
 
@@ -42,6 +45,10 @@ export const actionSchema = z.discriminatedUnion('type', [
     members: z.array(memberIdSchema).min(1).max(LIMITS.administratorsMax),
     threshold: z.int().min(1).max(LIMITS.administratorsMax),
   }),
+  z.strictObject({ type: z.literal('memberSuspend'), member: memberIdSchema, reason }),
+  z.strictObject({ type: z.literal('memberResume'), member: memberIdSchema }),
+  z.strictObject({ type: z.literal('memberRevoke'), member: memberIdSchema, reason }),
+  z.strictObject({ type: z.literal('memberRekey'), card: cardSchema, proof }),
   z.strictObject({ type: z.literal('protocolVersion'), version: z.int().min(1).max(0xffff), height: count }),
 ]);
 
