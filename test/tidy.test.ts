@@ -100,7 +100,7 @@ describe('tidy', () => {
         /^(level|classic-level|interface-blockstore|blockstore-|ipfs-unixfs|@ipld\/|@aws-sdk\/)/,
         /^src\/store\//,
       ],
-      [/^@hpke\//, /^src\/crypto\//],
+      [/^(@hpke\/|shamir-secret-sharing$)/, /^src\/crypto\//],
       [/^fastify|^@fastify|^@tus\//, /^src\/rpc\//],
       [/^ajv(\/|$)/, /^src\/services\//],
       [/^commander$/, /^src\/cli\//],

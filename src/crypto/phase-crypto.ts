@@ -13,6 +13,16 @@ import {
 } from './phase-keys.ts';
 import { systemRandom } from './random.ts';
 import { openPayload, sealedPayloadBytes, sealPayload } from './record-cipher.ts';
+import {
+  combineShares,
+  deriveRecovery,
+  openHistory,
+  openShare,
+  sealHistory,
+  sealShare,
+  shareCommitment,
+  splitSecret,
+} from './recovery.ts';
 
 /** The port as the records service takes it. */
 export const phaseCrypto: PhaseCrypto = {
@@ -31,4 +41,12 @@ export const phaseCrypto: PhaseCrypto = {
   fieldSalts,
   sealProjectCard,
   openProjectCard,
+  deriveRecovery,
+  splitSecret,
+  combineShares,
+  shareCommitment,
+  sealShare,
+  openShare,
+  sealHistory,
+  openHistory,
 };

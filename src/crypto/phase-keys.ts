@@ -20,7 +20,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** HKDF-SHA256 (RFC 5869) with the tag as salt: one secret, one purpose a tag. */
-function derive(tag: TagName, secret: Uint8Array, label: string, bytes: number): Uint8Array {
+export function derive(tag: TagName, secret: Uint8Array, label: string, bytes: number): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, tagBytes(tag), utf8(label), bytes));
 }
 
@@ -58,6 +58,24 @@ function envelopeInfo(context: EnvelopeContext): Uint8Array {
     .finish();
 }
 
+export function encodeSecrets(secrets: readonly EpochSecret[]): Uint8Array {
+  const plaintext = new Writer().list(secrets, (out, entry) => {
+    out.u32(entry.number).fixed(entry.secret, SECRET_BYTES);
+  });
+  return plaintext.finish();
+}
+
+/** Null when it is anything but a list of secrets. */
+export function decodeSecrets(plaintext: Uint8Array): EpochSecret[] | null {
+  const reader = new Reader(plaintext);
+  const secrets = reader.list(LIMITS.epochsPerPhase, from => ({
+    number: from.u32(),
+    secret: from.fixed(SECRET_BYTES),
+  }));
+  const whole = reader.finish(secrets, 'envelope');
+  return isReject(whole) ? null : whole;
+}
+
 /** @param recipientKey the member's current sealing key, 33 bytes */
 export function sealEnvelope(
   context: EnvelopeContext,
@@ -65,10 +83,7 @@ export function sealEnvelope(
   secrets: readonly EpochSecret[],
   sealer: Hpke = hpke,
 ): Promise<Uint8Array> {
-  const plaintext = new Writer().list(secrets, (out, entry) => {
-    out.u32(entry.number).fixed(entry.secret, SECRET_BYTES);
-  });
-  return sealer.seal(recipientKey, envelopeInfo(context), plaintext.finish());
+  return sealer.seal(recipientKey, envelopeInfo(context), encodeSecrets(secrets));
 }
 
 /** Null when it does not open here, or holds anything but a list of secrets. */
@@ -78,14 +93,7 @@ export async function openEnvelope(
   sealed: Uint8Array,
 ): Promise<EpochSecret[] | null> {
   const plaintext = await unsealer.open(envelopeInfo(context), sealed);
-  if (plaintext === null) return null;
-  const reader = new Reader(plaintext);
-  const secrets = reader.list(LIMITS.epochsPerPhase, from => ({
-    number: from.u32(),
-    secret: from.fixed(SECRET_BYTES),
-  }));
-  const whole = reader.finish(secrets, 'envelope');
-  return isReject(whole) ? null : whole;
+  return plaintext === null ? null : decodeSecrets(plaintext);
 }
 
 function wrapBytes(tag: TagName, context: WrapContext): Uint8Array {

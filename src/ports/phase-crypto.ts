@@ -52,6 +52,32 @@ export interface ProjectCardContext {
   readonly phase: PhaseId | null;
 }
 
+/** What a recovery secret derives; the last two are on chain. */
+export type RecoveryKeys = Pick<EpochKeys, 'unsealer' | 'publicKey' | 'commitment'>;
+
+/** The recovery key that something belongs to. */
+export interface RecoveryContext {
+  readonly chainId: Hash;
+  readonly project: ProjectId;
+  readonly phase: PhaseId;
+  readonly publicKey: Uint8Array;
+}
+
+/** Whose share it is, and for whom it is sealed: the holder itself, or with `ask` who asked for it. */
+export interface ShareContext extends RecoveryContext {
+  readonly holder: MemberId;
+  /** Number of the ask that it answers; null where the shares are made. */
+  readonly ask: number | null;
+  readonly recipient: MemberId;
+  readonly keyId: number;
+}
+
+/** Epoch secrets to the recovery key; the two numbers as in `EnvelopeContext`. */
+export interface HistoryContext extends RecoveryContext {
+  readonly epoch: number;
+  readonly membershipVersion: number;
+}
+
 /** The cryptography of phases: epochs, envelopes, content keys and payloads. `src/crypto/phase-crypto.ts` implements it. */
 export interface PhaseCrypto {
   /** 32 fresh bytes: an epoch secret or a content key; a content key encrypts one payload or file. */
@@ -99,4 +125,17 @@ export interface PhaseCrypto {
     unsealer: Unsealer,
     sealed: Uint8Array,
   ): Promise<Uint8Array | null>;
+  deriveRecovery(secret: Uint8Array): RecoveryKeys;
+  /** @param threshold shares that give the secret: 2 at least */
+  splitSecret(secret: Uint8Array, shares: number, threshold: number): Promise<readonly Uint8Array[]>;
+  /** Without any check: the caller compares what comes out derives. @param shares each a different one, 2 at least */
+  combineShares(shares: readonly Uint8Array[]): Promise<Uint8Array>;
+  shareCommitment(share: Uint8Array): Hash;
+  /** @param recipientKey sealing key, 33 bytes; OperatingError `bad_sealing_key` when it is no P-256 point */
+  sealShare(context: ShareContext, recipientKey: Uint8Array, share: Uint8Array): Promise<Uint8Array>;
+  /** Null when it does not open in this context. */
+  openShare(context: ShareContext, unsealer: Unsealer, sealed: Uint8Array): Promise<Uint8Array | null>;
+  sealHistory(context: HistoryContext, secrets: readonly EpochSecret[]): Promise<Uint8Array>;
+  /** Null when it does not open in this context. */
+  openHistory(context: HistoryContext, unsealer: Unsealer, sealed: Uint8Array): Promise<EpochSecret[] | null>;
 }

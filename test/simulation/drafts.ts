@@ -124,7 +124,8 @@ export class Drafts {
     }));
     const publicKey = simulatedKey('epoch');
     const card = bytesOf(`card ${number}`, 90);
-    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card };
+    const extras = { historyFrom: number, recovery: new Uint8Array() };
+    return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card, ...extras };
   }
 
   private nextEpoch(state: StateView, phase: PhaseState, participants: readonly MemberId[]): EpochOpening {

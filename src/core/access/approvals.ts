@@ -24,12 +24,13 @@ function sameRule(a: ApprovalRule, b: ApprovalRule): boolean {
 }
 
 /**
- * What the policy asks of a deed. Who chooses the roles chooses the approvers, so a change of roles counts as adding; and who
+ * What the policy asks of a deed. Who chooses the roles chooses the approvers, so a change of roles counts as adding; so do
+ * holders of shares, since enough of them can read; and who
  * may change a rule alone has none, so a change of it needs what the rule itself asks for.
  */
 function rulesFor({ approvals }: PhasePolicy, deed: Deed): ApprovalRule[] {
   if (deed.kind === 'phaseHandover') return [approvals.handover];
-  if (deed.kind === 'participantAdd' || deed.kind === 'participantRole') return [approvals.add];
+  if (['participantAdd', 'participantRole', 'recoveryShares'].includes(deed.kind)) return [approvals.add];
   if (deed.kind === 'participantRemove') return [approvals.remove];
   if (deed.kind !== 'phasePolicy') return [approvals.close];
   const after = deed.policy.approvals;

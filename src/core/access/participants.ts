@@ -3,38 +3,46 @@ import type { MemberId } from '../base/ids.ts';
 import { LIMITS } from '../types/limits.ts';
 import { CUSTODY, GRANTS, type ParticipantAdd } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
-import type { FormerParticipant, Participant, PhaseState, SystemState } from '../types/state.ts';
+import type { Participant, PhaseState, SystemState } from '../types/state.ts';
 import { checkApproved, deedOfAdd, deedOfRole } from './approvals.ts';
-import { checkOpening, hasEpochLeft, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
+import { checkOpening, hasEpochLeft, heldFrom, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
+import { withoutClaims } from './recovery.ts';
 import { type CheckContext, demand, firstRefusal, insertById, type LeafPlace, type Rule } from './rule.ts';
 import { checkNewcomer, hasRole, isActive, isStandIn, participantOf, phaseFor } from './standing.ts';
-import { mergeRanges } from './visibility.ts';
+import { formerWith } from './visibility.ts';
 
 function withoutMember(phase: PhaseState, member: MemberId): PhaseState {
   return { ...phase, participants: phase.participants.filter(entry => entry.member !== member) };
 }
 
-/** The first epoch whose secret the sender itself was given; null when it holds none. */
-function earliestEpochHeld({ state, sender }: CheckContext, phase: PhaseState): number | null {
-  if (!keyholders(state.system(), phase).has(sender.id)) return null;
-  if (phase.custody === CUSTODY.manager && phase.owner === sender.id) return 0;
-  return participantOf(phase, sender.id)?.fromEpoch ?? null;
+/**
+ * One who holds no keys gives none: the phase is frozen, and a participant seals to the newcomer what it was granted. Nobody
+ * lets itself in this way.
+ */
+function checkKeyless(context: CheckContext, phase: PhaseState, content: ParticipantAdd): number {
+  return firstRefusal(
+    () => demand(content.envelope === null && content.epoch === null, OUTCOMES.custodyForbids),
+    () => demand(content.member !== context.sender.id, OUTCOMES.custodyForbids),
+    () => demand(content.fromEpoch < phase.epochs.length, OUTCOMES.staleEpoch),
+    () => demand(hasEpochLeft(phase), OUTCOMES.limitReached),
+  );
 }
 
 /** A grant of history hands out only what the sender holds; a grant of none opens a new epoch. */
 function checkGrant(context: CheckContext, phase: PhaseState, content: ParticipantAdd): number {
   const { envelope, epoch, fromEpoch, grant } = content;
   if (grant !== GRANTS.fromEpoch && fromEpoch !== 0) return OUTCOMES.malformed;
+  const held = heldFrom(context.state.system(), phase, context.sender.id);
+  if (held === null) return checkKeyless(context, phase, content);
   if (grant === GRANTS.none) {
     if (envelope !== null || epoch === null) return OUTCOMES.badEnvelopes;
     const participants = [...phase.participants, { member: content.member }];
     return checkOpening(context, { ...phase, participants }, phase.epochs.length, epoch);
   }
   if (envelope === null || epoch !== null) return OUTCOMES.badEnvelopes;
-  const held = earliestEpochHeld(context, phase);
   return firstRefusal(
     () => demand(fromEpoch < phase.epochs.length, OUTCOMES.staleEpoch),
-    () => demand(held !== null && held <= fromEpoch, OUTCOMES.custodyForbids),
+    () => demand(held <= fromEpoch, OUTCOMES.custodyForbids),
     () =>
       demand(
         envelope.member === content.member && isForCurrentKey(context.state.system(), envelope),
@@ -45,13 +53,15 @@ function checkGrant(context: CheckContext, phase: PhaseState, content: Participa
 
 /** What the newcomer may read: from its own leaf on, or from where the granted epoch begins. */
 function newcomer(phase: PhaseState, content: ParticipantAdd, place: LeafPlace): Participant {
-  const { member, roles, grant, fromEpoch } = content;
+  const { member, roles, grant, fromEpoch, envelope } = content;
+  const next = phase.epochs.length;
   if (grant === GRANTS.none) {
-    return { member, roles, startPosition: place.position, fromEpoch: phase.epochs.length };
+    return { member, roles, startPosition: place.position, fromEpoch: next, heldFrom: next };
   }
-  if (grant === GRANTS.all) return { member, roles, startPosition: 0, fromEpoch: 0 };
+  const heldFrom = envelope === null ? next : fromEpoch;
+  if (grant === GRANTS.all) return { member, roles, startPosition: 0, fromEpoch, heldFrom };
   const granted = assertDefined(phase.epochs[fromEpoch], 'a granted epoch exists');
-  return { member, roles, startPosition: granted.startPosition, fromEpoch };
+  return { member, roles, startPosition: granted.startPosition, fromEpoch, heldFrom };
 }
 
 export const participantAdd: Rule<'participantAdd'> = {
@@ -79,7 +89,8 @@ export const participantAdd: Rule<'participantAdd'> = {
       const phase = assertDefined(state, 'a phase with participants exists');
       const participants = insertById(phase.participants, newcomer(phase, content, place));
       const grown = { ...phase, participants, membershipVersion: phase.membershipVersion + 1 };
-      return content.epoch === null ? grown : openEpoch(grown, content.epoch, place);
+      if (content.epoch !== null) return openEpoch(grown, content.epoch, place);
+      return content.envelope === null ? { ...grown, frozen: true } : grown;
     },
   },
 };
@@ -94,20 +105,6 @@ function rotatorCount(system: SystemState, phase: PhaseState): number {
 function keepsRotator(system: SystemState, before: PhaseState, after: PhaseState): boolean {
   if (before.custody !== CUSTODY.participants) return true;
   return rotatorCount(system, after) > 0 || rotatorCount(system, before) === 0;
-}
-
-/** Its stays as the ranges that it may read: those that touch are one, so coming and going again adds nothing. */
-function formerWith(phase: PhaseState, leaving: Participant, endPosition: number): FormerParticipant[] {
-  const { member, startPosition } = leaving;
-  const earlier = phase.former.filter(entry => entry.member === member);
-  const ranges = mergeRanges([
-    ...earlier.map(entry => ({ from: entry.startPosition, to: entry.endPosition })),
-    { from: startPosition, to: endPosition },
-  ]);
-  return [
-    ...phase.former.filter(entry => entry.member !== member),
-    ...ranges.map(({ from, to }) => ({ member, startPosition: from, endPosition: to })),
-  ];
 }
 
 export const participantRemove: Rule<'participantRemove'> = {
@@ -137,9 +134,11 @@ export const participantRemove: Rule<'participantRemove'> = {
     phase: (state, content, place) => {
       const phase = assertDefined(state, 'a phase with participants exists');
       const leaving = assertDefined(participantOf(phase, content.member), 'who is removed was in the phase');
+      const end = place.position + 1;
+      const remaining = withoutClaims(withoutMember(phase, content.member), content.member, end);
       const shrunk = {
-        ...withoutMember(phase, content.member),
-        former: formerWith(phase, leaving, place.position + 1),
+        ...remaining,
+        former: formerWith(remaining.former, leaving, end),
         membershipVersion: phase.membershipVersion + 1,
       };
       return content.epoch === null ? { ...shrunk, frozen: true } : openEpoch(shrunk, content.epoch, place);

@@ -1,19 +1,28 @@
 import { assertDefined } from '../base/assert.ts';
-import type { LogId, PhaseId, ProjectId } from '../base/ids.ts';
+import type { LogId, MemberId, PhaseId, ProjectId } from '../base/ids.ts';
 import { LIMITS } from '../types/limits.ts';
 import {
+  CUSTODY,
   LIFECYCLE,
   type PhaseAddPhase,
   type PhaseAddProject,
   type PhaseLifecycle,
+  ROLES,
 } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState, ProjectState } from '../types/state.ts';
 import { checkApproved } from './approvals.ts';
-import { checkOpening, openEpoch } from './epochs.ts';
+import { checkEnvelopes, openEpoch } from './epochs.ts';
 import { bridged, checkFlow, checkFlowLimits, checkRewirings, isBridge, rewired } from './flow.ts';
 import { hasPolicyForm } from './policies.ts';
-import { type CheckContext, demand, firstRefusal, isStrictlyAscending, type Rule } from './rule.ts';
+import {
+  type CheckContext,
+  demand,
+  firstRefusal,
+  isStrictlyAscending,
+  type LeafPlace,
+  type Rule,
+} from './rule.ts';
 import { checkNewcomer, ownProject, phaseFor } from './standing.ts';
 
 /** Both parts speak of the same phase, in the one order that lists have. */
@@ -43,6 +52,24 @@ function projectAndPhase(
   return [state.logIdOf('project', inProject.project), state.logIdOf('phase', inPhase.phase)];
 }
 
+/**
+ * An owner that stays outside makes the first epoch, and nobody writes under it: the phase is frozen until a steward of it
+ * has opened the next.
+ */
+function isFromOutside(custody: number, owner: MemberId, { participants }: PhaseAddPhase): boolean {
+  return custody === CUSTODY.participants && participants.every(({ member }) => member !== owner);
+}
+
+function checkFirstEpoch(context: CheckContext, content: PhaseAddPhase): number {
+  const { participants, custody, epoch } = content;
+  const owner = context.sender.id;
+  const led = participants.some(({ roles }) => (roles & ROLES.steward) !== 0);
+  return firstRefusal(
+    () => demand(led || !isFromOutside(custody, owner, content), OUTCOMES.lastSteward),
+    () => checkEnvelopes(context, { owner, custody, participants, recovery: null }, 0, epoch),
+  );
+}
+
 export const phaseAdd: Rule<'phaseAdd'> = {
   scopes: projectAndPhase,
   check: (context, [inProject, inPhase]) => {
@@ -58,7 +85,7 @@ export const phaseAdd: Rule<'phaseAdd'> = {
       () => checkFlow(grown(project, inProject)),
       () => checkNewcomer(context.state, project.owner),
       () => checkParticipants(context, inPhase),
-      () => checkOpening(context, { ...inPhase, owner: project.owner }, 0, inPhase.epoch),
+      () => checkFirstEpoch(context, inPhase),
     );
   },
   apply: {
@@ -73,26 +100,37 @@ export const phaseAdd: Rule<'phaseAdd'> = {
         owner: place.sender,
         card: { epoch: content.epoch.number, bytes: content.epoch.card },
         lifecycle: LIFECYCLE.draft,
+        lifecycleHeight: place.height,
+        closedMs: 0,
         version: 0,
         membershipVersion: 0,
         custody: content.custody,
         policy: content.policy,
         frozen: false,
-        participants: content.participants.map(entry => ({ ...entry, startPosition: 0, fromEpoch: 0 })),
+        participants: content.participants.map(entry => ({
+          ...entry,
+          ...{ startPosition: 0, fromEpoch: 0, heldFrom: 0 },
+        })),
         former: [],
         epochs: [],
         requests: [],
+        complaints: [],
+        recovery: null,
       };
-      return openEpoch(phase, content.epoch, place);
+      const opened = openEpoch(phase, content.epoch, place);
+      return { ...opened, frozen: isFromOutside(content.custody, place.sender, content) };
     },
   },
 };
 
 type LifecycleKind = 'phaseOpen' | 'phaseClose' | 'phaseReopen' | 'phaseArchive';
 
-function moved(state: PhaseState | null, lifecycle: number): PhaseState {
+/** Retention counts from the end of the phase: archiving what is closed does not begin it anew. */
+function moved(state: PhaseState | null, lifecycle: number, { height, timeMs }: LeafPlace): PhaseState {
   const phase = assertDefined(state, 'a phase whose state changes exists');
-  return { ...phase, lifecycle, version: phase.version + 1 };
+  const ended = lifecycle > LIFECYCLE.open;
+  const closedMs = ended ? phase.closedMs || timeMs : 0;
+  return { ...phase, lifecycle, lifecycleHeight: height, closedMs, version: phase.version + 1 };
 }
 
 /**
@@ -116,7 +154,7 @@ function lifecycleRule(
         () => also(context, phase),
       );
     },
-    apply: { phase: (state: PhaseState | null, _: PhaseLifecycle) => moved(state, to) },
+    apply: { phase: (state: PhaseState | null, _: PhaseLifecycle, place) => moved(state, to, place) },
   };
 }
 
@@ -170,6 +208,6 @@ export const phaseSkip: Rule<'phaseSkip'> = {
       const project = assertDefined(state, 'a project with phases exists');
       return { ...project, version: project.version + 1, phases: rewired(project.phases, changes) };
     },
-    phase: state => moved(state, LIFECYCLE.skipped),
+    phase: (state, _, place) => moved(state, LIFECYCLE.skipped, place),
   },
 };

@@ -82,7 +82,7 @@ export function readEnvelope(reader: Reader): Envelope {
 
 export function writeEpochOpening(writer: Writer, epoch: EpochOpening): void {
   writer.u32(epoch.number).hash(epoch.commitment).fixed(epoch.publicKey, SIZES.publicKey);
-  writer.list(epoch.envelopes, writeEnvelope).bytes(epoch.card);
+  writer.list(epoch.envelopes, writeEnvelope).bytes(epoch.card).u32(epoch.historyFrom).bytes(epoch.recovery);
 }
 
 export function readEpochOpening(reader: Reader): EpochOpening {
@@ -93,6 +93,8 @@ export function readEpochOpening(reader: Reader): EpochOpening {
     // every participant and the owner
     envelopes: reader.list(LIMITS.participantsPerPhase + 1, readEnvelope),
     card: reader.bytes(LIMITS.cardBytes),
+    historyFrom: reader.u32(),
+    recovery: reader.bytes(LIMITS.sealedShareBytes),
   };
 }
 

@@ -169,6 +169,7 @@ const DEEDS = [
   'participantRole',
   'participantRemove',
   'phasePolicy',
+  'recoveryShares',
 ] as const satisfies readonly Deed['kind'][];
 
 export function writeDeed(writer: Writer, deed: Deed): void {
@@ -183,6 +184,8 @@ export function writeDeed(writer: Writer, deed: Deed): void {
     writer.text(deed.member).u8(deed.roles);
   } else if (deed.kind === 'participantRemove') {
     writer.text(deed.member);
+  } else if (deed.kind === 'recoveryShares') {
+    writer.u8(deed.threshold).list(deed.holders, (out, member) => out.text(member));
   }
 }
 
@@ -206,6 +209,9 @@ export function readDeed(reader: Reader): Deed {
   }
   if (kind === 'participantRole') {
     return { kind, member: readMemberId(reader), roles: readChoice(reader, 1, ROLE_BITS) };
+  }
+  if (kind === 'recoveryShares') {
+    return { kind, threshold: reader.u8(), holders: reader.list(LIMITS.recoveryHolders, readMemberId) };
   }
   return kind === 'participantRemove' ? { kind, member: readMemberId(reader) } : { kind };
 }

@@ -16,7 +16,8 @@ import type {
 } from '../types/state.ts';
 import { readSealedCard, writeSealedCard } from './card.ts';
 import { readValidatorSet, writeValidatorSet } from './chain.ts';
-import { contentCodec, readChoice, readMemberId } from './content.ts';
+import { contentCodec, readChoice, readMemberId, readOptional, writeOptional } from './content.ts';
+import { readComplaint, readRecovery, writeComplaint, writeRecovery } from './custody.ts';
 import { readApproval, readPolicy, writeApproval, writePolicy } from './flow.ts';
 import { readParameters, writeParameters } from './genesis.ts';
 import { readGovernance, writeGovernance } from './governance.ts';
@@ -157,7 +158,7 @@ export const { encode: encodeProjectState, decode: decodeProjectState } = conten
 
 function writeParticipant(writer: Writer, participant: Participant): void {
   writer.text(participant.member).u8(participant.roles);
-  writer.u64(participant.startPosition).u32(participant.fromEpoch);
+  writer.u64(participant.startPosition).u32(participant.fromEpoch).u32(participant.heldFrom);
 }
 
 function readParticipant(reader: Reader): Participant {
@@ -166,6 +167,7 @@ function readParticipant(reader: Reader): Participant {
     roles: readChoice(reader, 1, 15),
     startPosition: reader.u64(),
     fromEpoch: reader.u32(),
+    heldFrom: reader.u32(),
   };
 }
 
@@ -179,7 +181,7 @@ function readFormer(reader: Reader): FormerParticipant {
 
 function writeEpoch(writer: Writer, epoch: Epoch): void {
   writer.u32(epoch.number).hash(epoch.commitment).fixed(epoch.publicKey, SIZES.publicKey);
-  writer.u64(epoch.startPosition).u64(epoch.height);
+  writer.u64(epoch.startPosition).u64(epoch.height).text(epoch.opener);
 }
 
 function readEpoch(reader: Reader): Epoch {
@@ -189,6 +191,7 @@ function readEpoch(reader: Reader): Epoch {
     publicKey: reader.fixed(SIZES.publicKey),
     startPosition: reader.u64(),
     height: reader.u64(),
+    opener: readMemberId(reader),
   };
 }
 
@@ -197,11 +200,18 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
   (writer, state) => {
     writer.u8(SCOPE_KINDS.phase).hash(state.id).hash(state.project).text(state.owner);
     writeSealedCard(writer, state.card);
-    writer.u8(state.lifecycle).u64(state.version).u64(state.membershipVersion).u8(state.custody);
+    writer
+      .u8(state.lifecycle)
+      .u64(state.lifecycleHeight)
+      .u64(state.closedMs)
+      .u64(state.version)
+      .u64(state.membershipVersion)
+      .u8(state.custody);
     writePolicy(writer, state.policy);
     writer.bool(state.frozen).list(state.participants, writeParticipant);
     writer.list(state.former, writeFormer).list(state.epochs, writeEpoch);
-    writer.list(state.requests, writeApproval);
+    writer.list(state.requests, writeApproval).list(state.complaints, writeComplaint);
+    writeOptional(writer, state.recovery, writeRecovery);
   },
   reader => {
     expectScope(reader, 'phase');
@@ -211,6 +221,8 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
       owner: readMemberId(reader),
       card: readSealedCard(reader),
       lifecycle: readChoice(reader, 0, 4),
+      lifecycleHeight: reader.u64(),
+      closedMs: reader.u64(),
       version: reader.u64(),
       membershipVersion: reader.u64(),
       custody: readChoice(reader, 0, 1),
@@ -220,6 +232,8 @@ export const { encode: encodePhaseState, decode: decodePhaseState } = contentCod
       former: reader.list(LIMITS.formerPerPhase, readFormer),
       epochs: reader.list(LIMITS.epochsPerPhase, readEpoch),
       requests: reader.list(LIMITS.requestsPerPhase, readApproval),
+      complaints: reader.list(LIMITS.participantsPerPhase + 1, readComplaint),
+      recovery: readOptional(reader, readRecovery),
     };
   },
 );

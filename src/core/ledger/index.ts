@@ -1,6 +1,6 @@
 export { applyToScope, type ScopeValue } from '../access/apply.ts';
 export { keyholders } from '../access/epochs.ts';
-export { hasRole, isAdministrator, participantOf, WHO_MAY } from '../access/standing.ts';
+export { hasRole, isAdministrator, partakersOf, participantOf, WHO_MAY } from '../access/standing.ts';
 export { type ReadableRange, readableRanges } from '../access/visibility.ts';
 export { chainIdOf } from '../codec/genesis.ts';
 export {

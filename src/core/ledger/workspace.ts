@@ -1,6 +1,6 @@
 import type { ScopeValue } from '../access/apply.ts';
 import type { LedgerReader } from '../access/rule.ts';
-import { participantOf } from '../access/standing.ts';
+import { partakersOf } from '../access/standing.ts';
 import { assertDefined } from '../base/assert.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, Sha256 } from '../base/ids.ts';
 import {
@@ -132,11 +132,11 @@ export class Workspace implements LedgerReader {
   private setPhase(phase: PhaseState): void {
     const before = this.phase(phase.id);
     if (before === null) this.addMemberScope(phase.owner, 'phase', phase.id);
-    for (const { member } of phase.participants) {
+    for (const member of partakersOf(phase)) {
       const known =
         member === phase.owner ||
         (before !== null &&
-          (participantOf(before, member) !== null || before.former.some(entry => entry.member === member)));
+          (partakersOf(before).has(member) || before.former.some(entry => entry.member === member)));
       if (!known) this.addMemberScope(member, 'phase', phase.id);
     }
     this.phases.set(phase.id, phase);

@@ -1,3 +1,4 @@
+import { partakersOf } from '../access/standing.ts';
 import type { Hash, MemberId } from '../base/ids.ts';
 import { isReject, type Reject } from '../base/reject.ts';
 import {
@@ -18,8 +19,8 @@ export function membersOf(ref: ScopeRef, state: Uint8Array): readonly MemberId[]
   }
   const phase = decodePhaseState(state);
   if (isReject(phase)) return phase;
-  const { owner, participants, former } = phase;
-  return [...new Set([owner, ...[...participants, ...former].map(({ member }) => member)])];
+  const { owner, former } = phase;
+  return [...new Set([owner, ...partakersOf(phase), ...former.map(({ member }) => member)])];
 }
 
 /**

@@ -20,7 +20,7 @@ export interface PhasePolicy extends CopiesPolicy {
   /** Bits of `ROLES`: who has one of them may write records. */
   readonly writers: number;
   readonly approvals: Readonly<Record<Guarded, ApprovalRule>>;
-  /** How long records and files should be kept; nothing is purged by itself. 0: for ever. */
+  /** Days after its end for which files of the phase may not be purged; then they are due. 0: no such time. */
   readonly retentionDays: number;
 }
 
@@ -67,6 +67,7 @@ export type Deed =
     }
   | { readonly kind: 'participantRole'; readonly member: MemberId; readonly roles: number }
   | { readonly kind: 'participantRemove'; readonly member: MemberId }
+  | { readonly kind: 'recoveryShares'; readonly threshold: number; readonly holders: readonly MemberId[] }
   | { readonly kind: 'phasePolicy'; readonly policy: PhasePolicy };
 
 /** A deed that waits for approvals. It ends with its height, or when the phase or its members change. */

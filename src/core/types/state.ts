@@ -1,6 +1,7 @@
 import type { Hash, LogId, MemberId, PhaseId, ProjectId, TransactionId, UserId } from '../base/ids.ts';
 import type { SealedCard } from './card.ts';
 import type { ValidatorSet } from './chain.ts';
+import type { Complaint, Recovery } from './custody.ts';
 import type { ApprovalRequest, PhasePolicy } from './flow.ts';
 import type { Governance } from './governance.ts';
 
@@ -95,8 +96,10 @@ export interface Participant {
   readonly roles: number;
   /** First position of the log that this participant may read. */
   readonly startPosition: number;
-  /** First epoch whose secret this participant was given. */
+  /** First epoch whose secret this participant was granted. */
   readonly fromEpoch: number;
+  /** First epoch whose secret was sealed to it: later than granted while nobody who holds the others has done so. */
+  readonly heldFrom: number;
 }
 
 /** A participant that was removed: it is served [startPosition, endPosition), the removal leaf being the last. */
@@ -113,6 +116,8 @@ export interface Epoch {
   /** Position of the leaf that opened it, and its height. */
   readonly startPosition: number;
   readonly height: number;
+  /** Who sealed it to the others. */
+  readonly opener: MemberId;
 }
 
 export interface PhaseState {
@@ -122,6 +127,10 @@ export interface PhaseState {
   /** What the participants call it. */
   readonly card: SealedCard;
   readonly lifecycle: number;
+  /** Height at which it came into this state. */
+  readonly lifecycleHeight: number;
+  /** Time of the block that closed or skipped it, in milliseconds; 0 while it is a draft or open. Archiving keeps it. */
+  readonly closedMs: number;
   readonly version: number;
   readonly membershipVersion: number;
   readonly custody: number;
@@ -135,6 +144,10 @@ export interface PhaseState {
   readonly epochs: readonly Epoch[];
   /** Deeds that wait for approvals, oldest first; those that are over go with the next change of the list. */
   readonly requests: readonly ApprovalRequest[];
+  /** Of the current epoch and the one before, sorted by member id. */
+  readonly complaints: readonly Complaint[];
+  /** The shares of the key that opens the history; null where there are none. */
+  readonly recovery: Recovery | null;
 }
 
 /** What the certified map says of one log. `digest` is the hash of the scope's state: a fold of its own leaves. */

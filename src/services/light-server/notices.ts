@@ -1,3 +1,4 @@
+import { partakersOf } from '../../core/access/standing.ts';
 import type { LogId, MemberId } from '../../core/base/ids.ts';
 import { STATE_KEYS } from '../../core/codec/state.ts';
 import { readLogScope, readPhase, readProject } from '../../core/ledger/read.ts';
@@ -27,7 +28,7 @@ export function touchedMembers(state: StateView, diff: Diff): ReadonlySet<Member
     if (scope === null) return null;
     members.add(scope.owner);
     if (!('participants' in scope)) continue;
-    for (const { member } of scope.participants) members.add(member);
+    for (const member of partakersOf(scope)) members.add(member);
     if (diff.state.has(STATE_KEYS.phase(scope.id)))
       for (const { member } of scope.former) members.add(member);
   }

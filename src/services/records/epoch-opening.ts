@@ -23,6 +23,20 @@ export interface EnvelopePlace {
 /** What stands in an envelope for a member whose sealing key is no point of the curve: it opens to nobody. */
 const NOTHING_SEALED = new Uint8Array(1);
 
+/** What an opening has besides the new secret for each holder. */
+export interface OpeningExtras {
+  /** First epoch whose secret those get who lack it; the new one's number where nobody gets more. */
+  readonly historyFrom: number;
+  /** Secrets before the new one, for a holder: what it was granted and lacks. */
+  readonly historyOf: (member: MemberId) => readonly EpochSecret[];
+  /** The phase's recovery key, which gets the new secret too. */
+  readonly recoveryKey: Uint8Array | null;
+}
+
+export function noExtras(number: number): OpeningExtras {
+  return { historyFrom: number, historyOf: () => [], recoveryKey: null };
+}
+
 /** An epoch, and the members who hold no key that it could be sealed to. */
 export interface DrawnEpoch {
   readonly opening: EpochOpening;
@@ -65,18 +79,22 @@ async function sealAnyhow(
  * Draws the next epoch: its secret goes into one envelope for each holder and nowhere else. A holder whose key is no point of the
  * curve gets an envelope with nothing in it: it must not be able to stop removals and rotations.
  * @param card of the phase, for those who hold the new secret
+ * @param extras what else is sealed to whom
  */
 export async function drawEpoch(
   context: Context,
   place: EnvelopePlace,
   holders: Iterable<MemberId>,
   card: PhaseCard,
+  { historyFrom, historyOf, recoveryKey }: OpeningExtras = noExtras(place.epoch),
 ): Promise<DrawnEpoch | Refusal> {
   const secret = context.crypto.generateSecret();
   const keys = context.crypto.deriveEpoch(secret);
   const { commitment, publicKey } = keys;
   const secrets = [{ number: place.epoch, secret }];
-  const sealed = await Promise.all([...holders].map(member => sealAnyhow(context, place, member, secrets)));
+  const sealed = await Promise.all(
+    [...holders].map(member => sealAnyhow(context, place, member, [...historyOf(member), ...secrets])),
+  );
   const envelopes: Envelope[] = [];
   for (const envelope of sealed) {
     if (isReject(envelope)) return envelope;
@@ -84,6 +102,11 @@ export async function drawEpoch(
   }
   const withoutKey = envelopes.filter(entry => entry.sealed === NOTHING_SEALED).map(entry => entry.member);
   const sealedCard = sealPhaseCard(context, keys, place, card);
-  const opening = { number: place.epoch, commitment, publicKey, envelopes, card: sealedCard };
-  return { opening, withoutKey };
+  const { chainId } = context.access;
+  const recovery =
+    recoveryKey === null
+      ? new Uint8Array()
+      : await context.crypto.sealHistory({ ...place, chainId, publicKey: recoveryKey }, secrets);
+  const made = { number: place.epoch, commitment, publicKey, envelopes, card: sealedCard };
+  return { opening: { ...made, historyFrom, recovery }, withoutKey };
 }

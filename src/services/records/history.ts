@@ -72,6 +72,9 @@ export function deedText(deed: Deed, nameOf: (phase: PhaseId) => string): string
   if (deed.kind === 'participantRole') return `make ${deed.member} ${roleList(deed.roles)}`;
   if (deed.kind === 'participantRemove') return `remove ${deed.member}`;
   if (deed.kind === 'phasePolicy') return 'change the policy';
+  if (deed.kind === 'recoveryShares') {
+    return `share the recovery key among ${deed.holders.join(', ')}, ${deed.threshold} of whom open the phase`;
+  }
   const what = deed.records.length === 0 ? 'all records' : `${deed.records.length} record(s)`;
   return `hand ${what} over to ${nameOf(deed.target)}`;
 }

@@ -1,5 +1,5 @@
 import { deedOfAdd, deedOfRole } from '../../core/access/approvals.ts';
-import { hasEpochLeft, keyholders } from '../../core/access/epochs.ts';
+import { awaitingHistory, hasEpochLeft, heldFrom, keyholders } from '../../core/access/epochs.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
@@ -10,13 +10,14 @@ import {
 } from '../../core/codec/operation.ts';
 import { findMember } from '../../core/ledger/read.ts';
 import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
+import { OUTCOMES } from '../../core/types/outcome.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import { awaitApproval } from './approvals.ts';
 import { currentCard, phaseName } from './cards.ts';
 import { type Context, phaseLog } from './context.ts';
-import { type DrawnEpoch, drawEpoch, sealFor } from './epoch-opening.ts';
+import { type DrawnEpoch, drawEpoch, noExtras, type OpeningExtras, sealFor } from './epoch-opening.ts';
 import { currentEpochNumber } from './records.ts';
-import { type Refusal, refuse, unknownMember, unknownPhase } from './refusal.ts';
+import { type Refusal, refusalOfOutcome, refuse, unknownMember, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
 
 /** How much of the past a newcomer may read: nothing, from an epoch on, or everything. */
@@ -43,7 +44,8 @@ interface Granted {
   readonly epoch: EpochOpening | null;
 }
 
-function sendToPhase(
+/** A transaction of one part, in the phase's log only. */
+export function sendToPhase(
   context: Context,
   kind: KindName,
   phase: PhaseState,
@@ -52,6 +54,26 @@ function sendToPhase(
 ): Promise<Committed | Refusal> {
   const scopes = [phaseLog(context, phase.id)];
   return context.sender.send({ kind, scopes, parts: [{ scope: 0, content }], what });
+}
+
+/** First epoch from which on this member can hand out every secret: what it has, and what the chain knows that it has. */
+export function givesFrom({ access, member, vault }: Context, phase: PhaseState): number {
+  const held = heldFrom(access.system(), phase, member) ?? phase.epochs.length;
+  return Math.max(held, vault.heldFrom(phase));
+}
+
+/** What those get with the next epoch who were granted more than anybody has sealed to them. */
+function extrasOf(context: Context, phase: PhaseState): OpeningExtras {
+  const from = givesFrom(context, phase);
+  const awaiting = awaitingHistory(context.access.system(), phase, from);
+  const recoveryKey = phase.recovery?.publicKey ?? null;
+  if (awaiting.length === 0) return { ...noExtras(phase.epochs.length), recoveryKey };
+  const historyOf = (member: MemberId) => {
+    const lacks = awaiting.find(entry => entry.member === member);
+    if (lacks === undefined) return [];
+    return context.vault.secrets(phase.id, Math.max(from, lacks.fromEpoch), currentEpochNumber(phase));
+  };
+  return { historyFrom: from, historyOf, recoveryKey };
 }
 
 /** The next epoch of the phase, for those who will be in it. */
@@ -63,7 +85,8 @@ async function nextEpoch(
   const holders = keyholders(context.access.system(), { ...phase, participants });
   const { project, membershipVersion } = phase;
   const place = { project, phase: phase.id, epoch: phase.epochs.length, membershipVersion };
-  return drawEpoch(context, place, holders, await currentCard(context, phase));
+  const card = await currentCard(context, phase);
+  return drawEpoch(context, place, holders, card, extrasOf(context, phase));
 }
 
 async function grantHistory(context: Context, phase: PhaseState, member: MemberId, from: number) {
@@ -83,12 +106,22 @@ async function grantHistory(context: Context, phase: PhaseState, member: MemberI
   return sealFor(context, { project, phase: phase.id, epoch: current, membershipVersion }, member, secrets);
 }
 
+/** By an owner who holds no keys: those who do seal them. It cannot let itself in. */
+function keylessGrant(context: Context, { grant, member }: ParticipantInput): Granted | Refusal {
+  if (member === context.member) return refusalOfOutcome(OUTCOMES.custodyForbids, `add ${member} to a phase`);
+  const nothing = { envelope: null, epoch: null };
+  if (grant === 'none') return { grant: GRANTS.none, fromEpoch: 0, ...nothing };
+  if (grant === 'all') return { grant: GRANTS.all, fromEpoch: 0, ...nothing };
+  return { grant: GRANTS.fromEpoch, fromEpoch: grant.fromEpoch, ...nothing };
+}
+
 async function makeGrant(
   context: Context,
   phase: PhaseState,
   input: ParticipantInput,
 ): Promise<Granted | Refusal> {
   const { grant, member } = input;
+  if (!keyholders(context.access.system(), phase).has(context.member)) return keylessGrant(context, input);
   if (grant === 'none') {
     const epoch = await nextEpoch(context, phase, [...phase.participants, { member }]);
     return isReject(epoch)
@@ -103,7 +136,8 @@ async function makeGrant(
 
 /**
  * By the owner or a steward. With `none` a new epoch begins with the newcomer; otherwise it is given the secrets of the past that
- * the sender holds. Refused with `unknown_phase`, `unknown_member`, `key_missing` or the ledger's outcome.
+ * the sender holds. After an owner who holds none the phase is frozen until a node of a steward has opened the next epoch, with
+ * what the newcomer was granted. Refused with `unknown_phase`, `unknown_member`, `key_missing` or the ledger's outcome.
  */
 export async function addParticipant(
   context: Context,

@@ -9,6 +9,7 @@ import {
   kindName,
 } from '../../core/codec/operation.ts';
 import { findMember } from '../../core/ledger/read.ts';
+import type { COMPLAINT_REASONS } from '../../core/types/custody.ts';
 import type { Envelope } from '../../core/types/operation.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import type { EpochKeys, EpochSecret, PhaseCrypto, ProjectCardContext } from '../../ports/phase-crypto.ts';
@@ -21,6 +22,8 @@ export interface EnvelopeFault {
   readonly phase: PhaseId;
   readonly position: number;
   readonly epoch: number;
+  /** `own`: this node lacks the key that it was sealed to, which is nobody else's fault. */
+  readonly kind: 'own' | keyof typeof COMPLAINT_REASONS;
   readonly reason: string;
 }
 
@@ -37,7 +40,7 @@ interface HeldEpoch {
 }
 
 /** The number of the epoch that was current when the leaf at `position` was written. */
-function epochAt(phase: PhaseState, position: number): number {
+export function epochAt(phase: PhaseState, position: number): number {
   return phase.epochs.findLast(epoch => epoch.startPosition < position)?.number ?? 0;
 }
 
@@ -106,6 +109,14 @@ export class PhaseVault implements PhaseVisitor {
     return [...(this.epochs.get(phase)?.keys() ?? [])].sort((a, b) => a - b);
   }
 
+  /** First epoch from which on every secret up to the current one is held; the next one's number when that one is not. */
+  heldFrom(phase: PhaseState): number {
+    const held = this.epochs.get(phase.id);
+    let from = phase.epochs.length;
+    while (from > 0 && held?.has(from - 1)) from -= 1;
+    return from;
+  }
+
   /** Secrets of the epochs [from, to], to be granted; those that are not held are missing. */
   secrets(phase: PhaseId, from: number, to: number): EpochSecret[] {
     const held = this.epochs.get(phase);
@@ -131,18 +142,19 @@ export class PhaseVault implements PhaseVisitor {
   async visit(phase: PhaseState, item: LogItem): Promise<void> {
     const own = deliveries(phase, item).filter(({ envelope }) => envelope.member === this.config.member);
     for (const delivery of own) {
-      const reason = await this.open(phase, delivery);
+      const fault = await this.open(phase, delivery);
       const key = `${phase.id}/${item.leaf.position}`;
-      if (reason === null) {
+      if (fault === null) {
         this.faultsByLeaf.delete(key);
         continue;
       }
       const { position } = item.leaf;
-      this.faultsByLeaf.set(key, { phase: phase.id, position, epoch: delivery.epoch, reason });
+      this.faultsByLeaf.set(key, { phase: phase.id, position, epoch: delivery.epoch, ...fault });
     }
   }
 
-  private unsealerOf(keyId: number): Unsealer | null {
+  /** The sealing key of this member with this id; null when this node does not have it. */
+  unsealerOf(keyId: number): Unsealer | null {
     const key = findMember(this.config.access.system(), this.config.member)?.keys[keyId];
     if (key === undefined || key.sealingKey === null) return null;
     const { sealingKey } = key;
@@ -152,9 +164,11 @@ export class PhaseVault implements PhaseVisitor {
   private async open(
     phase: PhaseState,
     { envelope, epoch, membershipVersion }: Delivery,
-  ): Promise<string | null> {
+  ): Promise<Pick<EnvelopeFault, 'kind' | 'reason'> | null> {
     const unsealer = this.unsealerOf(envelope.keyId);
-    if (unsealer === null) return `this node does not have sealing key ${envelope.keyId}`;
+    if (unsealer === null) {
+      return { kind: 'own', reason: `this node does not have sealing key ${envelope.keyId}` };
+    }
     const { access, crypto } = this.config;
     const context = {
       chainId: access.chainId,
@@ -166,13 +180,18 @@ export class PhaseVault implements PhaseVisitor {
       keyId: envelope.keyId,
     };
     const secrets = await crypto.openEnvelope(context, unsealer, envelope.sealed);
-    if (secrets === null) return 'the envelope does not open';
+    if (secrets === null) return { kind: 'unopened', reason: 'the envelope does not open' };
     const wrong = secrets.filter(entry => !this.keep(phase, entry)).map(entry => entry.number);
-    return wrong.length === 0 ? null : `not the secret that the chain commits to: epoch ${wrong.join(', ')}`;
+    if (wrong.length > 0) {
+      const reason = `not the secret that the chain commits to: epoch ${wrong.join(', ')}`;
+      return { kind: 'wrongSecret', reason };
+    }
+    if (this.keys(phase.id, epoch) !== null) return null;
+    return { kind: 'wrongSecret', reason: `the secret of epoch ${epoch} is not in the envelope` };
   }
 
   /** Keeps a secret that derives what the chain has; anything else would make records that nobody else can open. */
-  private keep(phase: PhaseState, { number, secret }: EpochSecret): boolean {
+  keep(phase: PhaseState, { number, secret }: EpochSecret): boolean {
     const keys = this.config.crypto.deriveEpoch(secret);
     const epoch = phase.epochs[number];
     if (epoch === undefined || keys.commitment !== epoch.commitment) return false;

@@ -40,7 +40,10 @@ export async function rotationBy(given: Rotation): Promise<Uint8Array> {
   const context = { access: { chainId }, crypto: phaseCrypto, suite: nodeSuite } as Context;
   const card = sealPhaseCard(context, derived, { phase, epoch }, given.card);
   const { commitment, publicKey } = derived;
-  const opening = { number: epoch, commitment, publicKey, envelopes, card };
+  const opening = {
+    ...{ number: epoch, commitment, publicKey, envelopes, card },
+    ...{ historyFrom: epoch, recovery: new Uint8Array() },
+  };
   const content = encodeEpochRotate({ phase, expectedMembershipVersion: membershipVersion, epoch: opening });
   const built = buildTransaction(nodeSuite.sha256, {
     ...{ chainId, sender: steward, keyId: 0, kind: 'epochRotate', lastValidHeight: given.height + 100 },

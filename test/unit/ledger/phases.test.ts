@@ -139,11 +139,11 @@ describe('phaseAdd', () => {
     ]);
   });
 
-  it('asks an owner to take part when the participants have custody', () => {
+  it('asks for an owner or a steward among the participants who have custody', () => {
     const { ledger, act } = runningProject();
     const custody = { inPhase: { custody: CUSTODY.participants } };
     expect(ledger.commit(act.addPhase(alice, PROJECT, hashOf('new'), { bob: WRITER }, custody))).toEqual([
-      'custodyForbids',
+      'lastSteward',
     ]);
     const taking = act.addPhase(alice, PROJECT, hashOf('new'), { alice: WRITER, bob: WRITER }, custody);
     expect(ledger.commit(taking)).toEqual(['committed']);

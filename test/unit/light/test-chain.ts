@@ -359,6 +359,8 @@ export function samplePhase(name: string): PhaseState {
     project: hashOf('project'),
     owner: 'alice' as MemberId,
     card: { epoch: 1, bytes: new Uint8Array(90) },
+    lifecycleHeight: 0,
+    closedMs: 0,
     lifecycle: 1,
     version: 1,
     membershipVersion: 1,
@@ -366,8 +368,8 @@ export function samplePhase(name: string): PhaseState {
     policy: DEFAULT_POLICY,
     frozen: false,
     participants: [
-      { member: 'alice' as MemberId, roles: 15, startPosition: 0, fromEpoch: 1 },
-      { member: 'bob' as MemberId, roles: 3, startPosition: 0, fromEpoch: 1 },
+      { member: 'alice' as MemberId, roles: 15, startPosition: 0, fromEpoch: 1, heldFrom: 1 },
+      { member: 'bob' as MemberId, roles: 3, startPosition: 0, fromEpoch: 1, heldFrom: 1 },
     ],
     former: [],
     epochs: [
@@ -377,9 +379,12 @@ export function samplePhase(name: string): PhaseState {
         publicKey: signerOf('epoch').publicKey,
         startPosition: 0,
         height: 1,
+        opener: 'alice' as MemberId,
       },
     ],
     requests: [],
+    complaints: [],
+    recovery: null,
   };
 }
 

@@ -225,19 +225,36 @@ export function phaseState(id: PhaseId, project = hashOf(20) as ProjectId): Phas
     owner: alice.id,
     card: { epoch: 1, bytes: new Uint8Array(90) },
     lifecycle: LIFECYCLE.open,
+    lifecycleHeight: 0,
+    closedMs: 0,
     version: 1,
     membershipVersion: 1,
     custody: 0,
     policy: DEFAULT_POLICY,
     frozen: false,
     participants: [
-      { member: alice.id, roles: ROLES.contributor | ROLES.steward, startPosition: 0, fromEpoch: 1 },
+      {
+        member: alice.id,
+        roles: ROLES.contributor | ROLES.steward,
+        startPosition: 0,
+        fromEpoch: 1,
+        heldFrom: 1,
+      },
     ],
     former: [],
     epochs: [
-      { number: 1, commitment: hashOf(11), publicKey: new Uint8Array(33), startPosition: 0, height: 1 },
+      {
+        number: 1,
+        commitment: hashOf(11),
+        publicKey: new Uint8Array(33),
+        startPosition: 0,
+        height: 1,
+        opener: alice.id,
+      },
     ],
     requests: [],
+    complaints: [],
+    recovery: null,
   };
 }
 
@@ -426,12 +443,11 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       label,
       project: { id: state.project, label: null },
     }));
-  handover = async () => ({
-    transactions: [{ id: hashOf(30), height: 2, timeMs: 1_700_000_000_003 }],
-    items: 4,
-    skipped: [],
-    refusal: null,
-  });
+  handover = async ({ targets }: { targets: readonly PhaseId[] }) =>
+    targets.map(target => ({
+      ...{ target, items: 4, skipped: [], refusal: null },
+      transactions: [{ id: hashOf(30), height: 2, timeMs: 1_700_000_000_003 }],
+    }));
   certifiedHead = async () => ({
     head: certifiedHead,
     hash: hashOf(6),
