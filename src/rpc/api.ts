@@ -1,4 +1,4 @@
-import type { BlockHash, Hash, MemberId, PhaseId, TransactionId } from '../core/base/ids.ts';
+import type { BlockHash, Hash, MemberId, PhaseId, TransactionId, UserId } from '../core/base/ids.ts';
 import type { Reject } from '../core/base/reject.ts';
 import type { SignedMessage } from '../core/pbft/messages.ts';
 import type { Block, Certificate, Validator } from '../core/types/chain.ts';
@@ -18,6 +18,7 @@ import type { ProofApi } from './proof-api.ts';
 import type { NamedPhase } from './resolve.ts';
 import type { TrailApi } from './trail-api.ts';
 import type { Uploads } from './uploads.ts';
+import type { UserCredentials, UsersApi } from './users-api.ts';
 
 export type { AdminApi } from './admin-api.ts';
 export type {
@@ -156,7 +157,8 @@ export interface ParticipantApi
     FileApi,
     HandoverApi,
     ProofApi,
-    TrailApi {
+    TrailApi,
+    UsersApi {
   /** Files on their way in. */
   readonly uploads: Uploads;
 }
@@ -197,6 +199,8 @@ export interface RecordView {
   readonly height: number;
   readonly timeMs: number;
   readonly author: MemberId;
+  /** The user who signed for the author; null where the author's own key did. */
+  readonly user: { readonly id: UserId; readonly name: string | null } | null;
   readonly epoch: number;
   readonly references: readonly TransactionId[];
   /** Set when the record came in by a handover: several records then share one position. */
@@ -234,6 +238,8 @@ export interface RecordInput {
   readonly references: readonly TransactionId[];
   /** Set when the record is to be written only after its files have so many copies. */
   readonly waitForCopies?: CopiesWanted | null;
+  /** Who signs it; the member itself when left out. */
+  readonly asUser?: UserCredentials | null;
 }
 
 /** What a committed transaction of this node came to. A refusal by the ledger is a Reject with the outcome's name. */
@@ -292,22 +298,28 @@ export interface Check {
 export interface HandoverApi {
   /** Phases that follow `source` and to which this node may hand over; their state need not be readable here. */
   successors(source: PhaseId): Promise<readonly NamedPhase[]>;
-  /** @param records ids of records of `source`; null for all that this node can open */
+  /**
+   * To each of the targets; what became of each, unless nothing was done for any.
+   * @param records ids of records of `source`, and `files` CIDs of files whose records go too; both null for all that this
+   *   node can open
+   */
   handover(input: {
     readonly source: PhaseId;
-    readonly target: PhaseId;
+    readonly targets: readonly PhaseId[];
     readonly records: readonly TransactionId[] | null;
-  }): Promise<HandoverResult | Reject>;
+    readonly files: readonly string[] | null;
+  }): Promise<readonly HandoverResult[] | Reject>;
 }
 
 export interface HandoverResult {
+  readonly target: PhaseId;
   /** One a batch, in order. */
   readonly transactions: readonly Receipt[];
   readonly items: number;
   /** Records left out with `records: null`, because they do not open here or came by a handover. */
   readonly skipped: readonly TransactionId[];
-  /** Set when a later batch was refused: the earlier ones stand. */
-  readonly refusal: Reject | null;
+  /** Set when a batch was refused: the earlier ones stand. */
+  readonly refusal: (Reject & { readonly hint: string }) | null;
 }
 
 /** A node that acts for a member: what it shows to have the member registered. */

@@ -125,6 +125,7 @@ const REFUSAL_HINTS: Readonly<Record<string, string>> = {
   notParticipant: 'Only participants of the phase may do this; phase_get shows them.',
   roleMissing: 'The participant needs another role; phase_get shows the roles.',
   wrongLifecycle: 'The phase is not in the state that this needs; phase_get shows it.',
+  retained: 'The policy of the phase keeps files longer; phase_get shows until when.',
   staleEpoch: 'The key epoch changed meanwhile: try again.',
   staleMembership: 'The participants changed meanwhile: look at the phase and try again.',
   staleVersion: 'It was changed meanwhile: look at it and try again.',

@@ -3,6 +3,7 @@ import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
 import { addFlowCommands, type PolicyAnswer, policyPairs } from './flow.ts';
+import { addHandoverCommand } from './handover.ts';
 
 interface PhaseAnswer {
   readonly id: string;
@@ -95,30 +96,6 @@ function showPhase(session: Session, phase: PhaseAnswer): void {
   });
 }
 
-interface HandoverAnswer {
-  readonly items: number;
-  readonly transactions: readonly { readonly height: number }[];
-  readonly skipped: readonly string[];
-}
-
-async function handover(
-  io: Io,
-  source: string,
-  target: string,
-  options: { record: string[] },
-  command: Command,
-) {
-  const session = await openSession(io, command, 'manager');
-  const { as } = command.optsWithGlobals<{ as?: string }>();
-  const method = as === undefined || as === 'manager' ? 'manager_phaseHandover' : 'phase_handover';
-  const records = options.record.length === 0 ? null : options.record;
-  const done = await session.call<HandoverAnswer>(method, { source, target, records });
-  const heights = done.transactions.map(entry => entry.height).join(', ');
-  session.show(done, {
-    text: `handed ${done.items} record(s) over at height ${heights}; ${done.skipped.length} left out`,
-  });
-}
-
 function addReading(phase: Command, io: Io): void {
   phase
     .command('list')
@@ -202,13 +179,5 @@ export function addPhaseCommands(program: Command, io: Io): void {
       const done = await session.call<{ height: number }>('manager_phaseRename', { phase: name, label });
       session.show(done, { text: `"${name}" is called "${label}" from height ${done.height}` });
     });
-  phase
-    .command('handover')
-    .description('hand records and their files over to a phase that follows')
-    .argument('<source>', 'phase')
-    .argument('<target>', 'phase')
-    .option('--record <id>', 'only these records (repeat)', collect, [])
-    .action((source: string, target: string, options: { record: string[] }, command: Command) =>
-      handover(io, source, target, options, command),
-    );
+  addHandoverCommand(phase, io);
 }

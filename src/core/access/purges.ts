@@ -1,10 +1,11 @@
 import { OUTCOMES } from '../types/outcome.ts';
 import { verifyLeafClaim } from './receipts.ts';
+import { isRetained } from './retention.ts';
 import { demand, firstRefusal, type Rule } from './rule.ts';
 import { phaseFor } from './standing.ts';
 
 /**
- * Orders every holder to delete a file, in whatever state the phase is. The references are leaves of the phase's log; that
+ * Orders every holder to delete a file, in whatever state the phase is, but not before its retention is over. The references are leaves of the phase's log; that
  * they name the file is for its readers to see, for the ledger keeps no record's content. It changes no state but its log.
  */
 export const filePurge: Rule<'filePurge'> = {
@@ -15,6 +16,7 @@ export const filePurge: Rule<'filePurge'> = {
     const logId = context.scopes[0]!;
     return firstRefusal(
       () => demand(content.references.length > 0 && content.cid !== '', OUTCOMES.malformed),
+      () => demand(!isRetained(phase, context.timeMs), OUTCOMES.retained),
       () =>
         demand(
           content.references.every(({ position, leaf, record }) =>

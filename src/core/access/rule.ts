@@ -24,6 +24,7 @@ export interface CheckContext {
   readonly sender: Member;
   /** Of the block that is executed. */
   readonly height: number;
+  readonly timeMs: number;
   /** `body.scopes` */
   readonly scopes: readonly LogId[];
 }
@@ -32,6 +33,7 @@ export interface CheckContext {
 export interface LeafPlace {
   readonly sender: MemberId;
   readonly height: number;
+  readonly timeMs: number;
   readonly position: number;
 }
 

@@ -12,7 +12,8 @@ export function foldLeaf(value: ScopeValue, leaf: Leaf, transaction: Transaction
   if (leaf.outcome !== OUTCOMES.committed) return value;
   const kind = kindName(transaction.body.kind);
   if (kind === null) return reject('malformed', `unknown kind ${transaction.body.kind}`);
-  const place = { sender: transaction.body.sender, height: leaf.height, position: leaf.position };
+  const { height, timeMs, position } = leaf;
+  const place = { sender: transaction.body.sender, height, timeMs, position };
   const index = transaction.body.scopes.indexOf(leaf.logId);
   // a revocation stands in the logs of the member's phases, which its body does not name
   if (index < 0) return applyToScope(kind, value, null, place);

@@ -1,9 +1,15 @@
 import { z } from 'zod';
+import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { LIMITS } from '../../core/types/limits.ts';
 import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { handoverSchema, presentHandover } from '../../rpc/methods/phase/present-handover.ts';
-import { hashSchema, phaseNameSchema } from '../../rpc/schemas.ts';
+import {
+  HANDOVER_TARGETS_MAX,
+  handedParams,
+  handoverSchema,
+  presentHandover,
+} from '../../rpc/methods/phase/present-handover.ts';
+import { phaseNameSchema } from '../../rpc/schemas.ts';
+import { handoverResult } from '../../services/records/handover-targets.ts';
 import type { ManagerApi } from '../api.ts';
 import { findPhase } from '../find.ts';
 
@@ -11,28 +17,21 @@ export const phaseHandover = ({ data, operations }: ManagerApi): RpcMethod =>
   defineMethod({
     name: 'manager_phaseHandover',
     summary:
-      'Hands records of a phase over to one that follows it; this server must hold the keys of the source.',
+      'Hands records of a phase over to phases that follow it; this server must hold the keys of the source.',
     access: 'member',
     params: z.strictObject({
       source: phaseNameSchema,
-      target: phaseNameSchema,
-      records: z
-        .array(hashSchema)
-        .min(1)
-        .max(LIMITS.itemsPerHandover)
-        .nullable()
-        .default(null)
-        .meta({ description: 'ids of the records; null for all that this server can open' }),
+      targets: z.array(phaseNameSchema).min(1).max(HANDOVER_TARGETS_MAX),
+      ...handedParams,
     }),
     result: handoverSchema,
     errors: ['forbidden', 'not_found', 'ambiguous_name', 'refused', 'unavailable', 'expired'],
-    handle: async ({ source, target, records }, { caller }) => {
-      const done = await operations.handover({
-        source: (await findPhase(data, caller, source)).phase.id,
-        target: (await findPhase(data, caller, target)).phase.id,
-        records,
-        targetEpoch: null,
-      });
-      return isReject(done) ? done : presentHandover(done);
+    handle: async ({ source, targets, records, files }, { caller }) => {
+      const { id } = (await findPhase(data, caller, source)).phase;
+      const to = new Set<PhaseId>();
+      for (const target of targets) to.add((await findPhase(data, caller, target)).phase.id);
+      const phases = [...to].map(phase => ({ phase, epoch: null }));
+      const done = await operations.handOverToAll({ source: id, targets: phases, records, files });
+      return isReject(done) ? done : presentHandover(done.map(handoverResult));
     },
   });

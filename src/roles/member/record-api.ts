@@ -1,4 +1,4 @@
-import type { PhaseId, TransactionId } from '../../core/base/ids.ts';
+import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import type {
   FileView,
@@ -10,13 +10,14 @@ import type {
 } from '../../rpc/api.ts';
 import type { NamedPhase } from '../../rpc/resolve.ts';
 import type { LightClient } from '../../services/light-client/light-client.ts';
+import { handoverResult } from '../../services/records/handover-targets.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import type { LedgerAccess } from '../../services/records/ports.ts';
 import type { RecordView } from '../../services/records/reading.ts';
 import type { MemberNode } from './member-node.ts';
 import { Staging } from './staging.ts';
 
-export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
+export interface RecordNode extends Pick<MemberNode, 'records' | 'users' | 'files'> {
   readonly light: Pick<LedgerAccess, 'phase' | 'head'> & Pick<LightClient, 'onEvents'>;
 }
 
@@ -25,10 +26,16 @@ export function fileView(file: RecordFile): FileView {
   return { cid, name, mediaType, bytes, sha256: file.plaintextHash, ciphertextBytes, keyCommitment };
 }
 
-function recordView(view: RecordView): RpcRecordView {
+/** The payload names its signer; where it does not open, this node may still know one of its own. */
+function userView({ users }: Pick<RecordNode, 'users'>, { user }: RecordView): RpcRecordView['user'] {
+  return user === null ? null : { id: user.id, name: user.name ?? users.nameOf(user.id) };
+}
+
+function recordView(node: RecordNode, view: RecordView): RpcRecordView {
   const { phase, id, position, height, timeMs, author, epoch, references, origin, content, verified } = view;
   return {
     ...{ phase, id, position, height, timeMs, author, epoch, references, verified },
+    user: userView(node, view),
     handedOverFrom:
       origin === null ? null : { phase: origin.phase, position: origin.position, by: origin.handedOverBy },
     content: content === null ? null : { ...content, files: content.files.map(fileView) },
@@ -82,6 +89,8 @@ async function putRecord(
 ): Promise<RecordReceipt | Reject> {
   const refused = await node.records.checkWriter(input.phase);
   if (refused !== null) return refused;
+  const signing = await node.users.signing(input.asUser ?? null);
+  if (isReject(signing)) return signing;
   const given = await stageAll(staging, input, signal);
   const { phase, type, title, mediaType, data, references } = input;
   const { files, ids, own } = given;
@@ -92,7 +101,9 @@ async function putRecord(
     return missing;
   }
   // When this throws, the record may still be committed: files that no record comes to name are dropped at a later start.
-  const done = await node.records.putRecord({ phase, type, title, mediaType, data, files, references });
+  const user = signing.user === null ? {} : { user: signing.user };
+  const content = { phase, type, title, mediaType, data, files, references, ...user };
+  const done = await signing.records.putRecord(content);
   if (isReject(done)) {
     for (const id of own) await staging.discard(id);
     return done;
@@ -115,11 +126,11 @@ export function createRecordApi(node: RecordNode): RecordApi {
     putRecord: (input, signal) => putRecord(node, staging, input, signal),
     records: async (phase, from, limit) => {
       const page = await records.listRecords(phase, from, limit);
-      return isReject(page) ? page : { ...page, records: page.records.map(recordView) };
+      return isReject(page) ? page : { ...page, records: page.records.map(view => recordView(node, view)) };
     },
     record: async (phase, key) => {
       const found = await records.getRecord(phase, key);
-      return isReject(found) ? found : recordView(found);
+      return isReject(found) ? found : recordView(node, found);
     },
     verifyRecord: async (phase, key) => {
       const found = await records.getRecord(phase, key);
@@ -148,13 +159,10 @@ async function successors({ light, records }: MemberNode, source: PhaseId): Prom
 export function createHandoverApi(node: MemberNode): HandoverApi {
   return {
     successors: source => successors(node, source),
-    handover: async ({ source, target, records }) => {
-      const done = await node.records.handover({ source, target, records, targetEpoch: null });
-      return isReject(done) ? done : { ...done, transactions: done.transactions.map(receipt) };
+    handover: async ({ targets, ...what }) => {
+      const phases = targets.map(phase => ({ phase, epoch: null }));
+      const done = await node.records.handOverToAll({ ...what, targets: phases });
+      return isReject(done) ? done : done.map(handoverResult);
     },
   };
-}
-
-function receipt({ id, height, timeMs }: { id: TransactionId; height: number; timeMs: number }) {
-  return { id, height, timeMs };
 }

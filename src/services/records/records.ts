@@ -13,8 +13,9 @@ import { checkContent, encodePayload, payloadFields, type RecordContent } from '
 import { type RecordView, readRecord } from './reading.ts';
 import type { RecordPlace } from './record-index.ts';
 import { checkRecordType } from './record-types.ts';
-import { type Refusal, refusalOfOutcome, refuse, short, unknownPhase } from './refusal.ts';
+import { type Refusal, refuse, short, unknownPhase } from './refusal.ts';
 import type { Committed } from './sender.ts';
+import { explainOutcome } from './wrong-state.ts';
 
 /** Left free in a part and a transaction, in bytes, so that a record can be handed over with its proof of authorship and lineage. */
 const HANDOVER_HEADROOM_BYTES = 20 * 1024;
@@ -73,9 +74,9 @@ export async function writablePhase(context: Context, id: PhaseId): Promise<Phas
   const phase = await context.follower.catchUp(id);
   if (phase === null) return unknownPhase(id);
   const outcome = writerOutcome(phase, context.member);
-  return outcome === OUTCOMES.committed
-    ? phase
-    : refusalOfOutcome(outcome, `put a record in phase ${short(phase.id)}`);
+  if (outcome === OUTCOMES.committed) return phase;
+  const what = `put a record in phase ${short(phase.id)}`;
+  return explainOutcome(context, outcome, { kind: 'recordPut', scopes: [phaseLog(context, id)], what });
 }
 
 async function putOnce(context: Context, input: RecordInput): Promise<RecordReceipt | Refusal> {

@@ -181,8 +181,9 @@ describe('projects and phases', () => {
     await session('phaseClose', { phase: 'intake' });
     await session('epochRotate', { phase: intake });
     await session('memberRevoke', { member: 'bob', reason: 'left' });
-    const handover = await session('phaseHandover', { source: 'intake', target: 'intake' });
-    expect(handover.result).toMatchObject({ items: 2, transactions: [{ height: 9 }], refusal: null });
+    const handover = await session('phaseHandover', { source: 'intake', targets: ['intake', 'intake'] });
+    const done = { target: intake, items: 2, transactions: [{ height: 9 }], refusal: null };
+    expect(handover.result).toMatchObject({ targets: [done] });
     expect(manager.log.asked).toEqual([
       ['createProject', 'new'],
       ['archiveProject', permits],
@@ -203,7 +204,10 @@ describe('projects and phases', () => {
       ['closePhase', intake],
       ['rotateEpoch', intake],
       ['revokeMember', 'bob', 'left'],
-      ['handover', { source: intake, target: intake, records: null, targetEpoch: null }],
+      [
+        'handOverToAll',
+        { source: intake, targets: [{ phase: intake, epoch: null }], records: null, files: null },
+      ],
     ]);
   });
 
@@ -258,7 +262,7 @@ describe('projects and phases', () => {
       ['projectGet', { project: 'permits' }],
       ['projectCreate', { label: 'x' }],
       ['phaseOpen', { phase: 'intake' }],
-      ['phaseHandover', { source: 'intake', target: 'intake' }],
+      ['phaseHandover', { source: 'intake', targets: ['intake'] }],
       ['memberChallenge', { card: cardJson(cardOf('carol', keys.carol)) }],
       ['memberHost', { member: 'group-1', name: 'Group 1' }],
     ] as const) {
