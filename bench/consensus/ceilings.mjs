@@ -16,6 +16,7 @@ const SYNC_BYTES = 300;
 const CHUNK_BYTES = 64 * 1024;
 const STREAM_BYTES = 256 * 1024 * 1024;
 const ROUNDS = 200;
+const CEILING_MS_MAX = 60_000;
 
 /** Runs for some time; @returns operations a second, and processor microseconds an operation of this process. */
 function rate(work, batch) {
@@ -95,13 +96,20 @@ function hashes() {
   return { small: of(64), bytesPerSecond: of(1024 * 1024).perSecond * 1024 * 1024 };
 }
 
-/** The receiving end of `tcp`: echoes single bytes, counts the rest. */
+/** The receiving end of `tcp`: echoes the first bytes, one by one; tells when it has the rest. */
 function tcpServer() {
+  let rounds = 0;
+  let received = 0;
   const server = createServer(socket => {
     socket.setNoDelay(true);
     socket.on('data', data => {
-      if (data.length === 1) socket.write(data);
-      else process.send({ received: data.length });
+      if (rounds < ROUNDS) {
+        rounds += 1;
+        socket.write(data);
+        return;
+      }
+      received += data.length;
+      if (received === STREAM_BYTES) process.send({ received });
     });
     socket.on('error', () => socket.destroy());
   });
@@ -124,14 +132,8 @@ async function tcp() {
     }
     const sorted = tookMs.sort((a, b) => a - b);
     const chunk = Buffer.alloc(CHUNK_BYTES, 1);
-    let received = 0;
+    const all = new Promise(resolve => child.once('message', resolve));
     const startMs = performance.now();
-    const all = new Promise(resolve =>
-      child.on('message', message => {
-        received += message.received;
-        if (received >= STREAM_BYTES) resolve();
-      }),
-    );
     for (let sent = 0; sent < STREAM_BYTES; sent += CHUNK_BYTES) {
       if (!socket.write(chunk)) await new Promise(resolve => socket.once('drain', resolve));
     }
@@ -149,8 +151,12 @@ const WORK = { signatures, syncs, hashes, tcp, noise: noiseCeiling, tcpServer };
 function inProcess(name, input) {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), [name, JSON.stringify(input)]);
+    const late = setTimeout(() => child.kill('SIGKILL'), CEILING_MS_MAX);
     child.once('message', ({ result }) => resolve(result));
-    child.once('exit', code => reject(new Error(`the ceiling "${name}" ended with ${code}`)));
+    child.once('exit', code => {
+      clearTimeout(late);
+      reject(new Error(`the ceiling "${name}" ended with ${code ?? `no result in ${CEILING_MS_MAX} ms`}`));
+    });
   });
 }
 

@@ -194,6 +194,26 @@ export class ConsensusNetwork {
     throw new Error(`${node.name} did not become ready:\n  ${node.log()}`);
   }
 
+  /** Each node records where its time goes until `endProfiles`; needs `profile.mjs` in the processes. */
+  beginProfiles() {
+    for (const node of this.nodes) if (node.alive) node.child.send({ profile: 'begin' });
+  }
+
+  async endProfiles(dir) {
+    mkdirSync(dir, { recursive: true });
+    const living = this.nodes.filter(node => node.alive);
+    await Promise.all(
+      living.map(node => {
+        const written = new Promise(done => {
+          node.child.once('message', done);
+          node.child.once('exit', done);
+        });
+        node.child.send({ profile: 'end', file: join(dir, `${node.name}.cpuprofile`) });
+        return written;
+      }),
+    );
+  }
+
   /** The node that leads the present view. */
   async leader() {
     const asked = this.nodes.find(node => node.alive);

@@ -63,7 +63,8 @@ class Benchmark {
     const { createClient } = await import(new URL('../client/client.js', pathToFileURL(main)).href);
     const places = await this.#places();
     say(`starting ${nodes} consensus nodes in ${dir}`);
-    const profiling = profile === null ? {} : { nodeArgs: () => ['--cpu-prof', `--cpu-prof-dir=${profile}`] };
+    const preload = new URL('profile.mjs', import.meta.url).href;
+    const profiling = profile === null ? {} : { nodeArgs: () => ['--import', preload] };
     const network = new ConsensusNetwork(program, { main, dir, count: nodes, ...places, ...profiling });
     this.#cleanUps.push(() => network.stop());
     await network.start();
@@ -118,7 +119,10 @@ class Benchmark {
     if (only.includes('load')) {
       const kind = rate === null ? `${clients} clients` : `${rate} transactions a second`;
       const faults = faultsOf(this.options, { ...this.#context, namespaces: this.namespaces });
-      measured.load = await this.#step(`${kind}, ${seconds} s`, { rate, clients, seconds, faults });
+      measured.load = await this.#step(`${kind}, ${seconds} s`, {
+        ...{ rate, clients, seconds, faults },
+        profile: this.options.profile,
+      });
     }
     if (only.includes('tenth') && measured.load !== null && rate === null) {
       const tenth = Math.max(1, Math.round(measured.load.perSecond / 10));

@@ -62,7 +62,7 @@ export class Measuring {
    * @param given rate or clients (the other null), seconds, warmUpS, signatures, faults ((load, openedMs) => stop function)
    */
   async run(given) {
-    const { rate, clients, seconds, signatures, faults = () => async () => {} } = given;
+    const { rate, clients, seconds, signatures, profile = null, faults = () => async () => null } = given;
     const { network, watcher, generator } = this.#context;
     const reached = await this.#warmUp(given);
     generator.supply.clear();
@@ -81,11 +81,13 @@ export class Measuring {
     const running = rate === null ? load.closed(clients, closeMs) : load.open(rate, closeMs);
     await delay(openMs - AHEAD_MS - performance.now());
     await sampler.begin(openMs);
+    if (profile !== null) network.beginProfiles();
     const endFaults = faults(load, openMs);
     await running;
     const endMs = Math.min(closeMs, performance.now());
     load.measure(openMs, endMs);
     await sampler.end();
+    if (profile !== null) await network.endProfiles(profile);
     const { committedInWindow } = load;
     await load.drain(DRAIN_MS_MAX);
     const fault = await endFaults();

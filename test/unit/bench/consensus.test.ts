@@ -9,6 +9,7 @@ import { bars, recoveryS } from '../../../bench/consensus/bars.mjs';
 import { compare, readResult } from '../../../bench/consensus/compare.mjs';
 import { criticalPath } from '../../../bench/consensus/critical-path.mjs';
 import { Latencies } from '../../../bench/consensus/histogram.mjs';
+import { selfTimes } from '../../../bench/consensus/hot.mjs';
 import { counterIn, sentBetween } from '../../../bench/consensus/network.mjs';
 import { readOptions, UsageError } from '../../../bench/consensus/options.mjs';
 import { markdown, table } from '../../../bench/consensus/report.mjs';
@@ -350,5 +351,19 @@ describe('picture', () => {
 
   it('draws axes even of nothing', () => {
     expect(curveSvg(resultOf({ load: stepOf({ latency: null }) }))).not.toContain('NaN');
+  });
+});
+
+describe('profile', () => {
+  it('adds up what each function took by itself, without idling', () => {
+    const frame = (functionName: string, url = '') => ({ callFrame: { functionName, url, lineNumber: 9 } });
+    const nodes = [
+      { id: 1, ...frame('verify', 'file:///a/b/c/d.js') },
+      { id: 2, ...frame('(idle)') },
+      { id: 3, ...frame('verify', 'file:///a/b/c/d.js') },
+    ];
+    const { busyMs, rows } = selfTimes({ nodes, samples: [1, 2, 3], timeDeltas: [1000, 5000, 2000] });
+    expect(busyMs).toBe(3);
+    expect(rows).toEqual([['verify b/c/d.js:10', 3]]);
   });
 });
