@@ -32,7 +32,14 @@ function systemOf(count) {
   const members = Array.from({ length: count }, (_, index) => {
     const { publicKey } = p256Signer(generateSigningKey());
     const id = `member-${String(index).padStart(5, '0')}`;
-    const key = { signingKey: publicKey, sealingKey: publicKey, fromHeight: 0, untilHeight: 0, user: null };
+    const key = {
+      signingKey: publicKey,
+      sealingKey: publicKey,
+      fromHeight: 0,
+      untilHeight: 0,
+      user: null,
+      replaced: false,
+    };
     return {
       id,
       name: `Member ${index}`,

@@ -17,6 +17,7 @@ export function dataPaths(dir: string) {
     passphrase: join(dir, 'keys', 'passphrase'),
     firstStart: join(dir, 'keys', 'first-start'),
     hostedKeys: join(dir, 'keys', 'hosted'),
+    users: join(dir, 'keys', 'users'),
     s3Credentials: join(dir, 'keys', 's3.json'),
     database: join(dir, 'db'),
     wal: join(dir, 'db', 'consensus.wal'),

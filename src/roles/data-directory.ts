@@ -18,7 +18,7 @@ export type PublicIdentity =
   | { readonly role: 'consensus'; readonly validator: Validator }
   | { readonly role: 'participant' | 'manager'; readonly card: MemberCard };
 
-function newKeys(role: NodeConfig['role']): KeyBundle {
+export function newKeys(role: NodeConfig['role']): KeyBundle {
   const consensus = role === 'consensus';
   return {
     signing: consensus ? null : generateSigningKey(),

@@ -9,7 +9,7 @@ import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
 import { Hosting } from './member/hosting.ts';
 import { createMemberNode, type MemberNode } from './member/member-node.ts';
-import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
+import { createFlowApi, createIdentityApi, createParticipantApi } from './member/participant-api.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
 import { createRpcServer, failureSignal } from './rpc.ts';
 
@@ -46,7 +46,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
   const rpc = await createRpcServer(input, {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
-      ...flowGroup({ ...api, flow: node.records.flow }),
+      ...flowGroup({ ...api, ...createFlowApi(node) }),
       ...governanceMethods(createGovernanceApi(node)),
       ...managerMethods(management, hosting),
     ],

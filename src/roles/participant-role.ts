@@ -2,7 +2,7 @@ import { flowGroup, governanceMethods, participantMethods } from '../rpc/groups.
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
 import { createMemberNode } from './member/member-node.ts';
-import { createIdentityApi, createParticipantApi } from './member/participant-api.ts';
+import { createFlowApi, createIdentityApi, createParticipantApi } from './member/participant-api.ts';
 import { type NodeRole, type RoleInput, sequence } from './node-role.ts';
 import { createRpcServer, failureSignal } from './rpc.ts';
 
@@ -15,7 +15,7 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
   const rpc = await createRpcServer(input, {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
-      ...flowGroup({ ...api, flow: node.records.flow }),
+      ...flowGroup({ ...api, ...createFlowApi(node) }),
       ...governanceMethods(createGovernanceApi(node)),
     ],
     node: api,

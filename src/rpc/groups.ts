@@ -8,6 +8,7 @@ import { chainMethods } from './methods/chain.ts';
 import { fileMethods } from './methods/file.ts';
 import { flowMethods } from './methods/flow.ts';
 import { identityMethods } from './methods/identity.ts';
+import { userMethods } from './methods/member/users.ts';
 import { memberMethods } from './methods/member.ts';
 import { nodeMethods } from './methods/node.ts';
 import { handoverMethods, phaseMethods } from './methods/phase.ts';
@@ -37,6 +38,7 @@ export const participantMethods = (
 ): readonly RpcMethod[] => [
   ...nodeMethods(api),
   ...memberMethods(api),
+  ...userMethods(api),
   ...identityMethods(api),
   ...projectMethods(api),
   ...phaseMethods(api),

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'smol-toml';
@@ -124,6 +124,45 @@ describe('a network set up by hand, as docs/operating.md has it', () => {
       ),
     );
     expect(read).toMatchObject({ author: 'alice', content: { text: 'ship ahoy' } });
+  });
+
+  it('a member that lost its keys gets others by ballot, stays what it was, and reads what it could read', async () => {
+    await programs.get('alice')!.stop('SIGTERM');
+    rmSync(path('alice', 'keys', 'keystore.json'));
+    const made = JSON.parse(await phaseline('member', 'new-keys', '--dir', 'alice')) as Identity;
+    expect(made).toMatchObject({ role: 'participant', id: 'alice' });
+    start('alice');
+    const card = await until('alice to answer', () => phaseline('--as', 'alice', 'member', 'card'));
+    writeFileSync(path('new-card.json'), card);
+    const decided = await ask<{ status: string; changes: { what: string }[] }>(
+      ...['member', 'rekey', '--card', 'new-card.json'],
+    );
+    expect(decided).toMatchObject({ status: 'executed', changes: [{ what: 'keys of alice' }] });
+    await ready('alice');
+    const phase = ['--as', 'alice', 'record'];
+    const [record] = (
+      await until('alice to open what was sealed before', async () => {
+        const list = await ask<{
+          records: { id: string; author: string; content: { text: string } | null }[];
+        }>(...[...phase, 'list', '--phase', 'intake']);
+        return list.records[0]?.content == null ? null : list;
+      })
+    ).records;
+    expect(record).toMatchObject({ author: 'alice', content: { text: 'ship ahoy' } });
+    const put = await until('alice to hold the new epoch', () =>
+      ask<{ id: string }>(...phase, 'put', '--phase', 'intake', '--text', 'back again'),
+    );
+    const read = await ask<{ author: string; verified: boolean }>(
+      ...['--as', 'manager', 'record', 'get', put.id, '--phase', 'intake'],
+    );
+    expect(read).toMatchObject({ author: 'alice', verified: true });
+    const { members } = await ask<{ members: { id: string; keys: { replaced: boolean }[] }[] }>(
+      ...['member', 'list'],
+    );
+    expect(members.find(({ id }) => id === 'alice')!.keys.map(({ replaced }) => replaced)).toEqual([
+      false,
+      true,
+    ]);
   });
 
   it('an orderly end', async () => {

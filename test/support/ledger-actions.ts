@@ -109,7 +109,7 @@ export class Actions {
   addUser(actor: Actor, user: string, changes: Partial<MemberUserAdd> = {}): Transaction {
     const signer = testSigner(`user ${user}`);
     const plain = { user: hashOf(user), signingKey: signer.publicKey };
-    const proof = signer.sign(memberUserBytes(this.ledger.chainId, actor.id, plain));
+    const proof = signer.sign(memberUserBytes(this.ledger.chainId, actor.id, plain.signingKey));
     const scopes = [this.ledger.logId('system')];
     return this.ledger.make(actor, 'memberUserAdd', scopes, [{ ...plain, proof, ...changes }]);
   }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { AS_USER, credentialsOf } from '../as-user.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
@@ -116,18 +117,20 @@ export function addApprovalCommands(program: Command, io: Io): void {
     ['reject', 'approval_vote', 'rejected'],
     ['withdraw', 'approval_withdraw', 'withdrawn'],
   ] as const) {
-    approval
+    const each = approval
       .command(verb)
       .description(
         verb === 'withdraw' ? 'take a request back, as who made it' : `${verb} a request, as --as NAME`,
       )
       .argument('<phase>', PHASE)
       .argument('<request>', 'its number', number)
-      .action(async (phase: string, request: number, _: object, command: Command) => {
+      .action(async (phase: string, request: number, options: { asUser?: string }, command: Command) => {
         const session = await openSession(io, command, verb === 'withdraw' ? 'manager' : null);
-        const vote = method === 'approval_vote' ? { approve: verb === 'approve' } : {};
+        const asUser = credentialsOf(io, options.asUser);
+        const vote = method === 'approval_vote' ? { approve: verb === 'approve', asUser } : {};
         const done = await session.call<Done>(method, { phase, request, ...vote });
         session.show(done, { text: `request ${request} ${told} at height ${done.height}` });
       });
+    if (verb !== 'withdraw') each.option(...AS_USER);
   }
 }

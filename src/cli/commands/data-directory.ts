@@ -43,7 +43,7 @@ function collectPeer(text: string, before: readonly Peer[]): readonly Peer[] {
   return [...before, { peerId: match[2]!, addresses: [match[1]!] }];
 }
 
-function identityDocument(identity: PublicIdentity): object {
+export function identityDocument(identity: PublicIdentity): object {
   if (identity.role === 'consensus') {
     const { validator } = identity;
     return { role: identity.role, ...validator, publicKey: toHex(validator.publicKey) };

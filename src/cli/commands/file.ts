@@ -49,7 +49,7 @@ async function put(io: Io, paths: readonly string[], options: PutOptions, comman
   const named = options.name === undefined ? files : files.map(file => ({ ...file, name: options.name! }));
   const { phase, type, title, mediaType } = options;
   const rest = { phase, type, title, mediaType, text: null, references: [], waitForCopies, oneRecord: false };
-  const report = await putWithProgress(io, session, { ...rest, files: named }, output);
+  const report = await putWithProgress(io, session, { ...rest, asUser: null, files: named }, output);
   session.show(report, { pairs: reportRows(report) });
 }
 

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { dataPaths } from '../../config/node-config.ts';
+import { readPassphrase } from '../../config/passphrase.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openSession, type Session } from '../session.ts';
+import { identityDocument } from './data-directory.ts';
+import { addUserCommands } from './member-user.ts';
 import { propose } from './proposal.ts';
 
 interface CardAnswer {
@@ -231,6 +235,11 @@ function addStanding(member: Command, io: Io): void {
       await propose(session, `resume ${id}`, [{ type: 'memberResume', member: id }]);
     });
   member
+    .command('new-keys')
+    .description('make new keys for a member that lost its own, while its node is stopped; see member rekey')
+    .requiredOption('--dir <dir>', 'data directory of its node')
+    .action(async ({ dir }: { dir: string }) => makeNewKeys(io, resolve(io.directory, dir)));
+  member
     .command('rekey')
     .description('give a member that lost its keys those of a new card, by ballot; it stays what it was')
     .argument('[name]', 'its node, where that is one of this network')
@@ -240,6 +249,15 @@ function addStanding(member: Command, io: Io): void {
       const { card, proof } = await newCard(io, name, options.card, command);
       await propose(session, `other keys for ${card.id}`, [{ type: 'memberRekey', card, proof }]);
     });
+}
+
+async function makeNewKeys(io: Io, dir: string): Promise<void> {
+  const passphrase = await readPassphrase(io.environment, dataPaths(dir).passphrase);
+  const { replaceLostKeys } = await import('../../roles/lost-keys.ts');
+  const { identity, aside } = await replaceLostKeys(dir, passphrase);
+  io.out(JSON.stringify(identityDocument(identity), null, 2));
+  if (aside !== null) io.err(`the old keystore is ${aside} now`);
+  io.err('start the node, and let an administrator give: phaseline member rekey');
 }
 
 async function newCard(
@@ -259,4 +277,5 @@ export function addMemberCommands(program: Command, io: Io): void {
   addRegistration(member, io);
   addReading(member, io);
   addStanding(member, io);
+  addUserCommands(member, io);
 }

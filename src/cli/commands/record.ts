@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { AS_USER, credentialsOf } from '../as-user.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { addWaitOptions, putWithProgress, reportRows, type WaitOptions, waitOf } from '../files/command.ts';
 import { walk } from '../files/walk.ts';
@@ -19,6 +20,7 @@ export interface RecordAnswer {
   readonly height: number;
   readonly time: { readonly iso: string };
   readonly author: string;
+  readonly user: { readonly id: string; readonly name: string | null } | null;
   readonly handedOverFrom: { readonly phase: string } | null;
   readonly content: {
     readonly type: string;
@@ -43,6 +45,7 @@ interface PutOptions extends WaitOptions {
   readonly title: string;
   readonly file: readonly string[];
   readonly reference: readonly string[];
+  readonly asUser?: string;
 }
 
 const collect = (value: string, before: readonly string[]) => [...before, value];
@@ -99,7 +102,8 @@ async function put(io: Io, options: PutOptions, command: Command): Promise<void>
   for (const path of skipped) io.err(`left out, not a regular file: ${path}`);
   const session = await openSession(io, command, null);
   const { phase, type, title, reference: references } = options;
-  const given = { phase, type, title, references, waitForCopies, oneRecord: true };
+  const asUser = credentialsOf(io, options.asUser);
+  const given = { phase, type, title, references, waitForCopies, oneRecord: true, asUser };
   const text = await textOf(options.text);
   // what a record is written with belongs to it, also what the phase has already
   const own = files.map(file => ({ ...file, inDirectory: false }));
@@ -121,10 +125,15 @@ const CHECK_HEAD = ['CHECK', 'RESULT', 'DETAIL'];
 const checkRows = (checks: readonly CheckAnswer[]) =>
   checks.map(check => [check.name, check.ok ? 'ok' : 'FAILED', check.detail]);
 
+/** The member, and the person where one signed for it. */
+export function authorOf({ author, user }: Pick<RecordAnswer, 'author' | 'user'>): string {
+  return user === null ? author : `${author} (${user.name ?? `user ${short(user.id)}`})`;
+}
+
 function recordPairs(record: RecordAnswer): (readonly [string, unknown])[] {
   return [
     ['record', record.id],
-    ['author', record.author],
+    ['author', authorOf(record)],
     ['time', record.time.iso],
     ['height', record.height],
     ['position', record.position],
@@ -188,7 +197,7 @@ async function list(io: Io, options: ListOptions, command: Command): Promise<voi
     rows: answer.records.map(record => [
       record.position,
       short(record.id),
-      record.author,
+      authorOf(record),
       record.time.iso,
       `${record.content?.type ?? ''}${record.typeFault === null ? '' : ' (does not follow its type)'}`,
       (record.content?.text ?? record.unreadable ?? '').slice(0, 60),
@@ -214,7 +223,8 @@ export function addRecordCommands(program: Command, io: Io): void {
     .option('--title <title>', 'what people read in a list', '')
     .option('--text <text>', 'the content; - reads it from standard input')
     .option('--file <path>', 'a file or directory that goes with it (repeat)', collect, [])
-    .option('--reference <id>', 'an earlier record that it refers to (repeat)', collect, []);
+    .option('--reference <id>', 'an earlier record that it refers to (repeat)', collect, [])
+    .option(...AS_USER);
   addWaitOptions(putting).action((options: PutOptions, command: Command) => put(io, options, command));
   record
     .command('get')

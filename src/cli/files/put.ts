@@ -41,6 +41,8 @@ export interface PutRequest {
   /** True when all files belong into one record, however large they are. */
   readonly oneRecord: boolean;
   readonly waitForCopies: { readonly copies: number | null; readonly waitMs: number } | null;
+  /** Who signs; null for the member itself. */
+  readonly asUser: { readonly name: string; readonly passphrase: string } | null;
 }
 
 export interface PutEnvironment {
@@ -188,7 +190,7 @@ export class FilePut {
   }
 
   private async putGroup(group: readonly FoundFile[]): Promise<RecordPutAnswer> {
-    const { phase, type, title, mediaType, text, references, waitForCopies } = this.request;
+    const { phase, type, title, mediaType, text, references, waitForCopies, asUser } = this.request;
     const before = this.doneBytes;
     const files: object[] = [];
     try {
@@ -205,7 +207,7 @@ export class FilePut {
     }
     const first = this.records.length === 0;
     const params = {
-      ...{ phase, type, title, files, waitForCopies },
+      ...{ phase, type, title, files, waitForCopies, asUser },
       ...(first ? { text, references } : {}),
     };
     return this.watched(

@@ -49,9 +49,9 @@ function checkCard(context: CheckContext, card: MemberCard, proof: Uint8Array): 
  * A key holds for leaves with `fromHeight ≤ height < untilHeight` (no end while `untilHeight` is 0). Signatures are checked
  * against the state before the block, so a key that a block brings holds from the next height on.
  */
-function newKey(card: MemberCard, fromHeight: number): OwnKey {
+function newKey(card: MemberCard, fromHeight: number, replaced = false): OwnKey {
   const { signingKey, sealingKey } = card;
-  return { signingKey, fromHeight, untilHeight: 0, user: null, sealingKey };
+  return { signingKey, fromHeight, untilHeight: 0, user: null, sealingKey, replaced };
 }
 
 export function newMember(card: MemberCard, fromHeight: number): Member {
@@ -149,7 +149,7 @@ export function withoutRights(system: SystemState, id: MemberId, height: number)
 export function withOtherKeys(system: SystemState, card: MemberCard, height: number): SystemState {
   const member = assertDefined(findMember(system, card.id), 'a member that gets other keys exists');
   const { name, peerIds } = card;
-  const keys = [...endKeys(member.keys, height + 1, () => true), newKey(card, height + 1)];
+  const keys = [...endKeys(member.keys, height + 1, () => true), newKey(card, height + 1, true)];
   return replaceMember(system, { ...member, name, peerIds, version: member.version + 1, keys });
 }
 

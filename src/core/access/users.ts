@@ -26,7 +26,7 @@ export const memberUserAdd: Rule<'memberUserAdd'> = {
         ),
       () =>
         demand(
-          suite.verify(signingKey, memberUserBytes(state.chainId, sender.id, content), proof),
+          suite.verify(signingKey, memberUserBytes(state.chainId, sender.id, signingKey), proof),
           OUTCOMES.badProof,
         ),
     );

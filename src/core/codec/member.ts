@@ -21,13 +21,9 @@ export function memberCardBytes(chainId: Hash, card: MemberCard): Uint8Array {
 }
 
 /** The bytes that a user's key signs before it may sign for the member. */
-export function memberUserBytes(
-  chainId: Hash,
-  member: MemberId,
-  { user, signingKey }: Pick<MemberUserAdd, 'user' | 'signingKey'>,
-): Uint8Array {
+export function memberUserBytes(chainId: Hash, member: MemberId, signingKey: Uint8Array): Uint8Array {
   const writer = new Writer().raw(tagBytes('memberUser')).hash(chainId).text(member);
-  return writer.hash(user).fixed(signingKey, SIZES.publicKey).finish();
+  return writer.fixed(signingKey, SIZES.publicKey).finish();
 }
 
 /**

@@ -64,7 +64,7 @@ function expectScope(reader: Reader, scope: ScopeKind): void {
 function writeKey(writer: Writer, key: MemberKey): void {
   writer.fixed(key.signingKey, SIZES.publicKey).u64(key.fromHeight).u64(key.untilHeight);
   writer.bool(key.user !== null);
-  if (key.user === null) writer.fixed(key.sealingKey, SIZES.publicKey);
+  if (key.user === null) writer.fixed(key.sealingKey, SIZES.publicKey).bool(key.replaced);
   else writer.hash(key.user);
 }
 
@@ -76,7 +76,7 @@ function readKey(reader: Reader): MemberKey {
   };
   return reader.bool()
     ? { ...span, user: reader.hash(), sealingKey: null }
-    : { ...span, user: null, sealingKey: reader.fixed(SIZES.publicKey) };
+    : { ...span, user: null, sealingKey: reader.fixed(SIZES.publicKey), replaced: reader.bool() };
 }
 
 function writeMember(writer: Writer, member: Member): void {

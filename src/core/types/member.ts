@@ -29,7 +29,7 @@ export interface MemberRevoke {
 export interface MemberUserAdd {
   readonly user: UserId;
   readonly signingKey: Uint8Array;
-  /** Signature of that key over `tag(memberUser) ‖ chain id ‖ member ‖ user ‖ key`: proof of possession. */
+  /** Signature of that key over `tag(memberUser) ‖ chain id ‖ member ‖ key`: proof of possession. */
   readonly proof: Uint8Array;
 }
 export interface MemberUserRevoke {

@@ -36,6 +36,8 @@ interface SigningSpan {
 export interface OwnKey extends SigningSpan {
   readonly user: null;
   readonly sealingKey: Uint8Array;
+  /** True where administrators gave it in place of keys that were lost. */
+  readonly replaced: boolean;
 }
 
 /** A key of one of its users, who signs for the member in projects and phases. */

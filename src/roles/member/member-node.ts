@@ -31,6 +31,7 @@ import { createBlobStore, limitsOf } from './blob-store.ts';
 import { keepsEvidence } from './evidence.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
+import { Users } from './users.ts';
 
 /** Signatures remembered as verified: a certificate's come with every receipt of its block, and again with the head. */
 const VERIFIED_SIGNATURES_MAX = 65_536;
@@ -43,6 +44,7 @@ export interface MemberNode {
   readonly transport: Transport;
   readonly light: LightClient;
   readonly records: Records;
+  readonly users: Users;
   readonly phaseFiles: PhaseFiles;
   readonly files: FileService;
   /** True for peers that this node links to by itself: its consensus nodes, and the nodes that share a phase with it. */
@@ -91,10 +93,11 @@ async function createFiles(
   return { blobs, files };
 }
 
-/** Null where the operator wants to open epochs by hand. */
+/** Null where the operator wants to open epochs, and to complain, by hand. */
 function createSteward({ config, logger }: RoleInput, access: LightClient, records: Records): Steward | null {
   if (config.steward?.automatic === false) return null;
-  return new Steward({ access, records, member: config.name, clock: systemClock, logger });
+  const { custody } = records;
+  return new Steward({ access, custody, member: config.name, clock: systemClock, logger });
 }
 
 /** @param fail called when the node can no longer do its work */
@@ -129,6 +132,7 @@ export async function createMemberNode(
     signer,
     unsealers,
   });
+  const users = new Users(member, light, records, paths);
   const phaseFiles = new PhaseFiles(light, records, nodeSuite.sha256, member, logger);
   const { blobs, files } = await createFiles(input, { kv, transport, ledger: phaseFiles });
   const links = new PeerLinks(light, transport, member, clock);
@@ -162,11 +166,12 @@ export async function createMemberNode(
     { start: () => transport.start(), stop: () => transport.stop() },
     light,
     keepsEvidence(light, paths, { logger, fail }),
+    users,
     { start: () => phaseFiles.load(), stop: async () => {} },
     files,
     links,
     { start: async () => steward?.start(), stop: async () => steward?.stop() },
   ]);
   const keeps = (peer: PeerId) => peers.some(({ peerId }) => peerId === peer) || links.keeps(peer);
-  return { member, card, signer, transport, light, records, phaseFiles, files, keeps, service };
+  return { member, card, signer, transport, light, records, users, phaseFiles, files, keeps, service };
 }

@@ -1,8 +1,9 @@
 import { mayAct } from '../../core/access/standing.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
+import { isReject } from '../../core/base/reject.ts';
 import { challengeBytes } from '../../core/codec/request.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
-import { encodeScopeState, findMember, scopeDigest } from '../../core/ledger/index.ts';
+import { encodeScopeState, findMember, partakersOf, scopeDigest } from '../../core/ledger/index.ts';
 import { frontierRoot } from '../../core/merkle/log.ts';
 import type { PhaseState, ProjectState } from '../../core/types/state.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
@@ -15,7 +16,9 @@ import type {
   PhaseView,
   ProjectView,
 } from '../../rpc/api.ts';
+import type { FlowApi } from '../../rpc/flow-api.ts';
 import { Uploads } from '../../rpc/uploads.ts';
+import type { UserCredentials } from '../../rpc/users-api.ts';
 import { suspendedDetail } from '../../services/records/refusal.ts';
 import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
@@ -109,7 +112,7 @@ async function phaseView({ light, records, member }: MemberNode, known: PhaseSta
   const state = light.phase(id) ?? known;
   const logId = logIdOf(sha256, light.chainId, 'phase', state.id);
   const frontier = light.frontierOf(logId);
-  const inside = state.participants.some(entry => entry.member === member) || state.owner === member;
+  const inside = partakersOf(state).has(member) || state.owner === member;
   const digest = scopeDigest(sha256, encodeScopeState({ scope: 'phase', state }));
   return {
     state,
@@ -137,6 +140,14 @@ export function createIdentityApi({ card, records, signer, light }: MemberNode):
   };
 }
 
+export function createFlowApi({ records, users }: MemberNode): Pick<FlowApi, 'flow' | 'flowAs'> {
+  const flowAs = async (user: UserCredentials | null) => {
+    const signing = await users.signing(user);
+    return isReject(signing) ? signing : signing.records.flow;
+  };
+  return { flow: records.flow, flowAs };
+}
+
 /** What a member's node answers over RPC: verified data of its own phases. */
 export function createParticipantApi(node: MemberNode, input: RoleInput): ParticipantApi {
   const { light } = node;
@@ -153,6 +164,9 @@ export function createParticipantApi(node: MemberNode, input: RoleInput): Partic
     ...createHandoverApi(node),
     ...createProofApi(node, input),
     ...createTrailApi(node),
+    users: () => node.users.users(),
+    addUser: (name, key) => node.users.addUser(name, key),
+    revokeUser: name => node.users.revokeUser(name),
     members: () => light.system().members,
     member: id => findMember(light.system(), id),
     administrators: () => light.system().administrators,

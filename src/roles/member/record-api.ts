@@ -16,8 +16,10 @@ import type { LedgerAccess } from '../../services/records/ports.ts';
 import type { RecordView } from '../../services/records/reading.ts';
 import type { MemberNode } from './member-node.ts';
 import { Staging } from './staging.ts';
+import type { Users } from './users.ts';
 
-export interface RecordNode extends Pick<MemberNode, 'records' | 'users' | 'files'> {
+export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
+  readonly users: Pick<Users, 'signing' | 'nameOf'>;
   readonly light: Pick<LedgerAccess, 'phase' | 'head'> & Pick<LightClient, 'onEvents'>;
 }
 

@@ -7,6 +7,7 @@ import type { FlowApi } from '../flow-api.ts';
 import { defineMethod, type RpcMethod } from '../method.ts';
 import { CHANGE_ERRORS, presentReceipt } from '../receipt.ts';
 import { count, phaseNameSchema, receiptSchema } from '../schemas.ts';
+import { asUserSchema } from './member/users.ts';
 import { findPhase } from './phase/find.ts';
 
 const requestView = z.object({
@@ -65,12 +66,18 @@ const vote = (api: FlowApi): RpcMethod =>
     name: 'approval_vote',
     summary: 'Approves or rejects a request, as a participant with a role that the policy names.',
     access: 'session',
-    params: z.strictObject({ phase: phaseNameSchema, request: count, approve: z.boolean() }),
+    params: z.strictObject({
+      phase: phaseNameSchema,
+      request: count,
+      approve: z.boolean(),
+      asUser: asUserSchema,
+    }),
     result: receiptSchema,
     errors: CHANGE_ERRORS,
-    handle: async ({ phase, request, approve }) => {
+    handle: async ({ phase, request, approve, asUser }) => {
       const { id } = (await findPhase(api, phase)).state;
-      return presentReceipt(await api.flow.vote(id, request, approve));
+      const signing = await api.flowAs(asUser);
+      return presentReceipt(isReject(signing) ? signing : await signing.vote(id, request, approve));
     },
   });
 

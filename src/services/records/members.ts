@@ -1,15 +1,18 @@
-import type { MemberId } from '../../core/base/ids.ts';
+import type { MemberId, UserId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
   encodeMemberRegister,
   encodeMemberRevoke,
   encodeMemberRotate,
   encodeMemberSuspend,
+  encodeMemberUserAdd,
+  encodeMemberUserRevoke,
   memberCardBytes,
 } from '../../core/codec/member.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import { findMember } from '../../core/ledger/read.ts';
-import type { KindName, MemberCard } from '../../core/types/operation.ts';
+import type { MemberCard, MemberUserAdd } from '../../core/types/member.ts';
+import type { KindName } from '../../core/types/operation.ts';
 import type { Signer } from '../../ports/signer.ts';
 import type { Context } from './context.ts';
 import { type Refusal, unknownMember } from './refusal.ts';
@@ -52,6 +55,16 @@ export function revokeMember(
   reason: string,
 ): Promise<Committed | Refusal> {
   return sendToSystem(context, 'memberRevoke', encodeMemberRevoke({ member, reason }), `revoke ${member}`);
+}
+
+/** From the next block on the user's key signs for this member, in projects and phases. */
+export function addUser(context: Context, user: MemberUserAdd): Promise<Committed | Refusal> {
+  return sendToSystem(context, 'memberUserAdd', encodeMemberUserAdd(user), 'add a user');
+}
+
+/** What the user signed so far stays valid. */
+export function revokeUser(context: Context, user: UserId): Promise<Committed | Refusal> {
+  return sendToSystem(context, 'memberUserRevoke', encodeMemberUserRevoke({ user }), 'revoke a user');
 }
 
 /** By an administrator, of a member that is none: it may nothing until a ballot resumes it. */

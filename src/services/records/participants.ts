@@ -1,5 +1,6 @@
 import { deedOfAdd, deedOfRole } from '../../core/access/approvals.ts';
 import { awaitingHistory, hasEpochLeft, heldFrom, keyholders } from '../../core/access/epochs.ts';
+import { awaitingAfterLoss } from '../../core/access/lost-keys.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
@@ -62,10 +63,11 @@ export function givesFrom({ access, member, vault }: Context, phase: PhaseState)
   return Math.max(held, vault.heldFrom(phase));
 }
 
-/** What those get with the next epoch who were granted more than anybody has sealed to them. */
+/** What those get with the next epoch who were granted more than anybody has sealed to them, or to keys that they have. */
 function extrasOf(context: Context, phase: PhaseState): OpeningExtras {
   const from = givesFrom(context, phase);
-  const awaiting = awaitingHistory(context.access.system(), phase, from);
+  const system = context.access.system();
+  const awaiting = [...awaitingHistory(system, phase, from), ...awaitingAfterLoss(system, phase)];
   const recoveryKey = phase.recovery?.publicKey ?? null;
   if (awaiting.length === 0) return { ...noExtras(phase.epochs.length), recoveryKey };
   const historyOf = (member: MemberId) => {

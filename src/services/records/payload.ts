@@ -27,6 +27,15 @@ export interface RecordContent {
   readonly mediaType: string;
   readonly data: Uint8Array;
   readonly files: readonly RecordFile[];
+  /** Who signed it for the member; the chain has a hash of this (`userIdBytes`). */
+  readonly user?: RecordUser;
+}
+
+/** The name that a user's id is the salted hash of. */
+export interface RecordUser {
+  readonly name: string;
+  /** 32 bytes in hexadecimal characters. */
+  readonly salt: Hash;
 }
 
 const VERSION = 1;
@@ -34,7 +43,7 @@ const VERSION = 1;
 const DATA_FIELDS_MAX = 256;
 const DATA_FIELD_NAME_BYTES_MAX = 128;
 /** Longest texts, in bytes of UTF-8. */
-const TEXT_BYTES_MAX = { type: 128, title: 1024, mediaType: 256, name: 1024 } as const;
+const TEXT_BYTES_MAX = { type: 128, title: 1024, mediaType: 256, name: 1024, user: 128 } as const;
 
 /** JSON with sorted keys and no white space: one value, one text (RFC 8785 for the values that occur here). */
 export function canonicalJson(value: unknown): string {
@@ -56,10 +65,11 @@ function fromBase64(text: string): Uint8Array | null {
 
 /** Names the first text that is too long; null when all fit. */
 export function checkContent(content: RecordContent): Refusal | null {
-  const texts: [keyof typeof TEXT_BYTES_MAX, string][] = [
+  const texts: (readonly [keyof typeof TEXT_BYTES_MAX, string])[] = [
     ['type', content.type],
     ['title', content.title],
     ['mediaType', content.mediaType],
+    ...(content.user === undefined ? [] : [['user', content.user.name] as const]),
     ...content.files.flatMap((file): [keyof typeof TEXT_BYTES_MAX, string][] => [
       ['name', file.name],
       ['mediaType', file.mediaType],
@@ -87,7 +97,8 @@ export function encodePayload(content: RecordContent): Uint8Array {
   }));
   const { type, title, mediaType } = content;
   const data = text === null ? { base64: toBase64(content.data) } : { text };
-  return utf8(canonicalJson({ v: VERSION, type, title, mediaType, data, files }));
+  const signer = content.user === undefined ? {} : { user: content.user };
+  return utf8(canonicalJson({ v: VERSION, type, title, mediaType, data, files, ...signer }));
 }
 
 /** `data.<member>` of data that is a JSON object. */
@@ -107,7 +118,7 @@ function dataFields(data: Uint8Array): RecordField[] {
 }
 
 /** The fields of a payload that can be shown one by one (`RecordMeta.fieldsRoot`), always in the same order; without the files' keys. */
-export function payloadFields({ type, title, mediaType, data, files }: RecordContent): RecordField[] {
+export function payloadFields({ type, title, mediaType, data, files, user }: RecordContent): RecordField[] {
   const text = utf8Decode(data);
   const shown = files.map(file => ({
     ...{ cid: file.cid, name: file.name, mediaType: file.mediaType },
@@ -119,6 +130,7 @@ export function payloadFields({ type, title, mediaType, data, files }: RecordCon
     mediaType,
     data: text === null ? { base64: toBase64(data) } : { text },
     files: shown,
+    ...(user === undefined ? {} : { user }),
   };
   const fields = Object.entries(whole).map(([name, value]) => ({ name, value: canonicalJson(value) }));
   return [...fields, ...dataFields(data)];
@@ -134,6 +146,13 @@ function decodeData(value: unknown): Uint8Array | null {
   if (!isJson(value)) return null;
   if (typeof value.text === 'string') return utf8(value.text);
   return typeof value.base64 === 'string' ? fromBase64(value.base64) : null;
+}
+
+/** Nothing for a record that the member itself signed; null for what is no name. */
+function decodeUser(value: unknown): Pick<RecordContent, 'user'> | null {
+  if (value === undefined) return {};
+  if (!isJson(value) || typeof value.name !== 'string' || !isHash(value.salt)) return null;
+  return { user: { name: value.name, salt: value.salt } };
 }
 
 /** The signed metadata names the file; the payload adds what only readers may know. Null when the two disagree. */
@@ -179,6 +198,8 @@ export function decodePayload(bytes: Uint8Array, references: readonly FileRefere
     if (file === null) return null;
     files.push(file);
   }
-  const content: RecordContent = { type, title, mediaType, data, files };
+  const user = decodeUser(value.user);
+  if (user === null) return null;
+  const content: RecordContent = { type, title, mediaType, data, files, ...user };
   return checkContent(content) === null ? content : null;
 }

@@ -1,6 +1,9 @@
-import type { LogId, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
+import { fromHex } from '../../core/base/bytes.ts';
+import type { LogId, MemberId, PhaseId, TransactionId, UserId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
+import { userIdBytes } from '../../core/codec/member.ts';
 import { decodeRecordMeta } from '../../core/codec/operation.ts';
+import { findMember } from '../../core/ledger/read.ts';
 import { checkAuthorship } from '../../core/light/authorship.ts';
 import { fieldsRoot } from '../../core/light/fields.ts';
 import { type LocatedRecord, locateRecord } from '../../core/light/record.ts';
@@ -14,9 +17,16 @@ import { typeFault } from './record-types.ts';
 import { short } from './refusal.ts';
 
 export interface RecordCheck {
-  readonly name: 'authorship' | 'metadata' | 'epoch key' | 'content key' | 'payload' | 'fields';
+  readonly name: 'authorship' | 'metadata' | 'epoch key' | 'content key' | 'payload' | 'fields' | 'user';
   readonly ok: boolean;
   readonly detail: string;
+}
+
+/** Who signed for a member. */
+export interface SigningUser {
+  readonly id: UserId;
+  /** As the payload says it and the id proves it; null where it does not open, or says none. */
+  readonly name: string | null;
 }
 
 /** One handover of a record, and where the record stood before. */
@@ -41,6 +51,8 @@ export interface RecordView {
   readonly timeMs: number;
   readonly author: MemberId;
   readonly keyId: number;
+  /** Whose key it is, where it is not the member's own. */
+  readonly user: SigningUser | null;
   /** Epoch of this phase under which the content key is wrapped. */
   readonly epoch: number;
   readonly references: readonly TransactionId[];
@@ -84,6 +96,7 @@ interface Reading {
   meta: RecordMeta | null;
   contentKey: Uint8Array | null;
   content: RecordContent | null;
+  userName: string | null;
 }
 
 function note(reading: Reading, name: RecordCheck['name'], ok: boolean, detail: string): boolean {
@@ -138,12 +151,29 @@ function openContent(
   const salts = context.crypto.fieldSalts(reading.contentKey!);
   const root = fieldsRoot(context.suite.sha256, payloadFields(reading.content!), salts);
   const same = root === reading.meta!.fieldsRoot;
-  return note(reading, 'fields', same, same ? 'as committed to' : 'it commits to other fields than it has');
+  note(reading, 'fields', same, same ? 'as committed to' : 'it commits to other fields than it has');
+  return same && checkUser(context, source, reading);
+}
+
+function userOf({ access }: Context, { transaction }: LocatedRecord): UserId | null {
+  const { sender, keyId } = transaction.body;
+  return findMember(access.system(), sender)?.keys[keyId]?.user ?? null;
+}
+
+/** The name that a payload gives its signer is the one that the chain has a hash of. */
+function checkUser(context: Context, source: LocatedRecord, reading: Reading): boolean {
+  const named = reading.content?.user;
+  if (named === undefined) return true;
+  const { sender } = source.transaction.body;
+  const id = context.suite.sha256(userIdBytes(sender, named.name, fromHex(named.salt)!));
+  const same = id === userOf(context, source);
+  reading.userName = same ? named.name : null;
+  return note(reading, 'user', same, same ? `signed by ${named.name}` : 'signed by another than it says');
 }
 
 async function read(context: Context, phase: PhaseId, source: LocatedRecord): Promise<Reading> {
   const { leaf, transaction } = source;
-  const reading: Reading = { checks: [], meta: null, contentKey: null, content: null };
+  const reading: Reading = { checks: [], meta: null, contentKey: null, content: null, userName: null };
   const fault = checkAuthorship(context.suite, context.access.system(), leaf, transaction);
   const { sender, keyId } = transaction.body;
   note(reading, 'authorship', fault === null, fault?.detail ?? `signed by key ${keyId} of ${sender}`);
@@ -188,6 +218,7 @@ export async function readRecord(
   const opened = reading.content !== null;
   const fault = failed.find(check => check.name !== 'authorship');
   const origins = originsOf(source);
+  const user = userOf(context, source);
   return {
     phase,
     id: place.id,
@@ -196,6 +227,7 @@ export async function readRecord(
     timeMs: leaf.timeMs,
     author: transaction.body.sender,
     keyId: transaction.body.keyId,
+    user: user === null ? null : { id: user, name: reading.userName },
     epoch: source.handed?.target.epoch ?? reading.meta?.epoch ?? 0,
     references: reading.meta?.references ?? [],
     fileReferences: reading.meta?.files ?? [],

@@ -65,6 +65,11 @@ export class TransactionSender {
     this.signer = config.signer;
   }
 
+  /** Another of the same member, with another of its keys: transactions of several keys share no signature. */
+  signedBy(signer: Signer): TransactionSender {
+    return new TransactionSender({ ...this.config, signer });
+  }
+
   /** From the next batch on; for a member that rotated its keys. */
   useSigner(signer: Signer): void {
     this.signer = signer;

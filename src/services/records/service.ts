@@ -1,8 +1,8 @@
-import type { MemberId, PhaseId, ProjectId, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { MemberId, PhaseId, ProjectId, Suite, TransactionId, UserId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
-import type { MemberCard } from '../../core/types/operation.ts';
+import type { MemberCard, MemberUserAdd } from '../../core/types/member.ts';
 import type { Span } from '../../core/types/span.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import type { PhaseCrypto } from '../../ports/phase-crypto.ts';
@@ -32,7 +32,15 @@ import {
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { type HandoverToInput, handOverToAll, type TargetResult } from './handover-targets.ts';
-import { proveCard, registerMember, revokeMember, rotateMember, suspendMember } from './members.ts';
+import {
+  addUser,
+  proveCard,
+  registerMember,
+  revokeMember,
+  revokeUser,
+  rotateMember,
+  suspendMember,
+} from './members.ts';
 import { type OpenedCard, OpenedCards } from './opened-cards.ts';
 import {
   addParticipant,
@@ -79,6 +87,8 @@ export interface RecordsConfig {
   readonly unsealers: readonly Unsealer[];
 }
 
+export type SignedRecords = Pick<Records, 'putRecord' | 'flow'>;
+
 /**
  * Everything that one member does with members, projects, phases and records, on top of its verified part of the ledger. A
  * refusal is a value; an OperatingError is thrown when no source can be reached.
@@ -105,6 +115,20 @@ export class Records {
     this.context = { access, crypto, suite, member, vault, cards, index, follower, sender };
     this.flow = new Flow(this.context);
     this.custody = new Custody(this.context, recovery);
+  }
+
+  /** What people do in person: with the key of a user of this member on the transactions. */
+  signedBy(signer: Signer): SignedRecords {
+    const context = { ...this.context, sender: this.context.sender.signedBy(signer) };
+    return { putRecord: input => putRecord(context, input), flow: new Flow(context) };
+  }
+
+  addUser(user: MemberUserAdd): Promise<Committed | Refusal> {
+    return addUser(this.context, user);
+  }
+
+  revokeUser(user: UserId): Promise<Committed | Refusal> {
+    return revokeUser(this.context, user);
   }
 
   /** Epoch secrets by phase, in memory only; up to date after `catchUp`. */

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { dataPaths } from '../../../src/config/node-config.ts';
 import { fileCipher } from '../../../src/crypto/file-cipher.ts';
 import { systemRandom } from '../../../src/crypto/random.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import { PhaseFiles } from '../../../src/roles/member/phase-files.ts';
 import { createRecordApi } from '../../../src/roles/member/record-api.ts';
+import { Users } from '../../../src/roles/member/users.ts';
 import type { FileInput, RecordApi } from '../../../src/rpc/api.ts';
 import { FileService } from '../../../src/services/files/file-service.ts';
 import type { Records } from '../../../src/services/records/service.ts';
@@ -62,7 +64,8 @@ export class Members {
     await phaseFiles.load();
     await files.start();
     const light = Object.assign(access, { onEvents: () => () => {} });
-    const api = createRecordApi({ records, files, light });
+    const users = new Users(id, access, records, dataPaths(join(this.root, name)));
+    const api = createRecordApi({ records, users, files, light });
     const member = { access, records, phaseFiles, files, transport, blobs, api };
     this.members.push(member);
     return member;

@@ -316,7 +316,14 @@ export class TestChain {
 
 export function memberKey(name: string, fromHeight: number, untilHeight: number): MemberKey {
   const { publicKey } = signerOf(name);
-  return { signingKey: publicKey, fromHeight, untilHeight, user: null, sealingKey: publicKey };
+  return {
+    signingKey: publicKey,
+    fromHeight,
+    untilHeight,
+    user: null,
+    sealingKey: publicKey,
+    replaced: false,
+  };
 }
 
 /** Alice has one key; bob rotated at height 5. */

@@ -37,7 +37,7 @@ export function memberWith(name: string, signer: Signer, changes: Partial<Member
     keys: [
       {
         ...{ signingKey: signer.publicKey, fromHeight: 1, untilHeight: 0 },
-        ...{ user: null, sealingKey: keys.sealing.publicKey },
+        ...{ user: null, sealingKey: keys.sealing.publicKey, replaced: false },
       },
     ],
     ...changes,

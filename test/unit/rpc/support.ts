@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { ownKeyOf } from '../../../src/core/access/member-keys.ts';
-import type { Hash, MemberId, PhaseId, ProjectId, TransactionId } from '../../../src/core/base/ids.ts';
+import type {
+  Hash,
+  MemberId,
+  PhaseId,
+  ProjectId,
+  TransactionId,
+  UserId,
+} from '../../../src/core/base/ids.ts';
 import { type Reject, reject } from '../../../src/core/base/reject.ts';
 import { NOTHING_SHOWN } from '../../../src/core/light/dossier.ts';
 import { buildDossier, decodeDossier } from '../../../src/core/light/dossier-codec.ts';
@@ -35,6 +42,7 @@ import type { RpcMethod } from '../../../src/rpc/method.ts';
 import { createMetrics } from '../../../src/rpc/metrics.ts';
 import { RpcServer, type RpcServerOptions } from '../../../src/rpc/server.ts';
 import { Uploads } from '../../../src/rpc/uploads.ts';
+import type { UserKeySource, UserView } from '../../../src/rpc/users-api.ts';
 
 export const TOKEN = 'A'.repeat(43);
 
@@ -149,7 +157,7 @@ export const alice: Member = {
   keys: [
     {
       ...{ signingKey: new Uint8Array(33), fromHeight: 0, untilHeight: 0 },
-      ...{ user: null, sealingKey: new Uint8Array(33) },
+      ...{ user: null, sealingKey: new Uint8Array(33), replaced: false },
     },
   ],
 };
@@ -344,6 +352,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     }
     for (const given of input.files) if ('staged' in given) this.staged.delete(given.staged);
     const list = this.recordsOf.get(input.phase)!;
+    const { asUser = null } = input;
     const record: RecordView = {
       phase: input.phase,
       id: hashOf(100 + list.length),
@@ -351,6 +360,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       height: 1,
       timeMs: 1_700_000_000_002,
       author: alice.id,
+      user: asUser === null ? null : { id: hashOf(7), name: asUser.name },
       epoch: 1,
       references: input.references,
       handedOverFrom: null,
@@ -475,8 +485,27 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     next: 1,
     size: 2,
   });
+  filesDue = async () => [
+    {
+      ...{ phase: hashOf(0xa1) as PhaseId, days: 30, dueMs: 1_700_000_000_000 },
+      files: [{ cid: 'bafy0', ciphertextBytes: 1016, records: [hashOf(100) as TransactionId] }],
+    },
+  ];
   purgeCertificate = async () => new Uint8Array([4, 5]);
   dossier = async () => ({ bytes: 3, stream: this.chunks(new Uint8Array([1, 2, 3])) });
+  users = async () => [...this.usersGiven];
+  usersGiven: UserView[] = [];
+  addUser = async (name: string, key: UserKeySource) => {
+    const user = hashOf(40 + this.usersGiven.length) as UserId;
+    const kept = 'passphrase' in key;
+    this.usersGiven.push({ user, name, keyId: 1, fromHeight: 2, untilHeight: null, kept });
+    return { id: hashOf(41), height: 1, timeMs: 1, user };
+  };
+  revokeUser = async (name: string) => {
+    const found = this.usersGiven.find(entry => entry.name === name);
+    if (found === undefined) return reject('unknownUser', `there is no user "${name}"`, 'ignore');
+    return { id: hashOf(42), height: 2, timeMs: 2, user: found.user };
+  };
   card = () => {
     const { signingKey, sealingKey } = ownKeyOf(alice).key;
     const card = { id: alice.id, name: alice.name, signingKey, sealingKey, peerIds: alice.peerIds };

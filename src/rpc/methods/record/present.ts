@@ -102,6 +102,10 @@ export const recordSchema = z.object({
   height: count,
   time: timeSchema,
   author: z.string(),
+  user: z
+    .object({ id: hashText, name: z.string().nullable() })
+    .nullable()
+    .meta({ description: "who signed it for the author; null for the author's own key" }),
   epoch: count,
   references: z.array(hashText),
   handedOverFrom: z.object({ phase: hashText, position: count, by: z.string() }).nullable(),

@@ -7,6 +7,7 @@ import { defineMethod, type RpcMethod } from '../../method.ts';
 import { invalidParams } from '../../params.ts';
 import { type PutApi, putRecordWithFiles } from '../../put-files.ts';
 import { bytesSchema, hashSchema, phaseNameSchema } from '../../schemas.ts';
+import { asUserSchema } from '../member/users.ts';
 import { findPhase } from '../phase/find.ts';
 import {
   copiesWanted,
@@ -52,6 +53,7 @@ const params = z.strictObject({
     .default([])
     .meta({ description: 'ids of earlier records' }),
   waitForCopies: waitForCopiesSchema,
+  asUser: asUserSchema,
 });
 
 export const recordPut = (api: PutApi & ProjectReadApi): RpcMethod =>
@@ -77,7 +79,16 @@ export const recordPut = (api: PutApi & ProjectReadApi): RpcMethod =>
       const { type, title, references } = given;
       const receipt = await putRecordWithFiles(
         api,
-        { phase, type, title, mediaType, data, references, waitForCopies: copiesWanted(given.waitForCopies) },
+        {
+          phase,
+          type,
+          title,
+          mediaType,
+          data,
+          references,
+          asUser: given.asUser,
+          waitForCopies: copiesWanted(given.waitForCopies),
+        },
         given.files,
         signal,
       );
