@@ -115,8 +115,8 @@ export const holderMutants: readonly Mutant[] = [
   {
     name: 'purge-not-acknowledged-after-a-crash',
     file: PURGER,
-    find: 'const owes = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;',
-    replace: 'const owes = had || own !== undefined;',
+    find: 'const answers = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;',
+    replace: 'const answers = had || own !== undefined;',
     caughtBy: 'holders',
   },
 ];

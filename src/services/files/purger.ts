@@ -107,13 +107,15 @@ export class Purger {
     if (!kept) {
       await replicator.forget(cid);
       if (index.root(cid) !== null) await local.drop(cid);
-      this.done.add(keyOf(order));
       if (had) logger.info({ phase, cid }, 'a file was purged');
     }
     const own = ledger.purgeAcks(phase, cid).find(ack => ack.member === ledger.member);
-    const owes = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;
+    const answers = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;
+    const owes = answers && own?.kept !== kept && own?.kept !== false;
     const isParticipant = ledger.phase(phase)?.participants.includes(ledger.member) === true;
-    if (!owes || !isParticipant || own?.kept === kept || own?.kept === false) return;
+    // who has left the phase signs when it is in it again
+    if (!kept && (!owes || isParticipant)) this.done.add(keyOf(order));
+    if (!owes || !isParticipant) return;
     const ofPhase = this.waiting.get(phase) ?? new Map<string, Ack>();
     this.waiting.set(phase, ofPhase);
     ofPhase.set(cid, { order, kept });
@@ -143,7 +145,10 @@ export class Purger {
       const acks = [...ofPhase.values()].slice(0, limits.receiptsPerTransaction);
       const refused = await ledger.submitPurgeAcks(phase, acks);
       if (refused !== null) logger.warn({ phase, code: refused.reject }, 'acknowledgements were refused');
-      for (const { order } of acks) ofPhase.delete(order.cid);
+      for (const { order } of acks) {
+        ofPhase.delete(order.cid);
+        if (refused !== null) this.done.delete(keyOf(order));
+      }
       if (ofPhase.size === 0) this.waiting.delete(phase);
     }
     if (this.waiting.size > 0) this.schedule(limits.receiptDelayMs);

@@ -130,6 +130,24 @@ describe('purging a file', () => {
     await settle(() => acknowledged('bob', file.cid).length === 1);
   });
 
+  it('acknowledges when it is in the phase again what it deleted just before it had to leave', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const file = await put(ann, 1);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    world.ledger.setParticipants(phase, ['ann']);
+    await settle(() => acknowledged('ann', file.cid).length === 1);
+    expect(await blocksOf(bob)).toBe(0);
+    expect(acknowledged('bob', file.cid)).toEqual([]);
+    world.ledger.setParticipants(phase, ['ann', 'bob']);
+    await settle(() => acknowledged('bob', file.cid).length === 1);
+    expect(acknowledged('bob', file.cid)).toEqual([{ member: 'bob', cid: file.cid, kept: false }]);
+  });
+
   it('[87] signs nothing before the last block is gone, when the disk fails in the middle and after a start', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const ann = await world.node('ann');

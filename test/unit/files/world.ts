@@ -172,6 +172,7 @@ export class FakeLedger {
       },
       submitPurgeAcks: async (phase, acks) => {
         if (this.refusal !== null) return this.refusal;
+        if (!this.book(phase).participants.includes(member)) return reject('notParticipant', member);
         for (const { order, kept } of acks) {
           this.acknowledgements.push({ member, cid: order.cid, kept });
           this.purge(phase, order.cid)?.acks.push({ member, height: 1, kept });
