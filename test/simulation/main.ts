@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
 import { drawOptions, drawsHolders, type RunOptions } from './draw.ts';
-import { runFilesFor } from './files/main.ts';
-import { type FilesRunReport, runFiles } from './files/run.ts';
+import { explainFiles, runFilesFor, runFilesOnce } from './files/main.ts';
+import { type FilesOptions, type FilesRunReport, runFiles } from './files/run.ts';
 import { blocksFor, idleFor } from './long.ts';
 import { missingAfter, RARE_RUNS } from './requirements.ts';
 import { type RunReport, runWith } from './run.ts';
@@ -97,11 +97,6 @@ async function explain(options: RunOptions, text: string): Promise<void> {
   process.exitCode = 1;
 }
 
-function explainHolders(seed: number, text: string): void {
-  print(`\nFAILED ${text}\n\nnpm run simulate -- --files --seed ${seed}`);
-  process.exitCode = 1;
-}
-
 async function runOne(options: RunOptions): Promise<void> {
   print(`${JSON.stringify(options)}`);
   try {
@@ -130,9 +125,10 @@ const OPTIONS = {
 const USAGE =
   'npm run simulate -- [--seconds S | --runs N] [--first SEED] [--workers N], --seed SEED, --options JSON, --idle-hours H or --blocks N [--nodes N]; --files for holders of files only';
 
-/** Seeds of the simulation of file holders. */
+/** The simulation of file holders. */
 async function holders(values: {
   seed?: string;
+  options?: string;
   first?: string;
   runs?: string;
   seconds?: string;
@@ -140,7 +136,9 @@ async function holders(values: {
   const first = Number(values.seed ?? values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
   const many = values.seconds === undefined ? 20 : 1e9;
   const runs = values.seed === undefined ? Number(values.runs ?? many) : 1;
-  const isWell = await runFilesFor({ first, runs, seconds: Number(values.seconds ?? 1e9) }, print);
+  const isWell = await (values.options === undefined
+    ? runFilesFor({ first, runs, seconds: Number(values.seconds ?? 1e9) }, print)
+    : runFilesOnce(JSON.parse(values.options) as FilesOptions, print));
   if (!isWell) process.exitCode = 1;
 }
 
@@ -170,9 +168,10 @@ async function main(): Promise<void> {
     `reached ${reached} of ${all} kinds${isExpected ? `; all of them take about ${RARE_RUNS} runs` : ''}`,
   );
   if (overdue.length > 0) print(`never reached, and runs of this number should: ${overdue.join('; ')}`);
-  if (failure !== null && drawsHolders(failure.seed)) return explainHolders(failure.seed, failure.text);
-  if (failure !== null) return explain(drawOptions(failure.seed), failure.text);
-  if (overdue.length > 0) process.exitCode = 1;
+  if (failure !== null || overdue.length > 0) process.exitCode = 1;
+  if (failure === null) return;
+  if (drawsHolders(failure.seed)) await explainFiles(failure.seed, failure.text, print);
+  else await explain(drawOptions(failure.seed), failure.text);
 }
 
 function endOfWrongOption(error: NodeJS.ErrnoException): void {

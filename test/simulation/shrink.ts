@@ -8,9 +8,9 @@ const SEARCH_MS = 60_000;
 const SEEDS_EACH = 3;
 
 /** One way to make a run smaller; null where it is as small as that already. */
-type Reduction = (options: RunOptions) => RunOptions | null;
+export type Reduction<Options> = (options: Options) => Options | null;
 
-const REDUCTIONS: readonly Reduction[] = [
+const REDUCTIONS: readonly Reduction<RunOptions>[] = [
   options => (options.byzantine.length > 0 ? { ...options, byzantine: options.byzantine.slice(1) } : null),
   options => (options.lights > 0 ? { ...options, lights: 0 } : null),
   options => (options.observers > 0 ? { ...options, observers: 0 } : null),
@@ -31,12 +31,12 @@ const REDUCTIONS: readonly Reduction[] = [
 /** The failure without its numbers: a smaller run fails alike at another height. */
 function kindOf(error: unknown): string {
   const [first = ''] = (error as Error).message.replace(/^seed \d+: /, '').split('\n');
-  return first.replace(/[0-9a-f]{16,}|\d+/g, '#');
+  return first.replace(/baf[a-z2-7]{20,}|[0-9a-f]{16,}|\d+/g, '#');
 }
 
-async function failureOf(options: RunOptions): Promise<unknown> {
+async function failureOf(run: () => Promise<unknown>): Promise<unknown> {
   try {
-    await runWith(options);
+    await run();
     return null;
   } catch (error) {
     return error;
@@ -44,34 +44,45 @@ async function failureOf(options: RunOptions): Promise<unknown> {
 }
 
 /**
- * Looks for a smaller run that fails alike: fewer nodes, faults, transactions, less time. Another option draws another run, so that
- * each is tried with a few seeds.
+ * Looks for a smaller run that fails alike. Another option draws another run, so that each is tried with a few seeds.
+ * @returns the smallest, which is `failing` itself where none was found
  */
-export async function shrink(
-  failing: RunOptions,
+export async function smallest<Options extends { readonly seed: number }>(
+  failing: Options,
   error: unknown,
-): Promise<{ options: RunOptions; error: unknown }> {
+  reductions: readonly Reduction<Options>[],
+  run: (options: Options) => Promise<unknown>,
+): Promise<{ options: Options; error: unknown }> {
   const wanted = kindOf(error);
   let best = { options: failing, error };
   let attempts = 0;
   const untilMs = Date.now() + SEARCH_MS;
   for (
     let index = 0;
-    index < REDUCTIONS.length && attempts < ATTEMPTS_MAX && Date.now() < untilMs;
+    index < reductions.length && attempts < ATTEMPTS_MAX && Date.now() < untilMs;
     index += 1
   ) {
-    const smaller = REDUCTIONS[index]?.(best.options) ?? null;
+    const smaller = reductions[index]?.(best.options) ?? null;
     if (smaller === null) continue;
     for (let other = 0; other < SEEDS_EACH; other += 1) {
       const options = { ...smaller, seed: smaller.seed + other * 1_000_003 };
       attempts += 1;
-      const found = await failureOf(options);
+      const found = await failureOf(() => run(options));
       if (found === null || kindOf(found) !== wanted) continue;
       best = { options, error: found };
       index = -1;
       break;
     }
   }
+  return best;
+}
+
+/** Fewer nodes, faults, transactions, less time. */
+export async function shrink(
+  failing: RunOptions,
+  error: unknown,
+): Promise<{ options: RunOptions; error: unknown }> {
+  const best = await smallest(failing, error, REDUCTIONS, runWith);
   const detailed = { ...best.options, detailed: true, linesMax: 400 };
-  return { options: best.options, error: (await failureOf(detailed)) ?? best.error };
+  return { options: best.options, error: (await failureOf(() => runWith(detailed))) ?? best.error };
 }

@@ -87,7 +87,11 @@ function purgeOne(world: FilesWorld, holder: Holder): void {
     ({ phase, cid }) => phases.includes(phase) && !book.all.isPurged(phase, cid),
   );
   if (open.length === 0) return;
-  const { phase, cid } = random.pick(open);
+  // the order ends a file in one phase: what it does to one that others name too is the harder case
+  const shared = open.filter(({ phase, cid }) =>
+    [...book.all.phases.keys()].some(other => other !== phase && book.all.entries(other, cid).length > 0),
+  );
+  const { phase, cid } = random.pick(shared.length > 0 && random.chance(0.5) ? shared : open);
   book.orderPurge(phase, cid, holder.member);
 }
 

@@ -25,8 +25,20 @@ export interface FilesRunReport {
   readonly coverage: readonly (readonly [string, number])[];
 }
 
-/** Simulated time of faults, and after healing until every file must have its copies. */
+export interface FilesOptions {
+  readonly seed: number;
+  /** Simulated time of faults. */
+  readonly faultsMs: number;
+  /** Deeds, by name, that do not happen. */
+  readonly without: readonly string[];
+  /** Null: drawn. */
+  readonly members: number | null;
+  /** False: nobody lies, also where it is drawn. */
+  readonly hasLiars: boolean;
+}
+
 const FAULTS_MS = 40_000;
+/** Simulated time after healing until every file must have its copies. */
 const SETTLE_MS = 300_000;
 const CHECK_EVERY_MS = 500;
 const STEPS_MAX = 2_000_000;
@@ -62,15 +74,17 @@ export class FilesWorld {
   steps = 0;
   private failure: unknown = null;
 
-  constructor(seed: number) {
-    const random = new Random(seed ^ 0xf11e5);
+  constructor(readonly options: FilesOptions) {
+    const random = new Random(options.seed ^ 0xf11e5);
     this.random = random;
     const { schedule, trace, coverage } = this;
     const broken = (error: unknown) => this.broken(error);
     const world: World = { schedule, random, trace, coverage, epochMs: EPOCH_MS, broken };
     this.network = new SimulatedNetwork(world, { sent: () => {}, refused: () => {} });
-    const count = random.between(3, 6);
-    const liars = count > 3 && random.chance(0.6) ? random.between(1, count - 3) : 0;
+    const drawn = random.between(3, 6);
+    const count = options.members ?? drawn;
+    const drawnLiars = count > 3 && random.chance(0.6) ? random.between(1, count - 3) : 0;
+    const liars = options.hasLiars ? drawnLiars : 0;
     this.holders = Array.from({ length: count }, (_, index) => {
       const nature = index < count - liars ? ('honest' as const) : random.pick(LIARS);
       const member = `member${index}` as MemberId;
@@ -131,16 +145,16 @@ export class FilesWorld {
 }
 
 async function disturbed(world: FilesWorld): Promise<void> {
-  const { random, schedule, checker, holders, coverage, trace } = world;
+  const { random, schedule, checker, holders, coverage, trace, options } = world;
   const total = FILE_DEEDS.reduce((sum, { weight }) => sum + weight, 0);
-  while (schedule.nowMs < FAULTS_MS) {
+  while (schedule.nowMs < options.faultsMs) {
     let dice = random.next() * total;
     const deed = FILE_DEEDS.find(({ weight }) => {
       dice -= weight;
       return dice < 0;
     });
-    if (deed !== undefined) {
-      const holder = random.pick(holders);
+    const holder = random.pick(holders);
+    if (deed !== undefined && !options.without.includes(deed.name)) {
       coverage.hit(`files: ${deed.name}`);
       trace.line(`— ${deed.name} (${holder.member})`);
       await deed.happen(world, holder);
@@ -165,9 +179,14 @@ async function settled(world: FilesWorld): Promise<void> {
   checker.notCollected(holders);
 }
 
+export function drawFilesOptions(seed: number): FilesOptions {
+  return { seed, faultsMs: FAULTS_MS, without: [], members: null, hasLiars: true };
+}
+
 /** One run of holders of files. Throws what was broken, with the last events. */
-export async function runFiles(seed: number): Promise<FilesRunReport> {
-  const world = new FilesWorld(seed);
+export async function runFilesWith(options: FilesOptions): Promise<FilesRunReport> {
+  const { seed } = options;
+  const world = new FilesWorld(options);
   const release = adoptRejections(error => world.broken(error));
   try {
     for (const holder of world.holders) world.start(holder);
@@ -190,3 +209,6 @@ export async function runFiles(seed: number): Promise<FilesRunReport> {
     ...{ elapsedMs: schedule.nowMs, traceHash: trace.digest(), coverage: coverage.sorted() },
   };
 }
+
+/** The run of a seed. */
+export const runFiles = (seed: number): Promise<FilesRunReport> => runFilesWith(drawFilesOptions(seed));
