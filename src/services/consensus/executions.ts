@@ -88,11 +88,13 @@ export class Executions {
 
   private rest(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
-      const timer = this.config.clock.setTimer(this.config.bodiesRetryMs, resolve);
-      signal.addEventListener('abort', () => {
+      const end = () => {
         timer.cancel();
+        signal.removeEventListener('abort', end);
         resolve();
-      });
+      };
+      const timer = this.config.clock.setTimer(this.config.bodiesRetryMs, end);
+      signal.addEventListener('abort', end);
     });
   }
 }
