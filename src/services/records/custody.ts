@@ -26,7 +26,9 @@ import { givesFrom, type Rekeyed, rotateEpoch, sendToPhase } from './participant
 import { currentEpochNumber } from './records.ts';
 import type { RecoveryWatch } from './recovery-watch.ts';
 import { type Refusal, refuse, unknownMember, unknownPhase } from './refusal.ts';
+import { rotationReason } from './rotation.ts';
 import type { Committed } from './sender.ts';
+import type { EnvelopeFault } from './vault.ts';
 
 export interface SharesInput {
   readonly phase: PhaseId;
@@ -66,6 +68,33 @@ export class Custody {
     return rotateEpoch(this.context, id);
   }
 
+  /** Opens the next epoch where somebody waits for it and this member can give what is waited for; null where nobody does. */
+  async rotateWhereDue(id: PhaseId): Promise<Rekeyed | Refusal | null> {
+    const { context } = this;
+    const phase = await context.follower.catchUp(id);
+    if (phase === null) return null;
+    const reason = rotationReason(context.access.system(), phase, givesFrom(context, phase));
+    return reason === null ? null : rotateEpoch(context, id);
+  }
+
+  /** Complains where this member's envelope of the current epoch is no good and it has not said so; null elsewhere. */
+  async complainWhereDue(id: PhaseId): Promise<Committed | Refusal | null> {
+    const { context } = this;
+    const phase = await context.follower.catchUp(id);
+    if (phase === null) return null;
+    const epoch = currentEpochNumber(phase);
+    const said = phase.complaints.some(entry => entry.member === context.member && entry.epoch === epoch);
+    return said || this.faultOf(phase) === null ? null : this.complain(id);
+  }
+
+  /** What is wrong with this member's envelope of the current epoch, by the fault of who sealed it. */
+  private faultOf(phase: PhaseState): EnvelopeFault | null {
+    const { vault } = this.context;
+    const epoch = currentEpochNumber(phase);
+    if (vault.keys(phase.id, epoch) !== null) return null;
+    return vault.faults(phase.id).findLast(fault => fault.epoch === epoch && fault.kind !== 'own') ?? null;
+  }
+
   /**
    * Tells the others on chain that this member's envelope of the current epoch is no good. Refused with `unknown_phase`,
    * `nothing_to_complain` or the ledger's outcome.
@@ -76,17 +105,10 @@ export class Custody {
     if (phase === null) return unknownPhase(id);
     const epoch = currentEpochNumber(phase);
     const name = phaseName(context, phase);
-    const fault = context.vault.faults(id).findLast(entry => entry.epoch === epoch);
-    if (fault === undefined || context.vault.keys(id, epoch) !== null) {
+    const fault = this.faultOf(phase);
+    if (fault === null || fault.kind === 'own') {
       const detail = `nothing is wrong with the envelope of ${context.member} for epoch ${epoch} of ${name}`;
-      return refuse(
-        'nothing_to_complain',
-        detail,
-        'phaseline phase show PHASE tells which epochs open here.',
-      );
-    }
-    if (fault.kind === 'own') {
-      return refuse('nothing_to_complain', fault.reason, 'Start the node with the keys that it had.');
+      return refuse('nothing_to_complain', detail, 'phaseline doctor --keys tells which epochs open here.');
     }
     const content = encodeEpochComplaint({ phase: id, epoch, reason: COMPLAINT_REASONS[fault.kind] });
     return sendToPhase(context, 'epochComplaint', phase, content, `complain about epoch ${epoch} of ${name}`);

@@ -1,13 +1,13 @@
-import { hasEpochLeft, keyholders } from '../../core/access/epochs.ts';
-import { hasRole, isActive, isStandIn, isSuspended, participantOf } from '../../core/access/standing.ts';
+import { heldFrom, keyholders } from '../../core/access/epochs.ts';
+import { isActive, isSuspended } from '../../core/access/standing.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
-import { CUSTODY } from '../../core/types/operation.ts';
 import type { PhaseState, SystemState } from '../../core/types/state.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
-import type { Records } from './service.ts';
+import type { Custody } from './custody.ts';
+import { rotationReason, rotatorsOf } from './rotation.ts';
 
 /** What each rotator before this one in the order is given to do it first. */
 const TURN_MS = 5_000;
@@ -15,35 +15,23 @@ const TURN_MS = 5_000;
 const RETRY_MS = 2_000;
 const RETRY_MS_MAX = 5 * 60_000;
 
-/**
- * Who may open the next epoch of a phase in the custody of its participants, in the order of their turns: it begins with
- * another member at each epoch, so that one whose node is gone does not delay every time.
- */
-export function rotatorsOf(system: SystemState, phase: PhaseState): MemberId[] {
-  const holders = keyholders(system, phase);
-  const able = (id: MemberId) => holders.has(id) && !isSuspended(system, id);
-  const members = phase.participants.map(entry => entry.member).filter(able);
-  const led = members.filter(id => id === phase.owner || hasRole(participantOf(phase, id), 'steward'));
-  const rotators = led.length > 0 ? led : members.filter(id => isStandIn(system, phase, id));
-  if (rotators.length === 0) return [];
-  const first = phase.epochs.length % rotators.length;
-  return [...rotators.slice(first), ...rotators.slice(0, first)];
-}
+type Deed = 'rotate' | 'complain';
 
-/** True where nobody can write until a participant has opened an epoch. */
-export function awaitsRotation(phase: PhaseState): boolean {
-  return phase.frozen && phase.custody === CUSTODY.participants && hasEpochLeft(phase);
+/** Something that is due, and when. */
+interface Task {
+  /** What it is for: the same deed for something else is another task. */
+  readonly cause: string;
+  readonly delayMs: number;
 }
 
 interface Turn {
-  /** The freeze that it is for: any other membership version is another one. */
-  readonly membershipVersion: number;
+  readonly cause: string;
   readonly failures: number;
   readonly timer: Timer;
 }
 
 export interface StewardConfig {
-  readonly records: Pick<Records, 'rotateEpoch'>;
+  readonly custody: Pick<Custody, 'rotateWhereDue' | 'complainWhereDue'>;
   readonly access: {
     system(): SystemState;
     phase(id: PhaseId): PhaseState | null;
@@ -55,17 +43,22 @@ export interface StewardConfig {
 }
 
 /**
- * Opens the next epoch of phases that are frozen, by itself: after a revocation, or a removal by an owner who holds no keys.
- * Several stewards take turns; two that act at once do no harm, since the ledger takes one change of a membership version.
+ * Does by itself what the keys of this member's phases ask for. Opens the next epoch where one is awaited: after a revocation, a
+ * removal or addition by an owner who holds no keys, or a complaint. Several stewards take turns; two that act at once do no
+ * harm, since the ledger takes one change of a membership version. Complains where an envelope for this member is no good.
  */
 export class Steward {
-  private readonly turns = new Map<PhaseId, Turn>();
+  private readonly turns = new Map<string, Turn>();
+  /** Epochs of each phase when it was last looked through for an envelope that is no good. */
+  private readonly examined = new Map<PhaseId, number>();
   private running = false;
 
   constructor(private readonly config: StewardConfig) {}
 
   start(): void {
     this.running = true;
+    // what was held before the start is looked through when its log is read
+    for (const { id, epochs } of this.config.access.phases()) this.examined.set(id, epochs.length);
     this.review();
   }
 
@@ -82,44 +75,69 @@ export class Steward {
     const system = access.system();
     if (!isActive(system, member) || isSuspended(system, member)) return;
     for (const phase of access.phases()) {
-      const place = awaitsRotation(phase) ? rotatorsOf(system, phase).indexOf(member) : -1;
-      const known = this.turns.get(phase.id);
-      if (known !== undefined && (place < 0 || known.membershipVersion !== phase.membershipVersion)) {
-        known.timer.cancel();
-        this.turns.delete(phase.id);
-      }
-      if (place >= 0 && !this.turns.has(phase.id)) this.wait(phase, 0, place * TURN_MS);
+      this.plan(phase, 'rotate', this.rotation(system, phase));
+      this.plan(phase, 'complain', this.complaint(system, phase));
     }
   }
 
-  private wait({ id, membershipVersion }: PhaseState, failures: number, delayMs: number): void {
-    const timer = this.config.clock.setTimer(delayMs, () => void this.rotate(id));
-    this.turns.set(id, { membershipVersion, failures, timer });
+  private rotation(system: SystemState, phase: PhaseState): Task | null {
+    const { member } = this.config;
+    const gives = heldFrom(system, phase, member);
+    if (gives === null || rotationReason(system, phase, gives) === null) return null;
+    const place = rotatorsOf(system, phase).indexOf(member);
+    if (place < 0) return null;
+    return { cause: `${phase.membershipVersion}/${phase.complaints.length}`, delayMs: place * TURN_MS };
   }
 
-  private async rotate(id: PhaseId): Promise<void> {
+  private complaint(system: SystemState, phase: PhaseState): Task | null {
+    const { id, epochs } = phase;
+    const isNew = this.examined.get(id) !== epochs.length;
+    this.examined.set(id, epochs.length);
+    if (!isNew) return this.turns.has(`${id}/complain`) ? { cause: String(epochs.length), delayMs: 0 } : null;
+    if (!keyholders(system, phase).has(this.config.member)) return null;
+    return { cause: String(epochs.length), delayMs: 0 };
+  }
+
+  private plan({ id }: PhaseState, deed: Deed, task: Task | null): void {
+    const key = `${id}/${deed}`;
+    const known = this.turns.get(key);
+    if (known !== undefined && known.cause !== task?.cause) {
+      known.timer.cancel();
+      this.turns.delete(key);
+    }
+    if (task !== null && !this.turns.has(key)) this.wait(id, deed, task.cause, 0, task.delayMs);
+  }
+
+  private wait(id: PhaseId, deed: Deed, cause: string, failures: number, delayMs: number): void {
+    const timer = this.config.clock.setTimer(delayMs, () => void this.act(id, deed));
+    this.turns.set(`${id}/${deed}`, { cause, failures, timer });
+  }
+
+  private async act(id: PhaseId, deed: Deed): Promise<void> {
     const { access, logger } = this.config;
-    const turn = this.turns.get(id);
+    const turn = this.turns.get(`${id}/${deed}`);
     const phase = access.phase(id);
     if (!this.running || turn === undefined || phase === null) return;
-    const { membershipVersion, failures } = turn;
-    if (!awaitsRotation(phase) || phase.membershipVersion !== membershipVersion) return;
-    const detail = await this.attempt(id);
-    if (detail === null) {
-      logger.info({ phase: id, membershipVersion }, 'opened a new key epoch of a frozen phase');
-      return;
-    }
-    logger.warn({ phase: id, detail }, 'could not open a new key epoch of a frozen phase');
+    if (deed === 'rotate' && this.rotation(access.system(), phase)?.cause !== turn.cause) return;
+    const detail = await this.attempt(id, deed);
+    if (detail === null) return;
+    logger.warn({ phase: id, deed, detail }, 'could not do what the keys of a phase ask for');
     // meanwhile it may have been stopped, or another steward was first
-    if (this.turns.get(id) !== turn) return;
-    this.wait(phase, failures + 1, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failures));
+    if (this.turns.get(`${id}/${deed}`) !== turn) return;
+    const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** turn.failures);
+    this.wait(id, deed, turn.cause, turn.failures + 1, delayMs);
   }
 
-  /** @returns null when it is done, otherwise what was in the way */
-  private async attempt(id: PhaseId): Promise<string | null> {
+  /** @returns null when it is done or not due any more, otherwise what was in the way */
+  private async attempt(id: PhaseId, deed: Deed): Promise<string | null> {
+    const { custody, logger } = this.config;
     try {
-      const done = await this.config.records.rotateEpoch(id);
-      return isReject(done) ? done.detail : null;
+      const done = await (deed === 'rotate' ? custody.rotateWhereDue(id) : custody.complainWhereDue(id));
+      if (done === null) return null;
+      if (isReject(done)) return done.detail;
+      const said = deed === 'rotate' ? 'opened a new key epoch' : 'complained about an envelope';
+      logger.info({ phase: id, height: done.height }, said);
+      return null;
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       return error.message;

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
 import { CUSTODY } from '../../../src/core/types/operation.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
-import type { Records } from '../../../src/services/records/service.ts';
-import { rotatorsOf, Steward } from '../../../src/services/records/steward.ts';
+import type { Custody } from '../../../src/services/records/custody.ts';
+import { rotatorsOf } from '../../../src/services/records/rotation.ts';
+import { Steward } from '../../../src/services/records/steward.ts';
 import { ManualClock } from '../files/manual-clock.ts';
 import { granted, type MemoryAccess, record, refused, STEWARD, textOf, World, WRITER } from './support.ts';
 
@@ -34,18 +35,24 @@ function stewardOf(world: World, name: string, access: MemoryAccess = world.acce
   const clock = new ManualClock();
   const records = world.records(name, access);
   const attempts: Promise<unknown>[] = [];
-  const watched: Pick<Records, 'rotateEpoch'> = {
-    rotateEpoch: (phase: PhaseId) => {
-      const attempt = records.rotateEpoch(phase);
+  const complaints: Promise<unknown>[] = [];
+  const custody: Pick<Custody, 'rotateWhereDue' | 'complainWhereDue'> = {
+    rotateWhereDue: (phase: PhaseId) => {
+      const attempt = records.custody.rotateWhereDue(phase);
       attempts.push(attempt);
       return attempt;
     },
+    complainWhereDue: (phase: PhaseId) => {
+      const complaint = records.custody.complainWhereDue(phase);
+      complaints.push(complaint);
+      return complaint;
+    },
   };
   const member = name as MemberId;
-  const steward = new Steward({ records: watched, access, member, clock, logger: silentLogger });
+  const steward = new Steward({ custody, access, member, clock, logger: silentLogger });
   stewards.push(steward);
   const settled = async () => {
-    await Promise.all(attempts);
+    await Promise.all([...attempts, ...complaints]);
     await new Promise(resolve => setImmediate(resolve));
   };
   return { steward, clock, records, attempts, settled };
