@@ -95,6 +95,19 @@ export interface FileReference {
   readonly position: number;
 }
 
+/** Files of a phase whose retention is over. */
+export interface DueFiles {
+  readonly phase: PhaseId;
+  readonly days: number;
+  /** Unix time in milliseconds since when they are due. */
+  readonly dueMs: number;
+  readonly files: readonly {
+    readonly cid: string;
+    readonly ciphertextBytes: number;
+    readonly records: readonly TransactionId[];
+  }[];
+}
+
 export interface FileApi {
   /**
    * Opens a file for reading. The stream fails in the middle rather than yield unverified bytes (SCENARIOS 85).
@@ -117,6 +130,8 @@ export interface FileApi {
   ): Promise<{ readonly whole: boolean; readonly reason: string | null } | Reject>;
   /** Records that name the file, in this phase and in others that this node reads. */
   fileReferences(phase: PhaseId, cid: string): Promise<readonly FileReference[] | Reject>;
+  /** By this node's clock; phases without such files are left out. @param phase null for every phase that this node reads */
+  filesDue(phase: PhaseId | null): Promise<readonly DueFiles[] | Reject>;
   /** A file that proves the purge offline (core/light/purge-certificate.ts). Reject `not_purged`, `not_ready`. */
   purgeCertificate(phase: PhaseId, cid: string): Promise<Uint8Array | Reject>;
   /** The file service's own calls. */

@@ -10,6 +10,7 @@ import type { Io } from '../io.ts';
 import { openSession, type Session } from '../session.ts';
 import { addFilePurgeCommands } from './file-purge.ts';
 import { showChecks } from './record.ts';
+import { type RetentionAnswer, retentionPairs } from './retention.ts';
 
 export interface FileStatusAnswer {
   readonly file: { readonly cid: string; readonly name: string; readonly bytes: number };
@@ -28,6 +29,11 @@ export interface FileStatusAnswer {
     readonly proven: { readonly iso: string } | null;
     readonly failedSince: { readonly iso: string } | null;
   }[];
+}
+
+interface StatusAnswer {
+  readonly files: readonly FileStatusAnswer[];
+  readonly retention: RetentionAnswer | null;
 }
 
 interface PhaseOption {
@@ -72,8 +78,9 @@ async function status(
   const session = await openSession(io, command, null);
   const { phase } = options;
   const params = { phase, cid: what === undefined ? null : await cidOf(session.client, what, phase) };
-  const answer = await session.call<{ files: FileStatusAnswer[] }>('file_status', params);
+  const answer = await session.call<StatusAnswer>('file_status', params);
   session.show(answer, {
+    pairs: retentionPairs(answer.retention, phase),
     head: ['NAME', 'BYTES', 'COPIES', 'HOLDERS', 'LAST PROOF', 'MISSING', 'HERE', 'CID'],
     rows: answer.files.map(entry => [
       ...[entry.file.name, entry.file.bytes, copiesText(entry), holderText(entry), provenText(entry)],

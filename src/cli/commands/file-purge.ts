@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { type Io, printable } from '../io.ts';
 import { openSession, type Session, short } from '../session.ts';
+import { purgeExpired } from './retention.ts';
 
 interface PurgeAnswer {
   readonly order: string;
@@ -25,6 +26,7 @@ interface PurgeOptions {
   readonly phase: string;
   readonly reason: string;
   readonly yes?: boolean;
+  readonly expired?: boolean;
 }
 
 const references = (session: Session, phase: string, cid: string) =>
@@ -56,6 +58,15 @@ async function confirm(io: Io, session: Session, cid: string, options: PurgeOpti
   if (answer.trim() !== 'yes') throw new CommandFailure(EXIT.error, 'nothing was purged');
 }
 
+function oneFile(cid: string | undefined, options: Partial<PurgeOptions>): PurgeOptions & { cid: string } {
+  const { phase, reason, expired } = options;
+  if (cid === undefined || phase === undefined || reason === undefined || expired === true) {
+    const detail = 'purge takes one CID with --phase and --reason, or --expired for what is due';
+    throw new CommandFailure(EXIT.usage, detail, 'phaseline file purge CID --phase PHASE --reason TEXT');
+  }
+  return { ...options, cid, phase, reason };
+}
+
 function showPurge(session: Session, answer: PurgeAnswer): void {
   session.show(answer, {
     pairs: [
@@ -85,18 +96,18 @@ export function addFilePurgeCommands(file: Command, io: Io): void {
   file
     .command('purge')
     .description('order on chain that every holder deletes a file; there is no way back')
-    .argument(...cid)
-    .requiredOption(...phase)
-    .requiredOption('--reason <text>', 'why; everyone in the phase reads it')
+    .argument('[cid]', 'CID of the file')
+    .option(...phase)
+    .option('--reason <text>', 'why; everyone in the phase reads it')
+    .option('--expired', 'every file whose retention is over, of the phase or of all, instead of one')
     .option('--yes', 'do not ask')
-    .action(async (given: string, options: PurgeOptions, command: Command) => {
+    .action(async (given: string | undefined, options: Partial<PurgeOptions>, command: Command) => {
+      if (options.expired === true && given === undefined) return purgeExpired(io, options, command);
+      const one = oneFile(given, options);
       const session = await openSession(io, command, null);
-      await confirm(io, session, given, options);
-      const { reason } = options;
-      showPurge(
-        session,
-        await session.call<PurgeAnswer>('file_purge', { phase: options.phase, cid: given, reason }),
-      );
+      await confirm(io, session, one.cid, one);
+      const { cid, phase: name, reason } = one;
+      showPurge(session, await session.call<PurgeAnswer>('file_purge', { phase: name, cid, reason }));
     });
   file
     .command('certificate')

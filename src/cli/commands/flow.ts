@@ -47,7 +47,7 @@ export function policyPairs(policy: PolicyAnswer): [string, string][] {
   return [
     ['copies', `${policy.copiesTarget} wanted, at least ${policy.copiesMinimum}`],
     ['writers', policy.writers.join(', ')],
-    ['retention', policy.retentionDays === 0 ? 'for ever' : `${policy.retentionDays} days`],
+    ['retention', policy.retentionDays === 0 ? 'no time set' : `${policy.retentionDays} days after its end`],
     ...Object.entries(policy.approvals).map(([name, value]): [string, string] => [
       `approval: ${name}`,
       rule(value),
@@ -124,7 +124,7 @@ function addPolicy(phase: Command, io: Io): void {
     .option('--writers <roles>', 'who may write records, as contributor,steward', roleNames)
     .option(
       '--retention-days <n>',
-      'how long records should be kept; nothing is deleted by itself; 0: for ever',
+      'days after its end for which no file may be purged; then they are due; 0: no such time',
       wholeNumber(0, 36_500),
     )
     .option(

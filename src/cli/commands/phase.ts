@@ -2,8 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session, short } from '../session.ts';
+import { addCustodyCommands, type KeysAnswer } from './custody.ts';
 import { addFlowCommands, type PolicyAnswer, policyPairs } from './flow.ts';
 import { addHandoverCommand } from './handover.ts';
+import { type RetentionAnswer, retentionPairs } from './retention.ts';
 
 interface PhaseAnswer {
   readonly id: string;
@@ -13,14 +15,18 @@ interface PhaseAnswer {
   readonly projectLabel: string | null;
   readonly owner: string;
   readonly lifecycle: string;
+  readonly lifecycleHeight: number;
   readonly frozen: boolean;
   readonly current: boolean;
   readonly custody: string;
   readonly membershipVersion: number;
   readonly policy: PolicyAnswer;
+  readonly retention: RetentionAnswer | null;
   readonly participants: readonly { readonly member: string; readonly roles: readonly string[] }[];
   readonly former: readonly { readonly member: string }[];
-  readonly epochs: readonly { readonly number: number }[];
+  readonly epochs: readonly { readonly number: number; readonly opener: string }[];
+  readonly complaints: KeysAnswer['complaints'];
+  readonly recovery: KeysAnswer['recovery'];
   readonly log: { readonly size: number; readonly root: string };
 }
 
@@ -75,15 +81,35 @@ async function add(io: Io, label: string, options: AddOptions, command: Command)
   );
 }
 
+function keysOf({ custody, epochs }: PhaseAnswer): string {
+  const { number, opener } = epochs.at(-1)!;
+  return `custody ${custody}, epoch ${number} by ${opener}`;
+}
+
+function recoveryPairs(recovery: KeysAnswer['recovery']): (readonly [string, string])[] {
+  if (recovery === null) return [];
+  const { threshold, holders } = recovery;
+  return [['recovery', `${threshold} of ${holders.length} shares: ${holders.join(', ')}`]];
+}
+
 function showPhase(session: Session, phase: PhaseAnswer): void {
   session.show(phase, {
     pairs: [
       ['phase', phase.label === null ? phase.id : `${phase.label} (${phase.id})`],
       ['project', phase.projectLabel === null ? phase.project : `${phase.projectLabel} (${phase.project})`],
       ['owner', phase.owner],
-      ['state', `${phase.lifecycle}${phase.frozen ? ', frozen until a new key epoch' : ''}`],
-      ['keys', `custody ${phase.custody}, epoch ${phase.epochs.at(-1)?.number}`],
+      [
+        'state',
+        `${phase.lifecycle} since height ${phase.lifecycleHeight}${phase.frozen ? ', frozen until a new key epoch' : ''}`,
+      ],
+      ['keys', keysOf(phase)],
+      ...phase.complaints.map(
+        ({ member, reason, height }) =>
+          ['complaint', `${member} at height ${height}: its key does not open (${reason})`] as const,
+      ),
+      ...recoveryPairs(phase.recovery),
       ...policyPairs(phase.policy),
+      ...retentionPairs(phase.retention, phase.id),
       ...phase.participants.map(
         entry => ['participant', `${entry.member}: ${entry.roles.join(', ')}`] as const,
       ),
@@ -166,6 +192,7 @@ export function addPhaseCommands(program: Command, io: Io): void {
     .option('--open', 'open it at once')
     .action((label: string, options: AddOptions, command: Command) => add(io, label, options, command));
   addFlowCommands(phase, io);
+  addCustodyCommands(phase, io);
   addReading(phase, io);
   addLifecycle(phase, io, 'open', 'open a phase for records');
   addLifecycle(phase, io, 'close', 'close a phase: no more records');

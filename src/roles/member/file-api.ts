@@ -6,7 +6,9 @@ import type { FileApi, FileStatus } from '../../rpc/api.ts';
 import type { Possession } from '../../services/files/file-status.ts';
 import type { FileEntry } from '../../services/files/ledger.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
+import { systemClock } from '../../system/clock.ts';
 import type { RoleInput } from '../node-role.ts';
+import { dueFiles } from './due-files.ts';
 import type { MemberNode } from './member-node.ts';
 import { purgeCertifier } from './purge-certificate.ts';
 import { fileView } from './record-api.ts';
@@ -153,6 +155,7 @@ export function createFileApi(node: MemberNode, input: RoleInput): FileApi {
         .flatMap(one => node.phaseFiles.entries(one, cid))
         .map(({ phase: at, record, position }) => ({ phase: at, record, position }));
     },
+    filesDue: phase => dueFiles(node, phase, systemClock.nowMs()),
     fileCare: files,
     repairFile: async (phase, cid) => {
       const fault = await files.fetchFile(phase, cid);

@@ -11,6 +11,7 @@ import {
   fileUnpin,
   fileVerifyAll,
 } from './file/care.ts';
+import { fileDue } from './file/due.ts';
 import { fileGet } from './file/get.ts';
 import { fileList } from './file/list.ts';
 import { filePurgeCertificate } from './file/purge-certificate.ts';
@@ -25,5 +26,5 @@ export const fileMethods = (api: FileApi & RecordApi & PutApi & ProjectReadApi):
   [
     ...[filePut, fileGet, fileList, fileStatus, fileVerify, fileVerifyAll, fileRepair],
     ...[fileUpload, fileUploads, filePin, fileUnpin, fileQuota, fileCollectGarbage],
-    ...[filePurge, filePurgeStatus, filePurgeCertificate, fileReferences],
+    ...[filePurge, filePurgeStatus, filePurgeCertificate, fileReferences, fileDue],
   ].map(method => method(api));

@@ -52,7 +52,7 @@ export function policyLines(policy: PhasePolicy): ReadonlyMap<string, string> {
     ['copies wanted', String(policy.copiesTarget)],
     ['copies at least', String(policy.copiesMinimum)],
     ['writers', roleList(policy.writers)],
-    ['retention', policy.retentionDays === 0 ? 'for ever' : `${policy.retentionDays} days`],
+    ['retention', policy.retentionDays === 0 ? 'no time set' : `${policy.retentionDays} days after its end`],
     ...rules.map(([name, rule]): [string, string] => [`approvals to ${name}`, ruleText(rule)]),
   ]);
 }

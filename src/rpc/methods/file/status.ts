@@ -4,6 +4,7 @@ import type { FileApi, FileStatus, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
 import { cidSchema, count, hashText, phaseNameSchema, time, timeSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
+import { presentRetention, retentionSchema } from '../phase/present-retention.ts';
 import { fileSchema, presentFile } from '../record/present.ts';
 
 const fileStatusSchema = z.object({
@@ -61,10 +62,11 @@ export const fileStatus = (api: FileApi & ProjectReadApi): RpcMethod =>
       'Who holds the files of a phase: k of n copies, which of them answer now, and what this node has of them.',
     access: 'session',
     params: z.strictObject({ phase: phaseNameSchema, cid: cidSchema.nullable().default(null) }),
-    result: z.object({ files: z.array(fileStatusSchema) }),
+    result: z.object({ files: z.array(fileStatusSchema), retention: retentionSchema }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, cid }) => {
-      const files = await api.fileStatus((await findPhase(api, phase)).state.id, cid);
-      return isReject(files) ? files : { files: files.map(present) };
+      const { state } = await findPhase(api, phase);
+      const files = await api.fileStatus(state.id, cid);
+      return isReject(files) ? files : { files: files.map(present), retention: presentRetention(state) };
     },
   });

@@ -20,10 +20,10 @@ export const policyChangeSchema = z.strictObject({
   copiesTarget: copies.optional(),
   copiesMinimum: copies.optional(),
   writers: rolesSchema.optional().meta({ description: 'who may write records' }),
-  retentionDays: count
-    .max(0xffff_ffff)
-    .optional()
-    .meta({ description: 'how long records should be kept; nothing is deleted by itself; 0: for ever' }),
+  retentionDays: count.max(0xffff_ffff).optional().meta({
+    description:
+      'days after its end for which no file of it may be purged; then they are due, and somebody purges them; 0: no such time',
+  }),
   approvals: z
     .strictObject({
       close: approvalRuleSchema.optional(),

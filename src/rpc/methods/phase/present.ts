@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { COMPLAINT_REASONS } from '../../../core/types/custody.ts';
 import { CUSTODY, LIFECYCLE, roleNames } from '../../../core/types/operation.ts';
 import type { PhaseState } from '../../../core/types/state.ts';
 import type { PhaseView } from '../../api.ts';
 import { base64, bytesText, count, hashText, roleNameSchema } from '../../schemas.ts';
 import { policySchema, presentPolicy } from './present-policy.ts';
+import { presentRetention, retentionSchema } from './present-retention.ts';
 
 function nameOf<T extends string>(table: Readonly<Record<T, number>>, value: number): T {
   const found = (Object.keys(table) as T[]).find(name => table[name] === value);
@@ -20,17 +22,20 @@ export const phaseStateSchema = z.object({
   label: z.string().nullable().meta({ description: 'null where no card of the phase opens here' }),
   owner: z.string(),
   lifecycle: z.enum(['draft', 'open', 'closed', 'skipped', 'archived']),
+  lifecycleHeight: count.meta({ description: 'since when it is in this state' }),
   version: count,
   membershipVersion: count,
   custody: z.enum(['manager', 'participants']),
   policy: policySchema,
+  retention: retentionSchema,
   frozen: z.boolean(),
   participants: z.array(
     z.object({
       member: z.string(),
       roles: z.array(roleNameSchema),
       startPosition: count,
-      fromEpoch: count,
+      fromEpoch: count.meta({ description: 'first key epoch that it was granted' }),
+      heldFrom: count.meta({ description: 'first key epoch whose secret was sealed to it' }),
     }),
   ),
   former: z.array(z.object({ member: z.string(), startPosition: count, endPosition: count })),
@@ -41,9 +46,28 @@ export const phaseStateSchema = z.object({
       publicKey: bytesText,
       startPosition: count,
       height: count,
+      opener: z.string(),
     }),
   ),
+  complaints: z
+    .array(z.object({ member: z.string(), reason: z.enum(['unopened', 'wrongSecret']), height: count }))
+    .meta({ description: 'who says that its envelope of the current key epoch is no good' }),
+  recovery: z
+    .object({ threshold: count, holders: z.array(z.string()) })
+    .nullable()
+    .meta({ description: 'who holds shares of the key that opens the history' }),
 });
+
+function presentComplaints({ complaints, epochs }: PhaseState) {
+  return complaints
+    .filter(({ epoch }) => epoch === epochs.at(-1)?.number)
+    .map(({ member, reason, height }) => ({ member, reason: nameOf(COMPLAINT_REASONS, reason), height }));
+}
+
+function presentRecovery({ recovery }: PhaseState) {
+  if (recovery === null) return null;
+  return { threshold: recovery.threshold, holders: recovery.holders.map(({ member }) => member) };
+}
 
 export function presentPhaseState(state: PhaseState, label: string | null) {
   return {
@@ -52,14 +76,18 @@ export function presentPhaseState(state: PhaseState, label: string | null) {
     label,
     owner: state.owner,
     lifecycle: lifecycleName(state),
+    lifecycleHeight: state.lifecycleHeight,
     version: state.version,
     membershipVersion: state.membershipVersion,
     custody: nameOf(CUSTODY, state.custody),
     policy: presentPolicy(state.policy),
+    retention: presentRetention(state),
     frozen: state.frozen,
     participants: state.participants.map(item => ({ ...item, roles: roleNames(item.roles) })),
     former: state.former.map(item => ({ ...item })),
     epochs: state.epochs.map(epoch => ({ ...epoch, publicKey: base64(epoch.publicKey) })),
+    complaints: presentComplaints(state),
+    recovery: presentRecovery(state),
   };
 }
 
