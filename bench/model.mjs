@@ -11,6 +11,7 @@ import { NETWORKS, predict, SIZES } from './model/predict.mjs';
 import { PriceError, pricesOf } from './model/prices.mjs';
 import { loadCore } from './model/program.mjs';
 import { predictionTable, priceTable, validationTable } from './model/report.mjs';
+import { predictionSvg } from './model/svg.mjs';
 import { ResultError, validate } from './model/validate.mjs';
 
 const USAGE = `Usage: node bench/model.mjs --prices FILE [options] [RESULT...]
@@ -21,6 +22,7 @@ const USAGE = `Usage: node bench/model.mjs --prices FILE [options] [RESULT...]
   --signatures KIND       each (default) or batch: one signature for up to 64 transactions of a member
   --cores N               of each node's machine (default 2)
   --seed N                of the jitter (default 1): one seed and one file of prices give one output
+  --svg FILE              draw predicted throughput over the number of nodes
   --json FILE             write what is printed for programs`;
 
 class UsageError extends Error {}
@@ -43,7 +45,7 @@ function readOptions(words) {
       options: {
         ...{ measure: { type: 'boolean' }, validate: { type: 'boolean' }, help: { type: 'boolean' } },
         ...{ prices: text(), nodes: text(SIZES.join(',')), network: text(Object.keys(NETWORKS).join(',')) },
-        ...{ signatures: text('each'), cores: text('2'), seed: text('1'), json: text() },
+        ...{ signatures: text('each'), cores: text('2'), seed: text('1'), json: text(), svg: text() },
       },
     });
   } catch (error) {
@@ -98,6 +100,7 @@ async function main() {
     ...{ signatures, cores, seed, predictions: predict(core, prices, options, say) },
   };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (options.svg !== undefined) writeFileSync(options.svg, predictionSvg(result));
   return console.log(predictionTable(result));
 }
 

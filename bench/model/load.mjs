@@ -50,6 +50,7 @@ export class ModelLoad {
   #lanes;
   #turn = 0;
   #made = 0;
+  #posts = 0;
   #thread;
   #refill = false;
   #fromUs = Number.POSITIVE_INFINITY;
@@ -66,6 +67,11 @@ export class ModelLoad {
     this.#fromUs = this.world.queue.nowUs;
   }
 
+  /** Transactions of a request, in the mean. */
+  get callsPerPost() {
+    return this.#made / this.#posts;
+  }
+
   #send(dueUs) {
     this.#turn = (this.#turn + 1) % this.#lanes.length;
     this.pending += 1;
@@ -74,6 +80,7 @@ export class ModelLoad {
 
   post(node, dues, answered) {
     const { queue, prices, clientDelayUs } = this.world;
+    this.#posts += 1;
     const group = { from: this.#made, count: dues.length, dues };
     this.#made += dues.length;
     this.#thread.push(() => {

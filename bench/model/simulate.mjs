@@ -91,6 +91,7 @@ function resultOf({ options, load, world, machines }, before, after) {
     p99Ms: load.latenciesUs.length === 0 ? null : percentile(load.latenciesUs, 0.99) / 1000,
     processorUs: sum(spent.flatMap(Object.values)) / committed,
     wireBytes: sum(less(after.sent, before.sent)) / committed,
+    callsPerPost: load.callsPerPost,
     viewChanges: after.views - before.views,
     askedForBlocks: sum(world.nodes.map(node => node.asksForBlocks)),
     spent,

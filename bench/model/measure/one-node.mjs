@@ -33,7 +33,7 @@ async function runOne({ main, dir, payloadBytes }) {
   return JSON.parse(readFileSync(json, 'utf8'));
 }
 
-// A request carries one call at a tenth of the load, and nearly as many as it may when saturated.
+// A request carries few calls at a tenth of the load, and nearly as many as it may when saturated.
 
 /** a·x + b·y = e, c·x + d·y = f; never below nothing. */
 function solve(a, b, e, c, d, f) {
@@ -57,15 +57,14 @@ export async function measureOneNode(core, files, input) {
     });
   const many = run({ clients: CLIENTS });
   const few = run({ rate: tenth.rate });
-  // a post of the closed loop carries as many calls as the load had due: nearly a hundred
-  const callsPerPost = Math.min(100, CLIENTS / 4);
+  const posts = [many, few].map(({ callsPerPost }) => 1 / callsPerPost);
   const [transaction, post] = solve(
-    ...[1, 1 / callsPerPost, load.processorUs - many.processorUs],
-    ...[1, 1, tenth.processorUs - few.processorUs],
+    ...[1, posts[0], load.processorUs - many.processorUs],
+    ...[1, posts[1], tenth.processorUs - few.processorUs],
   );
   const [clientTransaction, clientPost] = solve(
-    ...[1, 1 / callsPerPost, load.loadProcessorUs],
-    ...[1, 1, tenth.loadProcessorUs],
+    ...[1, posts[0], load.loadProcessorUs],
+    ...[1, posts[1], tenth.loadProcessorUs],
   );
   const us = step => `${step.perSecond.toFixed(0)}/s at ${step.processorUs.toFixed(0)} µs each`;
   const how = `one real node saturated (${us(load)}) and at a tenth of that (${us(tenth)}), less what the other prices explain`;
