@@ -4,7 +4,7 @@ import type { DataPaths } from '../../config/node-config.ts';
 import { assertDefined } from '../../core/base/assert.ts';
 import { fromHex, toHex } from '../../core/base/bytes.ts';
 import { type Hash, isHash, type MemberId, type UserId } from '../../core/base/ids.ts';
-import { isReject, type Reject } from '../../core/base/reject.ts';
+import { isReject } from '../../core/base/reject.ts';
 import { memberUserBytes, userIdBytes } from '../../core/codec/member.ts';
 import { findMember, genesisBlock } from '../../core/ledger/index.ts';
 import type { Genesis } from '../../core/types/state.ts';
@@ -17,7 +17,7 @@ import type { Signer } from '../../ports/signer.ts';
 import type { UserCredentials, UserKeySource, UsersApi, UserView } from '../../rpc/users-api.ts';
 import type { LightClient } from '../../services/light-client/light-client.ts';
 import type { RecordUser } from '../../services/records/payload.ts';
-import { refuse } from '../../services/records/refusal.ts';
+import { type Refusal, refuse } from '../../services/records/refusal.ts';
 import type { Committed } from '../../services/records/sender.ts';
 import type { Records, SignedRecords } from '../../services/records/service.ts';
 
@@ -73,7 +73,10 @@ export class Users implements UsersApi, Service {
     });
   }
 
-  async addUser(name: string, key: UserKeySource): Promise<(Committed & { readonly user: UserId }) | Reject> {
+  async addUser(
+    name: string,
+    key: UserKeySource,
+  ): Promise<(Committed & { readonly user: UserId }) | Refusal> {
     if (this.activeUser(name) !== null) {
       return refuse(
         'userExists',
@@ -94,7 +97,7 @@ export class Users implements UsersApi, Service {
     return done;
   }
 
-  async revokeUser(name: string): Promise<(Committed & { readonly user: UserId }) | Reject> {
+  async revokeUser(name: string): Promise<(Committed & { readonly user: UserId }) | Refusal> {
     const user = this.activeUser(name);
     if (user === null) return this.unknown(name);
     const done = await this.records.revokeUser(user);
@@ -108,7 +111,7 @@ export class Users implements UsersApi, Service {
    *
    * @throws OperatingError `wrong_passphrase`
    */
-  async signing(credentials: UserCredentials | null): Promise<SigningRecords | Reject> {
+  async signing(credentials: UserCredentials | null): Promise<SigningRecords | Refusal> {
     if (credentials === null) return { records: this.records, user: null };
     const { name, passphrase } = credentials;
     const user = this.activeUser(name);
@@ -126,7 +129,7 @@ export class Users implements UsersApi, Service {
     return { records: this.records.signedBy(signer), user: this.names.get(user)! };
   }
 
-  private unknown(name: string): Reject {
+  private unknown(name: string): Refusal {
     const hint = 'phaseline member user list shows the users of this member.';
     return refuse('unknownUser', `there is no user "${name}" of ${this.member} with a valid key`, hint);
   }
