@@ -3,7 +3,7 @@ import { nodeSuite } from '../crypto/suite.ts';
 import type { CertifiedData, ManagerApi } from '../manager/api.ts';
 import { managerMethods } from '../manager/methods.ts';
 import { createSignedRequestCheck } from '../manager/signed-requests.ts';
-import { flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
+import { custodyGroup, flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { systemClock } from '../system/clock.ts';
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
@@ -47,6 +47,7 @@ export async function createManagerRole(input: RoleInput): Promise<NodeRole> {
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
       ...flowGroup({ ...api, ...createFlowApi(node) }),
+      ...custodyGroup({ ...api, custody: node.records.custody }),
       ...governanceMethods(createGovernanceApi(node)),
       ...managerMethods(management, hosting),
     ],

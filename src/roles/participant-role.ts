@@ -1,4 +1,4 @@
-import { flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
+import { custodyGroup, flowGroup, governanceMethods, participantMethods } from '../rpc/groups.ts';
 import { createAdminApi } from './member/admin-api.ts';
 import { createGovernanceApi } from './member/governance-api.ts';
 import { createMemberNode } from './member/member-node.ts';
@@ -16,6 +16,7 @@ export async function createParticipantRole(input: RoleInput): Promise<NodeRole>
     methods: [
       ...participantMethods({ ...api, ...createIdentityApi(node) }, admin),
       ...flowGroup({ ...api, ...createFlowApi(node) }),
+      ...custodyGroup({ ...api, custody: node.records.custody }),
       ...governanceMethods(createGovernanceApi(node)),
     ],
     node: api,

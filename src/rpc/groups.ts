@@ -1,10 +1,12 @@
 import type { AdminApi, ConsensusNodeApi, IdentityApi, ParticipantApi } from './api.ts';
+import type { CustodyApi } from './custody-api.ts';
 import type { FlowApi } from './flow-api.ts';
 import type { GovernanceApi, GovernanceReadApi, ValidatorNodeApi } from './governance-api.ts';
 import type { RpcMethod } from './method.ts';
 import { adminMethods } from './methods/admin.ts';
 import { approvalMethods } from './methods/approval.ts';
 import { chainMethods } from './methods/chain.ts';
+import { custodyMethods } from './methods/custody.ts';
 import { fileMethods } from './methods/file.ts';
 import { flowMethods } from './methods/flow.ts';
 import { identityMethods } from './methods/identity.ts';
@@ -57,6 +59,9 @@ export const flowGroup = (api: FlowApi): readonly RpcMethod[] => [
   ...approvalMethods(api),
   ...typeMethods(api),
 ];
+
+/** What the node of a member does about the keys of its phases. */
+export const custodyGroup = (api: CustodyApi): readonly RpcMethod[] => custodyMethods(api);
 
 /** What the node of a member, who may be an administrator, answers about the consortium itself. */
 export const governanceMethods = (api: GovernanceApi): readonly RpcMethod[] => [

@@ -7,10 +7,12 @@ import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { type CellReport, cellsOf, type Own, type Probe } from '../privacy-cells.ts';
 import { openSession, type Session } from '../session.ts';
+import { checkKeys } from './custody.ts';
 import type { NodeStatusAnswer } from './status.ts';
 
 interface DoctorOptions {
   readonly privacy?: boolean;
+  readonly keys?: boolean;
   readonly phase?: string;
   readonly cid?: string;
   readonly position?: number;
@@ -79,8 +81,13 @@ function showReport(
 }
 
 async function doctor(io: Io, options: DoctorOptions, command: Command): Promise<void> {
+  if (options.keys === true) return checkKeys(await openSession(io, command, 'manager'));
   if (options.privacy !== true || options.phase === undefined) {
-    throw new CommandFailure(EXIT.usage, 'doctor needs --privacy and --phase', 'phaseline doctor --help');
+    throw new CommandFailure(
+      EXIT.usage,
+      'doctor needs --keys, or --privacy and --phase',
+      'phaseline doctor --help',
+    );
   }
   const session = await openSession(io, command, null);
   // before all else: it says when the admin methods are off
@@ -104,7 +111,11 @@ async function doctor(io: Io, options: DoctorOptions, command: Command): Promise
 export function addDoctorCommand(program: Command, io: Io): void {
   program
     .command('doctor')
-    .description('check what a member gets of a phase past its own node, cell by cell of docs/privacy.md')
+    .description('check the keys of phases, or what a member gets of one past its own node (docs/privacy.md)')
+    .option(
+      '--keys',
+      'whether somebody lacks keys of the phases that this node reads: what waits, who complains',
+    )
     .option('--privacy', 'ask every consensus node for the log, and every other member’s node for the file')
     .option('--phase <id>', 'whole id of a phase that the member must not read, or not any more')
     .option('--cid <cid>', 'a file of that phase')

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Io } from '../io.ts';
 import { openSession } from '../session.ts';
+import { awaitKeys, keysWait } from './custody.ts';
 import { parseRoles } from './phase.ts';
 
 type Grant = 'none' | 'all' | { readonly fromEpoch: number };
@@ -49,24 +50,31 @@ function addChanges(participant: Command, io: Io): void {
     .action(async (member: string, options: AddOptions, command: Command) => {
       const session = await openSession(io, command, 'manager');
       const done = await session.call<Done>('manager_participantAdd', { member, ...options });
-      session.show(done, { text: `added ${member} to "${options.phase}" at height ${done.height}` });
+      const { phase, sealed, stewards } = await awaitKeys(session, options.phase, member);
+      const { number: epoch, opener } = phase.epochs.at(-1)!;
+      const by = sealed && opener !== phase.owner ? `; key epoch ${epoch} by ${opener} is open to it` : '';
+      session.show(
+        { ...done, sealed, epoch, opener, waitsFor: sealed ? [] : stewards },
+        { text: `added ${member} to "${options.phase}" at height ${done.height}${by}` },
+      );
+      if (!sealed) throw keysWait(options.phase, stewards);
     });
   participant
     .command('remove')
-    .description('remove a member from a phase; the same transaction opens a new key epoch')
+    .description('remove a member from a phase: a new key epoch begins')
     .argument('<member>', 'member id')
     .requiredOption(...PHASE_OPTION)
     .action(async (member: string, options: { phase: string }, command: Command) => {
       const session = await openSession(io, command, 'manager');
       const done = await session.call<Done>('manager_participantRemove', { member, phase: options.phase });
-      const { epochs } = await session.call<PhaseAnswer>('phase_get', { phase: options.phase });
-      const epoch = epochs.at(-1)!.number;
+      const { phase, sealed, stewards } = await awaitKeys(session, options.phase, null);
+      const epoch = phase.epochs.at(-1)!.number;
+      const then = sealed ? `; key epoch ${epoch} begins` : '';
       session.show(
-        { ...done, epoch },
-        {
-          text: `removed ${member} from "${options.phase}" at height ${done.height}; key epoch ${epoch} begins`,
-        },
+        { ...done, epoch, sealed, waitsFor: sealed ? [] : stewards },
+        { text: `removed ${member} from "${options.phase}" at height ${done.height}${then}` },
       );
+      if (!sealed) throw keysWait(options.phase, stewards);
     });
   participant
     .command('role')
