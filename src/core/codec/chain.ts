@@ -58,7 +58,7 @@ export function headerHash(sha256: Sha256, header: Header): BlockHash {
   if (known?.sha256 === sha256) return known.hash;
   const writer = new Writer().raw(tagBytes('header'));
   writeHeader(writer, header);
-  const hash = sha256(writer.finish());
+  const hash = writer.digest(sha256);
   headerHashes.set(header, { sha256, hash });
   return hash;
 }
@@ -132,7 +132,7 @@ export function validatorSetHash(sha256: Sha256, set: ValidatorSet): Hash {
   if (known?.sha256 === sha256) return known.hash;
   const writer = new Writer().raw(tagBytes('validatorSet'));
   writeValidatorSet(writer, set);
-  const hash = sha256(writer.finish());
+  const hash = writer.digest(sha256);
   setHashes.set(set, { sha256, hash });
   return hash;
 }

@@ -22,7 +22,7 @@ import { readApproval, readPolicy, writeApproval, writePolicy } from './flow.ts'
 import { readParameters, writeParameters } from './genesis.ts';
 import { readGovernance, writeGovernance } from './governance.ts';
 import type { Reader } from './reader.ts';
-import { tagBytes, tagged } from './tags.ts';
+import { tagBytes } from './tags.ts';
 import { SCOPE_KINDS } from './transaction.ts';
 import { Writer } from './writer.ts';
 
@@ -263,13 +263,14 @@ export function systemSections(state: SystemState): Uint8Array[] {
 
 /** @param root RFC 9162 root over the sections */
 export function systemDigest(sha256: Sha256, sections: number, root: Hash): Hash {
-  return sha256(new Writer().raw(tagBytes('systemState')).u32(sections).hash(root).finish());
+  return new Writer().raw(tagBytes('systemState')).u32(sections).hash(root).digest(sha256);
 }
 
 /** `LogEntry.digest`: of the bytes themselves; of the system state the root over its sections. */
 export function scopeDigest(sha256: Sha256, stateBytes: Uint8Array): Hash {
   const system = stateBytes[0] === SCOPE_KINDS.system ? decodeSystemState(stateBytes) : null;
-  if (system === null || isReject(system)) return sha256(tagged('scopeState', stateBytes));
+  if (system === null || isReject(system))
+    return new Writer().raw(tagBytes('scopeState')).raw(stateBytes).digest(sha256);
   const sections = systemSections(system);
   const leaves = sections.map(section => leafHash(sha256, section));
   return systemDigest(sha256, sections.length, treeRoot(sha256, leaves));
@@ -307,10 +308,10 @@ export const { encode: encodeCount, decode: decodeCount } = contentCodec<number>
 
 /** The sparse map's key and value of a log. */
 export function mapKeyOf(sha256: Sha256, logId: LogId): Hash {
-  return sha256(new Writer().raw(tagged('mapKey')).hash(logId).finish());
+  return new Writer().raw(tagBytes('mapKey')).hash(logId).digest(sha256);
 }
 
 export function mapValueOf(sha256: Sha256, entry: LogEntry): Hash {
-  const writer = new Writer().raw(tagged('mapEntry'));
-  return sha256(writer.u64(entry.size).hash(entry.root).hash(entry.digest).finish());
+  const writer = new Writer().raw(tagBytes('mapEntry'));
+  return writer.u64(entry.size).hash(entry.root).hash(entry.digest).digest(sha256);
 }

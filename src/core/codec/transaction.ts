@@ -11,15 +11,15 @@ import type {
   TransactionBody,
 } from '../types/transaction.ts';
 import { Reader } from './reader.ts';
-import { tagBytes, tagged } from './tags.ts';
+import { tagBytes } from './tags.ts';
 import { Writer } from './writer.ts';
 
 export const SCOPE_KINDS = { system: 0, project: 1, phase: 2 } as const;
 
 /** @param id the project's or phase's id; the chain id itself for the system scope */
 export function logIdOf(sha256: Sha256, chainId: Hash, scope: keyof typeof SCOPE_KINDS, id: Hash): LogId {
-  const bytes = new Writer().raw(tagBytes('logId')).hash(chainId).u8(SCOPE_KINDS[scope]).hash(id).finish();
-  return sha256(bytes) as LogId;
+  const writer = new Writer().raw(tagBytes('logId')).hash(chainId).u8(SCOPE_KINDS[scope]).hash(id);
+  return writer.digest(sha256) as LogId;
 }
 
 export function encodeBody(body: TransactionBody): Uint8Array {
@@ -56,11 +56,11 @@ export function decodeBody(bytes: Uint8Array): TransactionBody | Reject {
 }
 
 export function bodyId(sha256: Sha256, body: Uint8Array): TransactionId {
-  return sha256(tagged('transactionBody', body));
+  return new Writer().raw(tagBytes('transactionBody')).raw(body).digest(sha256);
 }
 
 export function partHash(sha256: Sha256, part: Part): Hash {
-  return sha256(tagged('part', part.salt, part.content));
+  return new Writer().raw(tagBytes('part')).raw(part.salt).raw(part.content).digest(sha256);
 }
 
 /** The bytes that a member signs: one id, or the RFC 9162 root of up to 64 (DESIGN.md section 4). */
@@ -123,7 +123,7 @@ export function wrapperHash(sha256: Sha256, signed: SignedTransaction): Hash {
   const writer = new Writer().raw(tagBytes('transactionWrapper')).bytes(signed.body);
   writer.fixed(signed.signature, SIZES.signature);
   writeBatchPath(writer, signed.batch);
-  return sha256(writer.finish());
+  return writer.digest(sha256);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { utf8, writeHex } from '../base/bytes.ts';
-import type { Hash } from '../base/ids.ts';
+import type { Hash, Sha256 } from '../base/ids.ts';
 
 interface Scratch {
   readonly bytes: Uint8Array;
@@ -133,11 +133,22 @@ export class Writer {
 
   /** A copy of what has been written; the writer is used up. */
   finish(): Uint8Array {
-    assert(this.scratch !== null, 'a writer finishes once');
     const written = this.buffer.slice(0, this.length);
+    this.release();
+    return written;
+  }
+
+  /** The hash of what has been written, of which no copy is made; the writer is used up. */
+  digest(sha256: Sha256): Hash {
+    const hash = sha256(this.buffer.subarray(0, this.length));
+    this.release();
+    return hash;
+  }
+
+  private release(): void {
+    assert(this.scratch !== null, 'a writer finishes once');
     if (this.buffer.length <= SCRATCH_BYTES_MAX && spare.length < SCRATCHES_MAX) spare.push(this.scratch);
     this.scratch = null;
     this.buffer = NOTHING;
-    return written;
   }
 }

@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.ts';
-import { hashBytes } from '../base/bytes.ts';
 import type { Hash, Sha256 } from '../base/ids.ts';
 import type { Reader } from '../codec/reader.ts';
 import { Writer } from '../codec/writer.ts';
@@ -11,18 +10,11 @@ const NODE_PREFIX = 0x01;
 
 /** RFC 9162 section 2.1.1: the prefix keeps a leaf from passing as a node. */
 export function leafHash(sha256: Sha256, input: Uint8Array): Hash {
-  const bytes = new Uint8Array(1 + input.length);
-  bytes[0] = LEAF_PREFIX;
-  bytes.set(input, 1);
-  return sha256(bytes);
+  return new Writer().u8(LEAF_PREFIX).raw(input).digest(sha256);
 }
 
 export function nodeHash(sha256: Sha256, left: Hash, right: Hash): Hash {
-  const bytes = new Uint8Array(65);
-  bytes[0] = NODE_PREFIX;
-  bytes.set(hashBytes(left), 1);
-  bytes.set(hashBytes(right), 33);
-  return sha256(bytes);
+  return new Writer().u8(NODE_PREFIX).hash(left).hash(right).digest(sha256);
 }
 
 function emptyTreeRoot(sha256: Sha256): Hash {

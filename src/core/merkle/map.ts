@@ -1,9 +1,9 @@
 import { assert } from '../base/assert.ts';
-import { hashBytes, toHex } from '../base/bytes.ts';
+import { hashAt } from '../base/bytes.ts';
 import { type Hash, type Sha256, ZERO_HASH } from '../base/ids.ts';
 import type { Reject } from '../base/reject.ts';
 import { Reader } from '../codec/reader.ts';
-import { tagged } from '../codec/tags.ts';
+import { tagBytes } from '../codec/tags.ts';
 import { Writer } from '../codec/writer.ts';
 
 /**
@@ -31,11 +31,11 @@ interface MapBranch {
 }
 
 export function mapLeafHash(sha256: Sha256, key: Hash, value: Hash): Hash {
-  return sha256(tagged('mapLeaf', hashBytes(key), hashBytes(value)));
+  return new Writer().raw(tagBytes('mapLeaf')).hash(key).hash(value).digest(sha256);
 }
 
 export function mapBranchHash(sha256: Sha256, left: Hash, right: Hash): Hash {
-  return sha256(tagged('mapBranch', hashBytes(left), hashBytes(right)));
+  return new Writer().raw(tagBytes('mapBranch')).hash(left).hash(right).digest(sha256);
 }
 
 /** Bit `depth` of a key, the most significant first. */
@@ -47,18 +47,14 @@ export function keyBit(key: Hash, depth: number): 0 | 1 {
 
 /** One kind byte (0 leaf, 1 branch), then key and value, or left and right. */
 function encodeNode(kind: number, first: Hash, second: Hash): Uint8Array {
-  const bytes = new Uint8Array(NODE_BYTES);
-  bytes[0] = kind;
-  bytes.set(hashBytes(first), 1);
-  bytes.set(hashBytes(second), 33);
-  return bytes;
+  return new Writer().u8(kind).hash(first).hash(second).finish();
 }
 
 export function loadNode(nodes: MapNodes, hash: Hash): MapLeaf | MapBranch {
   const bytes = nodes(hash);
   assert(bytes !== null && bytes.length === NODE_BYTES, `map node ${hash} is stored`);
-  const first = toHex(bytes.subarray(1, 33)) as Hash;
-  const second = toHex(bytes.subarray(33)) as Hash;
+  const first = hashAt(bytes, 1);
+  const second = hashAt(bytes, 33);
   if (bytes[0] === KINDS.leaf) return { kind: 'leaf', key: first, value: second };
   assert(bytes[0] === KINDS.branch, 'a map node is a leaf or a branch');
   return { kind: 'branch', left: first, right: second };
