@@ -9,7 +9,7 @@ await generateWire();
 const { build } = await import('esbuild');
 const directory = join(root, 'node_modules/.phaseline');
 mkdirSync(directory, { recursive: true });
-/** Nodes share what they work out from one and the same input; see the modules that their shells are given. */
+/** Nodes, and who watches them, share what they work out from one and the same input; see the modules that they are given. */
 const sharedWork = {
   name: 'shared work',
   setup(bundle) {
@@ -19,7 +19,9 @@ const sharedWork = {
       );
     const pure =
       /\/(core\/pbft\/(message-codec|verify)|core\/codec\/transaction|wire\/(consensus|pool))\.ts$/;
-    give(pure, /src\/services\/(consensus\/network|pool\/pool)\.ts$/, 'shared-work.ts');
+    const users =
+      /(src\/services\/(consensus\/network|pool\/pool)|test\/simulation\/(checker|checker-messages|drafts))\.ts$/;
+    give(pure, users, 'shared-work.ts');
     give(/\/core\/ledger\/execute\.ts$/, /src\/services\/consensus\/executor\.ts$/, 'shared-execution.ts');
   },
 };
@@ -36,8 +38,14 @@ await build({
   outfile,
 });
 // Most of what a run makes is dropped at once: a large young generation drops it without looking at it. Workers take all cores, so
-// that threads which help to collect only get in the way.
-const flags = ['--enable-source-maps', '--max-semi-space-size=64', '--single-threaded-gc'];
+// that threads which help to collect only get in the way. Thousands of functions are warm before a run is over: compiled at once
+// they cost less than interpreted for a while.
+const flags = [
+  '--enable-source-maps',
+  '--max-semi-space-size=64',
+  '--single-threaded-gc',
+  '--always-sparkplug',
+];
 const result = spawnSync(process.execPath, [...flags, outfile, ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',

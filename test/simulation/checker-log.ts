@@ -7,17 +7,19 @@ import { simulatedSuite as suite } from './suite.ts';
 
 const HEAD_BYTES = 28;
 const RECORD_HEADER_BYTES = 12;
-const MAGIC = 'PHWAL';
+const MAGIC = Buffer.from('PHWAL');
 
 /** The records in bytes that became durable in one flush, and whether they begin a new file. */
-export function splitLog(bytes: Uint8Array): { readonly isNew: boolean; readonly records: Uint8Array[] } {
-  const isNew = Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
+export function splitLog(flushed: Uint8Array): { readonly isNew: boolean; readonly records: Uint8Array[] } {
+  // A copy: the file may be written over.
+  const bytes = flushed.slice();
+  const isNew = MAGIC.every((byte, at) => bytes[at] === byte);
   const records: Uint8Array[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = isNew ? HEAD_BYTES : 0; at + RECORD_HEADER_BYTES <= bytes.length; ) {
     const start = at + RECORD_HEADER_BYTES;
     const end = start + view.getUint32(at);
-    records.push(bytes.slice(start, end));
+    records.push(bytes.subarray(start, end));
     at = end;
   }
   return { isNew, records };

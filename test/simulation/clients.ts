@@ -41,7 +41,7 @@ export class Clients {
   private made = 0;
   private executed = 0;
   /** Where too much was waiting when that was last counted. */
-  private fullAt = '';
+  private fullAt = { node: '', height: 0, made: 0, open: 0 };
   private fullSinceMs = 0;
 
   constructor(
@@ -91,11 +91,13 @@ export class Clients {
     }
     // Some of these may never be committed; to find out costs more, so it is done once for each change.
     // By the newest state: a node that left the set may never learn what became of them.
-    const [node] = this.ready.sort((a, b) => b.height - a.height);
-    if (node === undefined) return;
-    const seen = `${node.name}/${node.height}/${this.made}/${this.open.size}`;
+    const node = this.foremost();
+    if (node === null) return;
+    const seen = { node: node.name, height: node.height, made: this.made, open: this.open.size };
     const { nowMs } = this.world.schedule;
-    if (seen === this.fullAt) {
+    const { fullAt } = this;
+    const isSeen = seen.node === fullAt.node && seen.height === fullAt.height && seen.made === fullAt.made;
+    if (isSeen && seen.open === fullAt.open) {
       // Nothing moves: what waits may have been drafted by nodes that were left behind, and be refused.
       if (nowMs > this.fullSinceMs + PATIENCE_MS) this.act();
       return;
@@ -106,6 +108,14 @@ export class Clients {
       this.fullAt = seen;
       this.fullSinceMs = nowMs;
     }
+  }
+
+  /** The first of those at the greatest height. */
+  private foremost(): SimulatedNode | null {
+    let foremost: SimulatedNode | null = null;
+    for (const node of this.cluster.nodes)
+      if (node.isHonest && node.isReady && node.height > (foremost?.height ?? -1)) foremost = node;
+    return foremost;
   }
 
   /** What a node answers; null when its disk fails over it. */
