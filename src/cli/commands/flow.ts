@@ -6,6 +6,7 @@ import { CommandFailure, EXIT } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { openSession, type Session } from '../session.ts';
+import { authorOf } from './record.ts';
 
 const PHASE = 'label, id, start of the id, or project/phase';
 const NOTHING = '—';
@@ -223,6 +224,7 @@ interface HistoryAnswer {
     readonly height: number;
     readonly time: { readonly iso: string };
     readonly member: string;
+    readonly user: string | null;
     readonly kind: string;
     readonly refused: string | null;
     readonly changes: readonly {
@@ -244,8 +246,9 @@ export function addHistory(noun: Command, io: Io, scope: 'project' | 'phase'): v
       const found = await session.call<HistoryAnswer>(`${scope}_history`, { [scope]: name });
       session.show(found, {
         head: ['HEIGHT', 'TIME', 'WHO', 'DEED', 'WHAT', 'BEFORE', 'AFTER'],
-        rows: found.entries.flatMap(({ height, time, member, kind, refused, changes }) => {
-          const start = [height, time.iso, member, refused === null ? kind : `${kind}: ${refused}`];
+        rows: found.entries.flatMap(({ height, time, member, user, kind, refused, changes }) => {
+          const who = authorOf({ author: member, user: user === null ? null : { id: user, name: null } });
+          const start = [height, time.iso, who, refused === null ? kind : `${kind}: ${refused}`];
           if (changes.length === 0) return [[...start, '', '', '']];
           return changes.map(({ what, before, after }) => [
             ...start,

@@ -14,6 +14,7 @@ import { verifyConsistency } from '../merkle/log.ts';
 import { KINDS, roleNames } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState } from '../types/state.ts';
+import type { Transaction } from '../types/transaction.ts';
 import { isValidAt } from './authorship.ts';
 import type { Claim } from './claims.ts';
 import type { RecordPlace } from './dossier.ts';
@@ -61,6 +62,12 @@ export function claimName(claim: Claim, nameOf: (logId: LogId) => string = byLog
   }
 }
 
+/** The member, and where a key of one of its users signed, whose: the chain has no name of it. */
+function authorText({ members }: Evidence, { body }: Transaction): string {
+  const user = findMember(members, body.sender)?.keys[body.keyId]?.user ?? null;
+  return user === null ? body.sender : `${body.sender} (user ${short(user)})`;
+}
+
 function checkRecordClaim(evidence: Evidence, { place }: ClaimOf<'record'>): string | Reject {
   const source = findSource(evidence, place);
   if (isReject(source)) return source;
@@ -68,7 +75,7 @@ function checkRecordClaim(evidence: Evidence, { place }: ClaimOf<'record'>): str
   const committed = transaction.body.kind === KINDS.recordPut && leaf.outcome === OUTCOMES.committed;
   if (!committed) return reject('not_a_record', `leaf ${leaf.position}`);
   const at = `height ${leaf.height}, ${isoTime(leaf.timeMs)}`;
-  return `${transaction.id}, written by ${transaction.body.sender} at ${at}`;
+  return `${transaction.id}, written by ${authorText(evidence, transaction)} at ${at}`;
 }
 
 const MEASURES = {
@@ -205,7 +212,10 @@ function checkMemberKey({ members, header }: Evidence, claim: ClaimOf<'memberKey
   if (member === null) return reject('unknown_member', 'its keys are not in the file');
   if (claim.height > header.height) return reject('future_height', `the head is ${header.height}`);
   const keys = [...member.keys.entries()].filter(([, key]) => isValidAt(key, claim.height));
-  return keys.map(([id, key]) => `key ${id}: ${toHex(key.signingKey)}`).join('; ') || 'none';
+  const whose = (user: Hash | null) => (user === null ? '' : ` of user ${short(user)}`);
+  return (
+    keys.map(([id, key]) => `key ${id}${whose(key.user)}: ${toHex(key.signingKey)}`).join('; ') || 'none'
+  );
 }
 
 /** The card is part of the certified state; its content key is the committed one. */

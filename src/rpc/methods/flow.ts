@@ -147,6 +147,7 @@ const historyResult = z.object({
       time: z.object({ iso: z.string(), ms: z.int() }),
       transaction: hashText,
       member: z.string(),
+      user: hashText.nullable().meta({ description: 'whose key signed it; null for the member itself' }),
       kind: z.string(),
       refused: z.string().nullable(),
       changes: z.array(

@@ -1,6 +1,7 @@
-import type { LogId, MemberId, PhaseId, ProjectId, TransactionId } from '../../core/base/ids.ts';
+import type { LogId, MemberId, PhaseId, ProjectId, TransactionId, UserId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { kindName, LAYOUTS } from '../../core/codec/operation.ts';
+import { findMember } from '../../core/ledger/read.ts';
 import type { ApprovalRule, Deed, PhasePolicy, Rewiring } from '../../core/types/flow.ts';
 import {
   type Contents,
@@ -10,6 +11,7 @@ import {
   roleNames,
 } from '../../core/types/operation.ts';
 import { outcomeName } from '../../core/types/outcome.ts';
+import type { Transaction } from '../../core/types/transaction.ts';
 import { phaseLabel } from './cards.ts';
 import { type Context, phaseLog, projectLog } from './context.ts';
 import type { LogItem } from './ports.ts';
@@ -28,6 +30,8 @@ export interface HistoryEntry {
   readonly timeMs: number;
   readonly transaction: TransactionId;
   readonly member: MemberId;
+  /** The user of the member whose key signed it; null for the member's own. */
+  readonly user: UserId | null;
   /** Name of the kind: `phasePolicy`. */
   readonly kind: string;
   /** Null where it was committed; otherwise why the ledger refused it. */
@@ -176,6 +180,17 @@ class Reading {
         return [this.member(as('participantRole').member, as('participantRole').roles)];
       case 'epochRotate':
         return this.opened(as('epochRotate').epoch);
+      case 'epochComplaint':
+        return [{ what: `key epoch ${as('epochComplaint').epoch}`, before: null, after: 'complained about' }];
+      case 'recoveryShares': {
+        const { threshold, shares } = as('recoveryShares');
+        const holders = shares.map(({ member }) => member).join(', ');
+        return [{ what: 'recovery shares', before: null, after: `${threshold} of ${holders}` }];
+      }
+      case 'recoveryAsk':
+        return [{ what: 'recovery', before: null, after: 'asked for' }];
+      case 'recoveryOffer':
+        return [{ what: `ask ${as('recoveryOffer').ask}`, before: null, after: 'offered a share' }];
       case 'approvalRequest':
         return [{ what: 'request', before: null, after: deedText(as('approvalRequest').deed, this.nameOf) }];
       case 'approvalVote':
@@ -210,6 +225,8 @@ async function readLog(
   const { access } = context;
   const reading = new Reading(nameOf);
   const entries: HistoryEntry[] = [];
+  const signer = ({ body }: Transaction) =>
+    findMember(access.system(), body.sender)?.keys[body.keyId]?.user ?? null;
   const to = access.held(logId)?.to ?? 0;
   for (let from = access.held(logId)?.from ?? 0; from < to; from += CHUNK_ITEMS) {
     for (const item of await access.items(logId, from, Math.min(to, from + CHUNK_ITEMS))) {
@@ -220,7 +237,7 @@ async function readLog(
       const committed = leaf.outcome === 0;
       entries.push({
         ...{ position: leaf.position, height: leaf.height, timeMs: leaf.timeMs, kind },
-        ...{ transaction: transaction.id, member: transaction.body.sender },
+        ...{ transaction: transaction.id, member: transaction.body.sender, user: signer(transaction) },
         refused: committed ? null : (outcomeName(leaf.outcome) ?? `outcome ${leaf.outcome}`),
         changes: committed && content !== null ? reading.changes(kind, scope, content) : [],
       });
