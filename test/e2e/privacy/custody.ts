@@ -22,6 +22,8 @@ export interface Rotation {
   /** Of all who will hold the epoch. */
   readonly keys: ReadonlyMap<MemberId, KeyBundle>;
   readonly card: PhaseCard;
+  /** What it says is sealed to the recovery key of the phase; left out where that has none. */
+  readonly recovery?: Uint8Array;
 }
 
 /** An `epochRotate` of a steward, made with its keys and nothing else: the owner has no part in it. */
@@ -42,7 +44,7 @@ export async function rotationBy(given: Rotation): Promise<Uint8Array> {
   const { commitment, publicKey } = derived;
   const opening = {
     ...{ number: epoch, commitment, publicKey, envelopes, card },
-    ...{ historyFrom: epoch, recovery: new Uint8Array() },
+    ...{ historyFrom: epoch, recovery: given.recovery ?? new Uint8Array() },
   };
   const content = encodeEpochRotate({ phase, expectedMembershipVersion: membershipVersion, epoch: opening });
   const built = buildTransaction(nodeSuite.sha256, {
