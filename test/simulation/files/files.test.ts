@@ -13,7 +13,7 @@ describe('simulated holders of files', () => {
   });
 
   it('[82] [87] delete what is purged, also where somebody without a right to it names it in another phase', async () => {
-    expect((await runFiles(14)).files).toBeGreaterThan(0);
+    expect((await runFiles(5)).files).toBeGreaterThan(0);
   });
 
   it('leave no node behind in the network when the power goes right after they started', async () => {
