@@ -5,6 +5,7 @@ import type { Block, Certificate, Validator } from '../core/types/chain.ts';
 import type { EvidenceRecord } from '../core/types/governance.ts';
 import type { MemberCard } from '../core/types/operation.ts';
 import type { Genesis, LogEntry, Member, PhaseState, ProjectState } from '../core/types/state.ts';
+import type { Lineage } from '../services/records/lineage.ts';
 import type {
   CopiesWanted,
   FileApi,
@@ -285,6 +286,8 @@ export interface RecordApi {
   record(phase: PhaseId, key: TransactionId | number): Promise<RecordView | Reject>;
   /** What this member checks when it opens a record: author, key commitment, payload, fields. `ProofApi` proves the rest. */
   verifyRecord(phase: PhaseId, key: TransactionId | number): Promise<readonly Check[] | Reject>;
+  /** The way of a record through phases, as far as this member may see it. */
+  lineage(id: TransactionId): Promise<Lineage | Reject>;
   /** Called for changes of any phase. */
   readonly onRecords: OnChange;
 }

@@ -86,6 +86,24 @@ it('a flow from a template is changed while it runs: approvals, insert, move, sk
   await devnet.ask('phase', 'move', 'end', '--after', 'intake');
   await devnet.ask('phase', 'move', 'end', '--after', 'review');
 
+  const exported = await devnet.run('--output', 'table', 'project', 'export-template', 'House');
+  await writeFile(join(cwd, 'again.toml'), exported.stdout);
+  await devnet.ask('project', 'create', 'Second house', '--template', 'again.toml');
+  const second = await devnet.ask<Shown>('project', 'show', 'Second house');
+  expect(second.phases.map(({ label, lifecycle }) => `${label} ${lifecycle}`).sort()).toEqual([
+    'check draft',
+    'end draft',
+    'intake open',
+    'review draft',
+  ]);
+  const types = await devnet.ask<{ types: { name: string }[] }>(
+    'phase',
+    'types',
+    'show',
+    'Second house/intake',
+  );
+  expect(types.types.map(({ name }) => name)).toEqual(['note']);
+
   const split = ['phase', 'split', 'intake', '--into', `left:${id}`, '--into', 'right'];
   const stopped = await devnet.run(...split);
   expect([stopped.code, stopped.stderr]).toEqual([WAITING, expect.stringContaining('0 of 1')]);
@@ -111,6 +129,18 @@ it('a flow from a template is changed while it runs: approvals, insert, move, sk
     (await listRecords(devnet, 'alice', phase)).map(({ content }) => content?.text);
   await until('the records to arrive', async () => ((await texts('right')).length === 2 ? true : null));
   expect(await texts('left')).toEqual(['{"text":"one"}']);
+
+  const way = await devnet.ask<{
+    handovers: { to: { label: string }; request: { votes: { member: string }[] } | null }[];
+    verification: { ok: boolean; checks: { name: string }[]; notSeen: string[] };
+  }>('--as', 'alice', 'record', 'lineage', id, '--verify');
+  expect(way.handovers.map(({ to }) => to.label).sort()).toEqual(['left', 'right']);
+  expect(way.handovers.every(({ request }) => request === null)).toBe(true);
+  expect(way.verification).toMatchObject({ ok: true, notSeen: [] });
+  expect(way.verification.checks.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['the record in phase "intake"', 'the record in phase "left"']),
+  );
+  expect(way.verification.checks).toHaveLength(5);
 
   const weaker = await devnet.run('phase', 'policy', 'set', 'left', '--approve-close', '0');
   expect(weaker.code).toBe(WAITING);

@@ -7,6 +7,7 @@ import type { Io } from '../io.ts';
 import { wholeNumber } from '../options.ts';
 import { rangeOf } from '../proofs/range.ts';
 import { openSession, type Session, short } from '../session.ts';
+import { addLineageCommand } from './lineage.ts';
 
 export interface FileAnswer {
   readonly cid: string;
@@ -254,4 +255,5 @@ export function addRecordCommands(program: Command, io: Io): void {
       const params = { phase: options.phase, record: recordKey(key) };
       showChecks(session, `record ${key}`, await session.call('record_verify', params));
     });
+  addLineageCommand(record, io);
 }

@@ -134,6 +134,7 @@ export function createRecordApi(node: RecordNode): RecordApi {
       const found = await records.getRecord(phase, key);
       return isReject(found) ? found : recordView(node, found);
     },
+    lineage: id => node.records.lineage(id),
     verifyRecord: async (phase, key) => {
       const found = await records.getRecord(phase, key);
       if (isReject(found)) return found;

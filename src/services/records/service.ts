@@ -32,6 +32,7 @@ import {
 } from './governance.ts';
 import { type HandoverInput, type HandoverReceipt, handover } from './handover.ts';
 import { type HandoverToInput, handOverToAll, type TargetResult } from './handover-targets.ts';
+import { type Lineage, recordLineage } from './lineage.ts';
 import {
   addUser,
   proveCard,
@@ -268,6 +269,11 @@ export class Records {
 
   handover(input: HandoverInput): Promise<HandoverReceipt | Refusal> {
     return handover(this.context, input);
+  }
+
+  /** Where a record was written and what it was handed over to since, as far as this member may see it. */
+  lineage(id: TransactionId): Promise<Lineage | Refusal> {
+    return recordLineage(this.context, id);
   }
 
   /** The same to several successors, with what became of each. */

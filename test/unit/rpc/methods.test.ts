@@ -92,6 +92,8 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [url, 'file_purge', { phase, cid: 'bafy0', reason: 'asked for' }],
     [url, 'file_purgeStatus', { phase, cid: 'bafy0' }],
     [url, 'file_purgeCertificate', { phase, cid: 'bafy0', path: join(dir, 'bafy0.purge') }],
+    [url, 'record_lineage', { record: hashOf(100) }],
+    [url, 'record_lineage', { record: hashOf(100), verify: true }],
     [url, 'file_due', {}],
     [url, 'file_due', { phase }],
     [url, 'phase_handover', { source: phase, targets: ['review'] }],

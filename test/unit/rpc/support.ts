@@ -381,6 +381,22 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   record = async (phase: PhaseId, key: TransactionId | number) =>
     this.recordsOf.get(phase)!.find(record => record.id === key || record.position === key) ??
     reject('unknown_record', 'no such record');
+  lineage = async (id: TransactionId) => ({
+    ...{ id, author: member('alice'), phase: hashOf(0xa1) as PhaseId, position: 3, height: 4 },
+    timeMs: 1_700_000_000_000,
+    readable: [hashOf(0xa1) as PhaseId],
+    steps: [
+      {
+        ...{ from: hashOf(0xa1) as PhaseId, to: hashOf(0xa2) as PhaseId, by: member('bob'), height: 7 },
+        ...{ handover: hashOf(0x77) as TransactionId, timeMs: 1_700_000_000_500, sourcePosition: 9 },
+        position: null,
+        request: {
+          ...{ number: 6, requester: member('bob'), height: 5 },
+          votes: [{ member: member('alice'), approve: true, height: 6 }],
+        },
+      },
+    ],
+  });
   verifyRecord = async (phase: PhaseId, key: TransactionId | number) => {
     const found = await this.record(phase, key);
     return 'reject' in found ? found : [{ name: 'inclusion', ok: true, detail: 'in the log' }];
