@@ -3,7 +3,8 @@ import type { Validator } from '../core/types/chain.ts';
 
 /** What this node has of a phase, and how far its keys reach. */
 export interface PhaseStanding {
-  readonly standing: 'foreign' | 'removed' | 'participant' | 'owner';
+  /** `holder`: of a share of the recovery key, and nothing else. */
+  readonly standing: 'foreign' | 'removed' | 'participant' | 'owner' | 'holder';
   /** First position that a removed member may not read; null for others. */
   readonly end: number | null;
   /** Number of key epochs in the newest state of the phase that this node has. */

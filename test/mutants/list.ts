@@ -1,5 +1,6 @@
 import { agreementMutants } from './agreement.ts';
 import { boundsMutants } from './bounds.ts';
+import { custodyMutants } from './custody.ts';
 import { durabilityMutants } from './durability.ts';
 import { holderMutants } from './holders.ts';
 import { ledgerAndLightMutants } from './ledger-and-light.ts';
@@ -14,6 +15,7 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...boundsMutants,
   ...ledgerAndLightMutants,
+  ...custodyMutants,
   ...proofMutants,
   ...holderMutants,
 ];

@@ -97,6 +97,10 @@ async function doctor(io: Io, options: DoctorOptions, command: Command): Promise
     const hint = 'Run it as a member that must not read the phase: --as NAME.';
     throw new CommandFailure(EXIT.usage, 'this member owns the project: it sees what its custody says', hint);
   }
+  if (own.standing === 'holder') {
+    const hint = 'docs/privacy.md tells what that shows. Run it as a member that must not read the phase.';
+    throw new CommandFailure(EXIT.usage, 'this member holds a share of the recovery key', hint);
+  }
   const member = { ...own, standing: own.standing };
   const probes = await probeAll(session, options, options.position ?? own.end ?? 0);
   const cells = cellsOf(member, probes);

@@ -1,7 +1,9 @@
+import { isHolder } from '../../core/access/standing.ts';
 import { equalBytes } from '../../core/base/bytes.ts';
-import type { PhaseId } from '../../core/base/ids.ts';
+import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import { logIdOf } from '../../core/codec/transaction.ts';
+import type { PhaseState } from '../../core/types/state.ts';
 import { nodeSuite } from '../../crypto/suite.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { PeerId } from '../../ports/transport.ts';
@@ -114,6 +116,12 @@ const FOREIGN: PhaseStanding = {
   ...{ label: null, projectLabel: null },
 };
 
+function standingIn(state: PhaseState, member: MemberId, isIn: boolean): PhaseStanding['standing'] {
+  if (isIn) return 'participant';
+  if (state.owner === member) return 'owner';
+  return isHolder(state, member) ? 'holder' : 'removed';
+}
+
 async function standingOf({ light, records, member }: AdminNode, phase: PhaseId): Promise<PhaseStanding> {
   const card = await records.openedCard(phase);
   const state = light.phase(phase);
@@ -121,7 +129,7 @@ async function standingOf({ light, records, member }: AdminNode, phase: PhaseId)
   const isIn = state.participants.some(entry => entry.member === member);
   const stays = state.former.filter(entry => entry.member === member).map(entry => entry.endPosition);
   return {
-    standing: isIn ? 'participant' : state.owner === member ? 'owner' : 'removed',
+    standing: standingIn(state, member, isIn),
     end: isIn || stays.length === 0 ? null : Math.max(...stays),
     epochs: state.epochs.length,
     openEpochs: records.vault.openEpochs(phase),

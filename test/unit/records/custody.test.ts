@@ -5,6 +5,7 @@ import { phaseCrypto } from '../../../src/crypto/phase-crypto.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import type { PhaseCrypto } from '../../../src/ports/phase-crypto.ts';
+import { rotatorsOf } from '../../../src/services/records/rotation.ts';
 import { Records } from '../../../src/services/records/service.ts';
 import { Steward } from '../../../src/services/records/steward.ts';
 import { ManualClock } from '../files/manual-clock.ts';
@@ -136,6 +137,17 @@ describe('an envelope that is no good', () => {
     const { id } = granted(await dora.records.putRecord(record(phase, 'for everybody')));
     expect(await textOf(bob.records, phase, id)).toBe('for everybody');
     expect(refused(await bob.records.custody.complain(phase))).toBe('nothing_to_complain');
+  });
+
+  it('[84] puts who sealed it last in the order of turns, whoever would have come first', async () => {
+    const { world, phase, state } = await heldByParticipants({ dora: STEWARD });
+    const hostile = nodeOf(world, 'alice', noiseFor(BOB));
+    for (let round = 0; round < 2; round += 1) {
+      granted(await hostile.records.rotateEpoch(phase));
+      expect(rotatorsOf(world.access('alice').system(), state()).toSorted()).toEqual(['alice', 'dora']);
+      granted(await world.records('bob').custody.complain(phase));
+      expect(rotatorsOf(world.access('alice').system(), state())).toEqual(['dora', 'alice']);
+    }
   });
 
   it('[84] by the only steward there is: its node tries three times, and then waits for people', async () => {

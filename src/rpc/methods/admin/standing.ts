@@ -10,7 +10,7 @@ export const adminStanding = (api: AdminApi): RpcMethod =>
     access: 'session',
     params: z.strictObject({ phase: hashSchema.meta({ description: 'whole id of the phase' }) }),
     result: z.object({
-      standing: z.enum(['foreign', 'removed', 'participant', 'owner']),
+      standing: z.enum(['foreign', 'removed', 'participant', 'owner', 'holder']),
       end: count.nullable(),
       epochs: count,
       openEpochs: z.array(count),
