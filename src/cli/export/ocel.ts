@@ -18,14 +18,15 @@ interface OcelEvent {
   readonly id: string;
   readonly type: string;
   readonly time: string;
-  readonly attributes: { readonly name: string; readonly value: Value }[];
+  /** Values are texts, whatever the declared type (the schema of the standard). */
+  readonly attributes: { readonly name: string; readonly value: string }[];
   readonly relationships: Relationship[];
 }
 
 interface OcelObject {
   readonly id: string;
   readonly type: string;
-  readonly attributes: { readonly name: string; readonly time: string; readonly value: Value }[];
+  readonly attributes: { readonly name: string; readonly time: string; readonly value: string }[];
   readonly relationships: Relationship[];
 }
 
@@ -57,10 +58,6 @@ class Types {
       const before = known.get(name) ?? found;
       known.set(name, before === found ? found : 'string');
     }
-  }
-
-  value(type: string, name: string, value: Value): Value {
-    return this.types.get(type)?.get(name) === 'string' ? String(value) : value;
   }
 
   definitions(): TypeDefinition[] {
@@ -121,7 +118,7 @@ export function ocelOf(log: AuditLog): Ocel {
       id: event.id,
       type,
       time: new Date(event.timeMs).toISOString(),
-      attributes: attributes.map(([name, value]) => ({ name, value: types.value(type, name, value) })),
+      attributes: attributes.map(([name, value]) => ({ name, value: String(value) })),
       relationships: relationsOf(event).map(([kind, id, qualifier]) => ({
         objectId: idOf(kind, id),
         qualifier,
@@ -135,7 +132,7 @@ export function ocelOf(log: AuditLog): Ocel {
   return { objectTypes, eventTypes: types.definitions(), objects: objects.all(), events };
 }
 
-const attr = (name: string, value: Value) => `${name}="${xmlText(String(value))}"`;
+const attr = (name: string, value: string) => `${name}="${xmlText(value)}"`;
 
 function* typesXml(
   plural: string,
@@ -166,7 +163,7 @@ export function* ocelXmlOf(ocel: Ocel): Generator<string> {
   for (const { id, type, attributes, relationships } of ocel.objects) {
     const inside = attributes.map(
       one =>
-        `<attribute ${attr('name', one.name)} ${attr('time', one.time)}>${xmlText(String(one.value))}</attribute>`,
+        `<attribute ${attr('name', one.name)} ${attr('time', one.time)}>${xmlText(one.value)}</attribute>`,
     );
     yield `    <object ${attr('id', id)} ${attr('type', type)}><attributes>${inside.join('')}</attributes>`;
     yield `${relationsXml(relationships)}</object>\n`;
@@ -174,7 +171,7 @@ export function* ocelXmlOf(ocel: Ocel): Generator<string> {
   yield '  </objects>\n  <events>\n';
   for (const { id, type, time, attributes, relationships } of ocel.events) {
     const inside = attributes.map(
-      one => `<attribute ${attr('name', one.name)}>${xmlText(String(one.value))}</attribute>`,
+      one => `<attribute ${attr('name', one.name)}>${xmlText(one.value)}</attribute>`,
     );
     yield `    <event ${attr('id', id)} ${attr('type', type)} ${attr('time', time)}>`;
     yield `<attributes>${inside.join('')}</attributes>${relationsXml(relationships)}</event>\n`;

@@ -198,13 +198,15 @@ function faultsOf(ocel: Ocel): string[] {
       `${what} has ${Object.keys(value)}`,
     );
   checkKeys(ocel, ['objectTypes', 'eventTypes', 'objects', 'events'], 'the log');
+  // values are texts, as the JSON Schema of the standard has them; they must read as their declared type
   const isOf = (type: string, value: unknown) =>
-    ({
-      string: typeof value === 'string',
-      boolean: typeof value === 'boolean',
-      integer: Number.isInteger(value),
-      float: typeof value === 'number',
-    })[type] === true;
+    typeof value === 'string' &&
+    {
+      string: true,
+      boolean: /^(true|false)$/.test(value),
+      integer: /^-?\d+$/.test(value),
+      float: value !== '' && Number.isFinite(Number(value)),
+    }[type] === true;
   const types = (list: Ocel['eventTypes'], what: string) => {
     expectThat(
       new Set(list.map(({ name }) => name)).size === list.length,
