@@ -9,6 +9,9 @@ import { checkSchema, count, hashSchema, hashText, time, timeSchema } from '../.
 
 type Api = RecordApi & ProjectReadApi & ProofApi;
 
+/** Leaves of a log that one proof of a handover shows, from the request for its approvals on. */
+const APPROVAL_LEAVES_MAX = 1024;
+
 const phaseSchema = z.object({
   id: hashText,
   label: z.string().nullable(),
@@ -70,9 +73,10 @@ async function proven(api: Api, name: string, question: ProofQuestion): Promise<
   return { name, ok, detail: `${said?.detail ?? ''}; as of height ${summary?.height ?? 0}` };
 }
 
-function handoverQuestion({ from, sourcePosition }: LineageStep & { sourcePosition: number }): ProofQuestion {
-  const range = { from: sourcePosition, to: sourcePosition + 1 };
-  return { type: 'range', phase: from, unit: 'position', ...range, show: SHOW_NOTHING };
+/** The leaf of the handover, and all since its approvals were asked for where they are not too many. */
+function handoverQuestion(phase: PhaseId, position: number, asked: number | null): ProofQuestion {
+  const from = asked === null || position - asked >= APPROVAL_LEAVES_MAX ? position : asked;
+  return { type: 'range', phase, unit: 'position', from, to: position + 1, show: SHOW_NOTHING };
 }
 
 /** Each phase on the way is asked for a proof that it has the record, each handing log for one of its handover. */
@@ -86,10 +90,14 @@ async function verification(api: Api, lineage: Lineage, nameOf: PhaseNames) {
     else notSeen.push(`that ${nameOf(stop)} has the record: this member does not read its log`);
   }
   for (const step of steps) {
-    const { from, to, sourcePosition } = step;
+    const { from, to, sourcePosition, request } = step;
     const what = `the handover to ${nameOf(to)} in the log of ${nameOf(from)}`;
-    if (sourcePosition === null) notSeen.push(`${what}: this member does not read it; the ledger checked it`);
-    else checks.push(await proven(api, what, handoverQuestion({ ...step, sourcePosition })));
+    if (sourcePosition === null) {
+      notSeen.push(`${what}: this member does not read it; the ledger checked it`);
+      continue;
+    }
+    const question = handoverQuestion(from, sourcePosition, request?.number ?? null);
+    checks.push(await proven(api, request === null ? what : `${what}, with its approvals`, question));
   }
   return { ok: checks.length > 0 && checks.every(check => check.ok), checks, notSeen };
 }
