@@ -1,3 +1,4 @@
+import { leavingHolders } from '../../src/core/access/recovery.ts';
 import type { MemberId, PhaseId } from '../../src/core/base/ids.ts';
 import type { RecoveryOffer, RecoveryShares } from '../../src/core/types/custody.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
@@ -26,6 +27,10 @@ export class CustodyActions extends Actions {
         ...{ member, keyId: this.ledger.keyIdOf(member), commitment: hashOf(`share of ${member}`) },
         sealed: bytesOf(`share of ${member}`, 114),
       })),
+      leaving: leavingHolders(
+        this.phase(phase),
+        members.map(member => ({ member })),
+      ),
       ...changes,
     };
     return this.ledger.make(actor, 'recoveryShares', this.phaseLog(phase), [content]);

@@ -16,7 +16,7 @@ import {
   type LeafPlace,
   type Rule,
 } from './rule.ts';
-import { checkNewcomer, isActive, phaseFor } from './standing.ts';
+import { checkNewcomer, isActive, participantOf, phaseFor } from './standing.ts';
 import { formerWith } from './visibility.ts';
 
 /** One share is no sharing, and the threshold of the scheme is two at least. */
@@ -35,6 +35,18 @@ function hasSharesForm({ isPoint }: Suite, content: RecoveryShares): boolean {
     isPoint(publicKey) &&
     history.length > 0 &&
     isStrictlyAscending(shares.map(({ member }) => member))
+  );
+}
+
+/** Holders before who are none any more, and have no other part in the phase. */
+export function leavingHolders(
+  phase: PhaseState,
+  shares: readonly { readonly member: MemberId }[],
+): MemberId[] {
+  const stay = new Set(shares.map(({ member }) => member));
+  const before = phase.recovery?.holders.map(({ member }) => member) ?? [];
+  return before.filter(
+    member => !stay.has(member) && member !== phase.owner && participantOf(phase, member) === null,
   );
 }
 
@@ -95,6 +107,8 @@ export const recoveryShares: Rule<'recoveryShares'> = {
           OUTCOMES.limitReached,
         ),
       () => checkHolders(context, content),
+      () =>
+        demand(content.leaving.join() === leavingHolders(phase, content.shares).join(), OUTCOMES.badShares),
       () => checkApproved(context, phase, deedOfShares(content)),
     );
   },

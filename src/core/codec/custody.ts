@@ -41,6 +41,7 @@ export const { encode: encodeRecoveryShares, decode: decodeRecoveryShares } = co
     writer.hash(content.phase).u64(content.expectedMembershipVersion).u8(content.threshold);
     writer.fixed(content.publicKey, SIZES.publicKey).hash(content.commitment);
     writer.u32(content.fromEpoch).bytes(content.history).list(content.shares, writeShare);
+    writer.list(content.leaving, (out, member) => out.text(member));
   },
   reader => ({
     phase: reader.hash(),
@@ -51,6 +52,7 @@ export const { encode: encodeRecoveryShares, decode: decodeRecoveryShares } = co
     fromEpoch: reader.u32(),
     history: reader.bytes(LIMITS.envelopeBytes),
     shares: reader.list(LIMITS.recoveryHolders, readShare),
+    leaving: reader.list(LIMITS.recoveryHolders, readMemberId),
   }),
 );
 

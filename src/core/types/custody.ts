@@ -45,6 +45,8 @@ export interface RecoveryShares {
   readonly history: Uint8Array;
   /** Ascending by member. */
   readonly shares: readonly SealedShare[];
+  /** Holders before, ascending, whose reading of the log ends with this leaf: it says so to themselves. */
+  readonly leaving: readonly MemberId[];
 }
 
 /** By a participant that lacks secrets of the phase: asks the holders for their shares. */

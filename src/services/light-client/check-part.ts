@@ -64,9 +64,9 @@ function joined(ranges: readonly HeldRange[], added: HeldRange): HeldRange[] | R
 function isRemovalOf(member: MemberId, item: VerifiedItem | undefined): boolean {
   if (item === undefined || item.leaf.outcome !== OUTCOMES.committed) return false;
   const operation = decodeOperation(item.transaction.body.kind, item.transaction.signed.parts);
-  return (
-    !isReject(operation) && operation.kind === 'participantRemove' && operation.contents[0].member === member
-  );
+  if (isReject(operation)) return false;
+  if (operation.kind === 'recoveryShares') return operation.contents[0].leaving.includes(member);
+  return operation.kind === 'participantRemove' && operation.contents[0].member === member;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ownKeyOf } from '../../core/access/member-keys.ts';
-import { activeHolders, deedOfShares } from '../../core/access/recovery.ts';
+import { activeHolders, deedOfShares, leavingHolders } from '../../core/access/recovery.ts';
 import { isHolder } from '../../core/access/standing.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -162,7 +162,8 @@ export class Custody {
     const epoch = currentEpochNumber(phase);
     const secrets = vault.secrets(id, fromEpoch, epoch);
     const history = await crypto.sealHistory({ ...place, epoch, membershipVersion }, secrets);
-    const keys = { threshold, publicKey, commitment, fromEpoch, history, shares };
+    const leaving = leavingHolders(phase, shares);
+    const keys = { threshold, publicKey, commitment, fromEpoch, history, shares, leaving };
     return { phase: id, expectedMembershipVersion: membershipVersion, ...keys };
   }
 

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { heededComplaints, openComplaints } from '../../../src/core/access/complaints.ts';
 import { phaseRanges, readableRanges } from '../../../src/core/access/visibility.ts';
 import type { MemberId, PhaseId } from '../../../src/core/base/ids.ts';
+import { isReject } from '../../../src/core/base/reject.ts';
+import { decodeRecoveryShares } from '../../../src/core/codec/custody.ts';
 import { encodePhaseState } from '../../../src/core/codec/state.ts';
 import { readSystem } from '../../../src/core/ledger/read.ts';
 import { membersOf } from '../../../src/core/snapshot/member-scopes.ts';
 import { DEFAULT_POLICY } from '../../../src/core/types/flow.ts';
 import { CUSTODY, GRANTS, ROLES } from '../../../src/core/types/operation.ts';
 import { CustodyActions } from '../../support/custody-actions.ts';
-import { bytesOf, createActor, hashOf } from '../../support/ledger-kit.ts';
+import { bytesOf, createActor, hashOf, type TestLedger } from '../../support/ledger-kit.ts';
 import {
   admin,
   alice,
@@ -40,6 +42,13 @@ function outside() {
 }
 
 const keyless = { envelope: null, epoch: null };
+
+function decoded(ledger: TestLedger, phase: PhaseId, position: number) {
+  const { transactionId } = ledger.leavesOf('phase', phase)[position]!;
+  const content = decodeRecoveryShares(ledger.transactions.get(transactionId)!.signed.parts[0]!.content);
+  if (isReject(content)) throw new Error(content.detail);
+  return content;
+}
 
 describe('an owner without keys', () => {
   it('adds a phase that its participants hold: nobody writes under the epoch that it made', () => {
@@ -247,8 +256,13 @@ describe('recovery shares', () => {
     const { ledger, act, log } = shared();
     const from = ledger.leavesOf('phase', INTAKE).length - 1;
     ledger.commit(act.ask(bob, INTAKE));
+    const silent = act.shares(alice, INTAKE, 2, [admin.id, carol.id], { leaving: [] });
+    expect(ledger.commit(silent)).toEqual(['badShares']);
     ledger.commit(act.shares(alice, INTAKE, 2, [admin.id, carol.id]));
     const to = ledger.leavesOf('phase', INTAKE).length;
+    const { leaving } = decoded(ledger, INTAKE, to - 1);
+    // bob stays as a participant, dave has no other part in it
+    expect(leaving).toEqual([dave.id]);
     expect(readableRanges(ledger.state, dave.id, log)).toEqual([{ from, to }]);
     expect(readableRanges(ledger.state, admin.id, log)).toEqual([{ from, to: null }]);
     expect(act.phase(INTAKE).recovery).toMatchObject({ number: to - 1, asks: [] });
