@@ -142,6 +142,30 @@ it('a flow from a template is changed while it runs: approvals, insert, move, sk
   );
   expect(way.verification.checks).toHaveLength(5);
 
+  const both = await devnet.run(
+    '--output',
+    'json',
+    'phase',
+    'handover',
+    'right',
+    '--to',
+    'review',
+    '--to',
+    'end',
+  );
+  expect([both.code, both.stderr]).toEqual([REFUSED, expect.stringContaining('notSuccessor')]);
+  const { targets } = JSON.parse(both.stdout) as { targets: { items: number; refusal: object | null }[] };
+  expect(targets).toMatchObject([
+    { items: 2, refusal: null },
+    { items: 0, refusal: { reason: 'notSuccessor' } },
+  ]);
+
+  await devnet.ask('phase', 'policy', 'set', 'right', '--retention-days', '30');
+  const kept = await devnet.run('--output', 'table', 'phase', 'show', 'right');
+  expect(kept.stdout).toContain('kept as long as the phase is not closed');
+  const due = await devnet.run('--as', 'alice', '--output', 'table', 'file', 'purge', '--expired');
+  expect([due.code, due.stdout]).toEqual([0, expect.stringContaining('no file is due for purge')]);
+
   const weaker = await devnet.run('phase', 'policy', 'set', 'left', '--approve-close', '0');
   expect(weaker.code).toBe(WAITING);
   await devnet.ask('phase', 'merge', 'review', 'end', '--into', 'joined');
