@@ -9,6 +9,8 @@ const TAIL_FACTOR = 4;
 const DEAD_SHARE = 0.9;
 const RECOVERED_SHARE = 0.9;
 const RECOVERY_S = 2;
+/** A fault shows within this time. */
+const RECOVERY_LOOK_S = 5;
 const STEADY_SHARE = 0.95;
 const LARGE_SHARE = 0.6;
 const LARGE_BYTES = 16_384;
@@ -126,15 +128,28 @@ function deadBars({ load, dead }) {
   ];
 }
 
+/** Where the longest time without a commit ends, of those that begin within `RECOVERY_LOOK_S`. */
+function endOfSilence(tenths, at) {
+  let longest = { length: 0, end: at };
+  for (let from = at; from < Math.min(tenths.length, at + RECOVERY_LOOK_S * TENTHS); from += 1) {
+    let end = from;
+    while (end < tenths.length && tenths[end] === 0) end += 1;
+    if (end - from > longest.length) longest = { length: end - from, end };
+    from = Math.max(from, end);
+  }
+  return longest.end;
+}
+
 /**
- * Seconds from `atS` until a whole second of at least `share` of the throughput before begins; null when none does.
+ * Seconds from `atS` until a whole second of at least `share` of the throughput before begins, after the longest silence: what
+ * piled up meanwhile would make up for it; null when there is none.
  * @param tenths committed in each tenth of a second
  */
 export function recoveryS(tenths, atS, share = RECOVERED_SHARE) {
   const at = Math.round(atS * TENTHS);
   if (at < TENTHS) return null;
   const before = (sum(tenths.slice(0, at)) / at) * TENTHS;
-  for (let from = at; from + TENTHS <= tenths.length; from += 1) {
+  for (let from = endOfSilence(tenths, at); from + TENTHS <= tenths.length; from += 1) {
     if (sum(tenths.slice(from, from + TENTHS)) >= share * before) return (from - at) / TENTHS;
   }
   return null;

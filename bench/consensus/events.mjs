@@ -16,5 +16,5 @@ export async function eventTexts(main, path) {
     throw new UsageError(`--event-log ${path}: ${error.message}`);
   }
   if (rows.length === 0) throw new UsageError(`--event-log ${path}: there are no events in it`);
-  return rows.map(row => JSON.stringify(row));
+  return rows.map(row => JSON.stringify(row.fields));
 }

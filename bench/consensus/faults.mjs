@@ -12,8 +12,9 @@ async function killLeader({ network, watcher }, load) {
   if (watcher.node === leader) {
     await watcher.follow(network.nodes.find(node => node.alive && node !== leader));
   }
-  network.kill(leader);
+  const gone = network.kill(leader);
   load.abandon(leader);
+  await gone;
   return leader.name;
 }
 

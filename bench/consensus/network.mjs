@@ -221,9 +221,12 @@ export class ConsensusNetwork {
     return this.nodes.find(node => node.name === leader);
   }
 
-  kill(node) {
+  /** Resolves when the process is gone. */
+  async kill(node) {
     node.expectedEnd = true;
+    const ended = new Promise(done => node.child.once('exit', done));
     node.child.kill('SIGKILL');
+    await ended;
   }
 
   /** Ends every process, and waits until it is gone. */
@@ -313,19 +316,24 @@ export function sentBetween(text, ports) {
   return sum;
 }
 
-/** Processor time in ms, resident bytes now and at most, and bytes written to the disk; null where the system does not say. */
+/** Processor time in ms, that of the main thread, resident bytes now and at most, and bytes written to the disk; null where the system does not say. */
 export function usageOf(pid) {
   const stat = readOr(`/proc/${pid}/stat`, null);
   const status = readOr(`/proc/${pid}/status`, '');
   const io = readOr(`/proc/${pid}/io`, '');
-  const fields = stat?.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  const mainThread = readOr(`/proc/${pid}/task/${pid}/stat`, null);
+  const spentMs = text => {
+    if (text === null) return null;
+    const fields = text.slice(text.lastIndexOf(') ') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  };
   const number = (text, pattern, factor = 1) => {
     const match = pattern.exec(text);
     return match === null ? null : Number(match[1]) * factor;
   };
   return {
-    processorMs:
-      fields === undefined ? null : ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND,
+    processorMs: spentMs(stat),
+    mainThreadMs: spentMs(mainThread),
     residentBytes: number(status, /VmRSS:\s+(\d+) kB/, 1024),
     residentBytesMax: number(status, /VmHWM:\s+(\d+) kB/, 1024),
     writtenBytes: number(io, /^write_bytes: (\d+)/m),

@@ -14,6 +14,7 @@ const latency = (step, field) => number(step.latency?.[field], 2);
 /** Rows of all measurements side by side: name, and how to read it from a step. Processor time first: it is what others' load disturbs least. */
 const ROWS = [
   ['node processor µs / committed', step => number(step.processorUs)],
+  ['  of it on the main threads', step => number(step.mainThreadUs)],
   ['  the most of one node', step => number(mostOf(step.processorUsByNode))],
   ['load processor µs / committed', step => number(step.loadProcessorUs)],
   ['committed / s', step => number(step.perSecond)],

@@ -139,7 +139,7 @@ class Benchmark {
     const { network, watcher } = this.#context;
     const leader = await network.leader();
     const victim = network.nodes.find(node => node !== leader && node !== watcher.node);
-    network.kill(victim);
+    await network.kill(victim);
     return this.#step(`the same without ${victim.name}`, given);
   }
 

@@ -79,16 +79,17 @@ export class Sampler {
     const difference = field =>
       before[field] === null || after[field] === null ? null : after[field] - before[field];
     const spentMs = sum('processorMs');
+    const milli = ms => (ms === null ? null : ms * 1000);
     const ownUs = after.own.user + after.own.system - before.own.user - before.own.system;
     const viewChanges = Object.entries(after.views).map(([name, count]) => count - (before.views[name] ?? 0));
     return {
-      processorUs: each(spentMs === null ? null : spentMs * 1000),
+      processorUs: each(milli(spentMs)),
       processorUsByNode: Object.fromEntries(
         names.map(name => {
-          const ms = between(name, 'processorMs');
-          return [name, each(ms === null ? null : ms * 1000)];
+          return [name, each(milli(between(name, 'processorMs')))];
         }),
       ),
+      mainThreadUs: each(milli(sum('mainThreadMs'))),
       loadProcessorUs: each(ownUs),
       wireBytes: each(difference('wireBytes')),
       rpcBytes: each(difference('rpcBytes')),

@@ -28,14 +28,19 @@ export class ShadowLedger {
     this.chainId = block.header.chainId;
   }
 
+  /** The block that these decoded transactions would make; nothing changes. @param verify the verdict on signatures */
+  tryBlock(transactions, verify) {
+    const { executeBlock, nodeSuite } = this.#program;
+    const input = { timeMs: this.#parent.header.timeMs + SETUP_INTERVAL_MS, transactions };
+    const execution = executeBlock(nodeSuite, this.#store.state, this.#parent, input, verify);
+    if (execution.reject !== undefined) throw new Error(`${execution.reject}: ${execution.detail}`);
+    return execution;
+  }
+
   /** @returns the outcome; 0 is committed */
   async execute(bytes) {
-    const { executeBlock, decodeTransaction, nodeSuite } = this.#program;
-    const timeMs = this.#parent.header.timeMs + SETUP_INTERVAL_MS;
-    const input = { timeMs, transactions: [decodeTransaction(nodeSuite.sha256, bytes)] };
-    const execution = executeBlock(nodeSuite, this.#store.state, this.#parent, input);
-    if (execution.reject !== undefined) throw new Error(`${execution.reject}: ${execution.detail}`);
-    const { block, hash, diff } = execution;
+    const { decodeTransaction, nodeSuite } = this.#program;
+    const { block, hash, diff } = this.tryBlock([decodeTransaction(nodeSuite.sha256, bytes)]);
     // nobody asks this store for proofs: what only a quorum can give is left out
     const certificate = {
       ...{ validatorSetId: 0, view: 0, newViewDigest: '0'.repeat(64) },

@@ -113,6 +113,18 @@ const consensusWords: Readonly<Record<keyof ConsensusOptions, string>> = {
   svg: '--svg',
 };
 
+interface MicroOptions {
+  readonly only?: string;
+  readonly dir?: string;
+  readonly json?: string;
+}
+
+const microWords: Readonly<Record<keyof MicroOptions, string>> = {
+  only: '--only',
+  dir: '--dir',
+  json: '--json',
+};
+
 /** Of a benchmark that was called wrongly; it has said what is wrong. */
 const WRONG_CALL = 2;
 
@@ -200,6 +212,13 @@ export function addBenchCommands(program: Command, io: Io): void {
     .action((options: ConsensusOptions, command: Command) =>
       run(io, 'consensus', options, consensusWords, command),
     );
+  bench
+    .command('micro')
+    .description('what single parts cost on this machine, beside its ceilings (needs a checkout)')
+    .option('--only <topics>', 'of hashing,signing,codec,merkle,state,store,member')
+    .option('--dir <dir>', 'where files are written for as long as it runs')
+    .option('--json <file>', 'write the result as JSON too')
+    .action((options: MicroOptions, command: Command) => run(io, 'micro', options, microWords, command));
   bench
     .command('light')
     .description('what a light node costs: bytes, time and memory in a chain much larger than its own part')
