@@ -6,7 +6,7 @@ import { openSession, type Session } from '../session.ts';
 
 const PHASE = 'label, id, start of the id, or project/phase';
 /** How long a command waits for the node of a steward: its turn comes within some seconds, and a block after that. */
-const KEYS_WAIT_MS = 20_000;
+const KEYS_WAIT_MS = 15_000;
 const POLL_MS = 250;
 const HOLDERS_MAX = 32;
 
