@@ -5,6 +5,10 @@ import { transactionSigningBytes } from '../codec/transaction.ts';
 import { nodeHash } from '../merkle/log.ts';
 import { LIMITS } from '../types/limits.ts';
 import type { BatchPath, Transaction } from '../types/transaction.ts';
+import { BatchTrees } from './batch-trees.ts';
+
+/** Signature trees that are remembered with their nodes: some 20 KiB each. */
+const TREES_MAX = 256;
 
 /** The verdict on a transaction's signature; shells bring one that remembers what the pool has verified. */
 export type VerifyTransaction = (transaction: Transaction, publicKey: Uint8Array) => boolean;
@@ -32,17 +36,34 @@ export function batchRoot(sha256: Sha256, id: Hash, batch: BatchPath): Hash | nu
   return climb(sha256, batchLeaf(sha256, id), index, treeSize, path);
 }
 
+function verifyRoot(suite: Suite, { body, signed }: Transaction, publicKey: Uint8Array, root: Hash): boolean {
+  const bytes = transactionSigningBytes(body.chainId, body.keyId, signed.batch.treeSize, root);
+  return suite.verify(publicKey, bytes, signed.signature);
+}
+
 /** One rule on every node [92]: exact batch path, then ECDSA over (tag, chain id, key id, tree size, root). */
 export function verifyTransactionSignature(
   suite: Suite,
   transaction: Transaction,
   publicKey: Uint8Array,
 ): boolean {
-  const { id, body, signed } = transaction;
-  const root = batchRoot(suite.sha256, id, signed.batch);
-  if (root === null) return false;
-  const bytes = transactionSigningBytes(body.chainId, body.keyId, signed.batch.treeSize, root);
-  return suite.verify(publicKey, bytes, signed.signature);
+  const root = batchRoot(suite.sha256, transaction.id, transaction.signed.batch);
+  return root !== null && verifyRoot(suite, transaction, publicKey, root);
+}
+
+/**
+ * The same verdict with less work for transactions that were signed together (`BatchTrees`).
+ * @param suite one that remembers signatures spares more
+ */
+export function createTreeVerifier(suite: Suite): VerifyTransaction {
+  const trees = new BatchTrees(suite.sha256, TREES_MAX);
+  return (transaction, publicKey) => {
+    if (trees.knows(transaction, publicKey)) return true;
+    const root = batchRoot(suite.sha256, transaction.id, transaction.signed.batch);
+    if (root === null || !verifyRoot(suite, transaction, publicKey, root)) return false;
+    trees.add(transaction, publicKey, root);
+    return true;
+  };
 }
 
 /**
@@ -63,5 +84,5 @@ export function createTransactionVerifier(suite: Suite, entriesMax: number): Ver
       return true;
     },
   };
-  return (transaction, publicKey) => verifyTransactionSignature(remembering, transaction, publicKey);
+  return createTreeVerifier(remembering);
 }

@@ -1,6 +1,6 @@
 import { concatBytes, equalBytes } from '../../core/base/bytes.ts';
 import type { Hash, Suite } from '../../core/base/ids.ts';
-import { type VerifyTransaction, verifyTransactionSignature } from '../../core/ledger/signature.ts';
+import { createTreeVerifier, type VerifyTransaction } from '../../core/ledger/signature.ts';
 
 function forgetOldest<K>(entries: { keys(): IterableIterator<K>; delete(key: K): boolean }): void {
   for (const oldest of entries.keys()) {
@@ -40,10 +40,11 @@ export function rememberingSuite(suite: Suite, entriesMax: number): Suite {
  */
 export function rememberingVerify(suite: Suite, entriesMax: number): VerifyTransaction {
   const good = new Map<Hash, Uint8Array>();
+  const verify = createTreeVerifier(suite);
   return (transaction, publicKey) => {
     const known = good.get(transaction.wrapperHash);
     if (known !== undefined && equalBytes(known, publicKey)) return true;
-    if (!verifyTransactionSignature(suite, transaction, publicKey)) return false;
+    if (!verify(transaction, publicKey)) return false;
     if (good.size >= entriesMax) forgetOldest(good);
     good.set(transaction.wrapperHash, publicKey);
     return true;

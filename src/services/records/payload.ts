@@ -103,9 +103,12 @@ export function encodePayload(content: RecordContent): Uint8Array {
 
 /** `data.<member>` of data that is a JSON object. */
 function dataFields(data: Uint8Array): RecordField[] {
+  const text = utf8Decode(data);
+  // most data is no object, and a parser that fails costs as much as the encryption of the record
+  if (text === null || !/^\s*\{/.test(text)) return [];
   let value: unknown;
   try {
-    value = JSON.parse(utf8Decode(data) ?? '');
+    value = JSON.parse(text);
   } catch {
     return [];
   }
