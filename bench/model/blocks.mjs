@@ -1,9 +1,12 @@
 // Blocks of one node of the model: built, executed, stored, committed (`builder.ts`, `executions.ts`, `committer.ts`).
-import { sumOf } from './bodies.mjs';
+import { sumOf, TREE_SIZE } from './bodies.mjs';
 
 const ENTRY_BYTES = 66;
 /** Of leaf, location, leaf hash and the block's entry, with their keys, for each transaction. */
 const COMMITTED_BYTES = 600;
+/** Of a request of state transfer, and what its answer holds at most. */
+const REQUEST_BYTES = 64;
+const TRANSFERRED_BLOCKS = 8;
 
 export class Blocks {
   #node;
@@ -16,6 +19,8 @@ export class Blocks {
   #missing = new Map();
   #commits = [];
   #committing = false;
+  #storedHeight = 0;
+  #syncing = false;
 
   constructor(node, world) {
     this.#node = node;
@@ -129,38 +134,106 @@ export class Blocks {
     }
   }
 
+  // The one way into the store: blocks of the engine and of state transfer, one after the other.
+
   commit(effect) {
-    this.#commits.push(effect);
+    this.#commits.push({
+      ...effect,
+      groups: this.#overlays.get(effect.blockHash)?.groups,
+      transferred: false,
+    });
     if (!this.#committing) this.#commitNext();
   }
 
   #commitNext() {
-    const effect = this.#commits.shift();
-    if (effect === undefined) return;
-    this.#committing = true;
+    const next = this.#commits.shift();
+    if (next === undefined) return;
     const node = this.#node;
-    const { groups } = this.#overlays.get(effect.blockHash);
+    const { block, groups, transferred } = next;
+    if (block.header.height <= this.#storedHeight) {
+      this.#settled(next);
+      return;
+    }
+    this.#committing = true;
     const count = sumOf(groups);
+    if (transferred) this.#chargeTransferred(next, count);
     node.charge('store', 'store.block');
     node.charge('store', 'store.commit', count);
     const item = { price: 'store.commitWriter', count };
     node.afterwards(() =>
-      node.store.write(item, COMMITTED_BYTES * count, () => node.task(() => this.#committed(effect, groups))),
+      node.store.write(item, COMMITTED_BYTES * count, () => node.task(() => this.#committed(next))),
     );
   }
 
-  #committed({ block }, groups) {
+  #committed(next) {
+    const { block, groups, certificate, blockHash } = next;
     const { height } = block.header;
     const { consortium, onCommitted } = this.#world;
     const node = this.#node;
     this.#committing = false;
+    this.#storedHeight = height;
+    consortium.committed(height, { block, blockHash, certificate, groups });
     node.pool.committed(groups);
     node.afterwards(() => onCommitted(node, groups));
     node.give({ type: 'pending', waiting: node.pool.size > 0 });
-    node.give({ type: 'committed', height, parameters: consortium.parameters });
+    this.#settled(next);
     for (const [hash, overlay] of this.#overlays)
       if (overlay.block.header.height <= height) this.#overlays.delete(hash);
     this.reconsider();
+  }
+
+  #settled({ block, blockHash, certificate, transferred }) {
+    const { height } = block.header;
+    const { consortium } = this.#world;
+    const { reign } = this.#node.engine;
+    const { parameters } = consortium;
+    if (transferred) {
+      const head = { header: block.header, blockHash, certificate, reign, parameters };
+      this.#node.give({ type: 'synced', head });
+    } else this.#node.give({ type: 'committed', height, parameters });
     this.#commitNext();
+  }
+
+  // State transfer (`services/sync`): a few blocks at a time from the node that has most.
+
+  sync() {
+    const { nodes } = this.#world;
+    if (this.#syncing) return;
+    const source = nodes.reduce((best, node) => (node.blocks.height > best.blocks.height ? node : best));
+    if (source.blocks.height <= this.#storedHeight) return;
+    this.#syncing = true;
+    const frame = { kind: 'sync', from: this.#storedHeight + 1, bytes: REQUEST_BYTES };
+    this.#node.outboxes.to(source.index, 'sync', frame);
+  }
+
+  get height() {
+    return this.#storedHeight;
+  }
+
+  answerSync(peer, { from }) {
+    const { consortium, prices } = this.#world;
+    const to = Math.min(this.#storedHeight, from + TRANSFERRED_BLOCKS - 1);
+    const blocks = Array.from({ length: to - from + 1 }, (_, at) => consortium.blockAt(from + at));
+    const count = blocks.reduce((sum, { groups }) => sum + sumOf(groups), 0);
+    this.#node.charge('transaction codec', 'transaction.frame', count);
+    const bytes = Math.ceil(count * (prices['transaction.bytes'] + ENTRY_BYTES));
+    this.#node.outboxes.to(peer, 'sync', { kind: 'transfer', blocks, bytes });
+  }
+
+  receiveTransfer({ blocks }) {
+    this.#syncing = false;
+    for (const block of blocks) this.#commits.push({ ...block, transferred: true });
+    if (!this.#committing) this.#commitNext();
+  }
+
+  #chargeTransferred({ certificate, groups }, count) {
+    const node = this.#node;
+    const trees = this.#world.signatures === 'batch' ? TREE_SIZE : 1;
+    const fresh = sumOf(groups.filter(group => !node.pool.has(group)));
+    node.charge("validators' signatures", 'signature.verify', certificate.signatures.length);
+    node.charge('transaction codec', 'transaction.decode', count);
+    node.charge("members' signatures", 'signature.verify', fresh / trees);
+    node.charge('execution', 'ledger.block');
+    node.charge('execution', 'ledger.execute', count);
   }
 }

@@ -1,7 +1,8 @@
 // Transactions of one node of the model: taken from clients, passed on, received, checked, fetched (`services/pool`).
 import { ModelPool } from './pool.mjs';
 
-const TREE_SIZE = 64;
+/** Transactions that share a signature where members sign batches. */
+export const TREE_SIZE = 64;
 /** Of a fetch, for each transaction. */
 const REFERENCE_BYTES = 64;
 
@@ -43,6 +44,7 @@ export class Bodies {
     const trees = this.#world.signatures === 'batch' ? TREE_SIZE : 1;
     node.charge("members' signatures", 'signature.verify', checked / trees);
     node.charge('pool', 'transaction.admit', checked);
+    node.charge('unexplained', 'node.transaction', checked);
     let some = false;
     for (const group of groups) some = this.pool.add(group) || some;
     if (some) this.pending();

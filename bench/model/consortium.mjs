@@ -18,6 +18,7 @@ function validatorsOf(count) {
 export class Consortium {
   /** What stands behind each block: its groups of transactions. The nodes of a model need no decoding to know it. */
   #groups = new Map();
+  #chain = new Map();
   #contents = new WeakMap();
 
   /** @param core of `loadCore` */
@@ -86,6 +87,15 @@ export class Consortium {
 
   groupsOf(blockHash) {
     return this.#groups.get(blockHash);
+  }
+
+  /** The chain, as any node has it that has committed so far. */
+  committed(height, block) {
+    if (!this.#chain.has(height)) this.#chain.set(height, block);
+  }
+
+  blockAt(height) {
+    return this.#chain.get(height);
   }
 
   /** A message as its receivers decode it; once for all of them. */

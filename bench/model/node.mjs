@@ -16,7 +16,6 @@ export class ModelNode {
   /** Processor time by what it went to, in microseconds. */
   spent = {};
   views = 0;
-  asksForBlocks = 0;
   #world;
   #costUs = 0;
   #inputs = [];
@@ -105,6 +104,8 @@ export class ModelNode {
       if (frame.kind === 'bodies') this.bodies.receive(frame);
       else if (frame.kind === 'fetch') this.bodies.answer(from, frame);
       else if (frame.kind === 'block') this.give({ type: 'fetched', block: frame.block });
+      else if (frame.kind === 'sync') this.blocks.answerSync(from, frame);
+      else if (frame.kind === 'transfer') this.blocks.receiveTransfer(frame);
       else this.#receiveMessage(frame.signed);
     }
   }
@@ -145,7 +146,7 @@ export class ModelNode {
     else if (effect.type === 'discard') this.blocks.discard(effect.blockHashes);
     else if (effect.type === 'returnToPool') this.bodies.pending();
     else if (effect.type === 'fetchBlock') this.blocks.fetch(effect);
-    else if (effect.type === 'sync') this.asksForBlocks += 1;
+    else if (effect.type === 'sync') this.blocks.sync();
     else if (effect.type === 'halt') throw new Error(`node ${this.index} stopped: ${effect.reason}`);
   }
 

@@ -33,6 +33,7 @@ export const PRICES = {
   'transport.receiveKib': 'µs a KiB received',
   'rpc.post': 'µs an HTTP request with JSON-RPC calls',
   'rpc.transaction': 'µs a transaction submitted, at the node that takes it',
+  'node.transaction': 'µs a transaction, at every node, that no other price explains',
   'client.post': 'µs an HTTP request, at the client',
   'client.transaction': 'µs a transaction, at the client',
 };

@@ -93,7 +93,6 @@ function resultOf({ options, load, world, machines }, before, after) {
     wireBytes: sum(less(after.sent, before.sent)) / committed,
     callsPerPost: load.callsPerPost,
     viewChanges: after.views - before.views,
-    askedForBlocks: sum(world.nodes.map(node => node.asksForBlocks)),
     spent,
     busy: {
       ...{ eventLoop: part('main'), store: part('store'), log: part('log'), disk: part('disk') },

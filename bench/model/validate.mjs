@@ -48,6 +48,12 @@ export function validate(core, prices, result, path) {
     rows.push(row(`${name}: p50`, 'ms', run.p50Ms, step.latency.p50Ms));
     if (step.processorUs !== null)
       rows.push(row(`${name}: processor time of all nodes`, 'µs', run.processorUs, step.processorUs));
+    if (step.busy != null) {
+      const measured = step.busy.processors + step.busy.load;
+      rows.push(row(`${name}: processors in use`, '', run.busy.machine[0] * options.machine.cores, measured));
+    }
+    if (step.wireBytes !== null)
+      rows.push(row(`${name}: bytes between nodes`, 'B', run.wireBytes, step.wireBytes));
     rows.push(
       row(`${name}: transactions in a block`, '', run.transactionsPerBlock, step.transactionsPerBlock),
     );

@@ -10,8 +10,8 @@ import { loadCore } from '../program.mjs';
 import { measureDisk } from './disk.mjs';
 import { measureLedger } from './ledger.mjs';
 import { measureMessages } from './messages.mjs';
-import { measureOneNode } from './one-node.mjs';
 import { loadParts } from './parts.mjs';
+import { measureRealNodes } from './real-nodes.mjs';
 import { measureTransport, receiveFrames } from './transport.mjs';
 
 const FILE = fileURLToPath(import.meta.url);
@@ -45,8 +45,8 @@ export async function measurePrices({ dist, say }) {
       say(`measuring: ${group}`);
       prices = { ...prices, ...(await inProcess(group, input)) };
     }
-    say('measuring: one node');
-    prices = { ...prices, ...(await measureOneNode(await loadCore(dist), prices, input)) };
+    say('measuring: one real node, and two');
+    prices = { ...prices, ...(await measureRealNodes(await loadCore(dist), prices, input)) };
     const unit = name => (name === TRANSACTION_BYTES ? 'bytes of an encoded transaction' : PRICES[name]);
     const named = Object.entries(prices).map(([name, price]) => [name, { ...price, unit: unit(name) }]);
     return {

@@ -75,8 +75,10 @@ describe('a run of the model', () => {
     expect(verifying).toMatchObject({ part: "members' signatures" });
     expect(verifying.limit).toContain('event loop');
     expect(verifying.lift).toContain('worker threads');
+    const half = [0.5, 0.5, 0.5, 0.5];
+    const busy = { eventLoop: half, machine: half, store: half, log: half, disk: half };
     const full = simulate(core, prices, { ...options, clients: 1000 });
-    const narrow = explain({ ...full, busy: { ...full.busy, wire: [1, 0.3, 0.3, 0.3] } });
+    const narrow = explain({ ...full, busy: { ...busy, wire: [1, 0.3, 0.3, 0.3] } });
     expect(narrow).toMatchObject({ limit: 'outgoing bytes of the leader', use: 1 });
     expect(narrow.lift).toContain('leaves its node 3 times');
     const far = { ...LAN, delayUs: 50_000 };
