@@ -2,8 +2,9 @@ import { equalBytes, hashBytes, utf8 } from '../base/bytes.ts';
 import type { Sha256 } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
 import { readValidatorSet, writeValidatorSet } from '../codec/chain.ts';
+import { CompactReader, CompactWriter } from '../codec/compact.ts';
 import { readOptional, writeOptional } from '../codec/content.ts';
-import { Reader } from '../codec/reader.ts';
+import type { Reader } from '../codec/reader.ts';
 import { readScopeKind } from '../codec/state.ts';
 import { tagged } from '../codec/tags.ts';
 import { logIdOf, SCOPE_KINDS } from '../codec/transaction.ts';
@@ -147,7 +148,7 @@ function numbersOf(sha256: Sha256, { head, logs }: Pick<Dossier, 'head' | 'logs'
 
 /** @returns the whole file; docs/PROTOCOL.md describes it */
 export function buildDossier(sha256: Sha256, content: Dossier): Uint8Array {
-  const writer = new Writer().raw(utf8(MAGIC));
+  const writer = new CompactWriter().raw(utf8(MAGIC));
   writer.list(content.setChanges, (out, change) => {
     writeCertified(out, change.certified);
     writeValidatorSet(out, change.nextSet);
@@ -211,7 +212,7 @@ export function decodeDossier(sha256: Sha256, bytes: Uint8Array): Dossier | Reje
     return reject('not_a_dossier', `the file does not begin with ${MAGIC}`);
   }
   if (bytes.length < magic.length + CHECKSUM_BYTES) return reject('malformed', 'dossier: truncated');
-  const reader = new Reader(bytes.subarray(magic.length, bytes.length - CHECKSUM_BYTES));
+  const reader = new CompactReader(bytes.subarray(magic.length, bytes.length - CHECKSUM_BYTES));
   const dossier = reader.finish(readDossier(sha256, reader), 'dossier');
   if (isReject(dossier)) return dossier;
   const ids = new Set(dossier.logs.map(log => `${log.scope} ${log.id}`));
