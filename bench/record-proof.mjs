@@ -214,8 +214,8 @@ export function recordProof(scale) {
       `${bare - certificateBytes}, keys of its author ${file.length - bare}; header and frame are ${buildDossier(sha256, nothing).length - certificateBytes}`,
   );
   if (logs <= 10_000) {
-    const [smallest, largest] = spread(scale, 20);
-    console.log(`  20 drawn anew: ${smallest} to ${largest} bytes without the certificate`);
+    const [smallest, largest] = spread(scale, 100);
+    console.log(`  100 drawn anew: ${smallest} to ${largest} bytes without the certificate`);
   }
   console.log(
     `  verified in ${whole.toFixed(0)} µs of CPU, under a pinned head in ${own.toFixed(0)} µs: ` +

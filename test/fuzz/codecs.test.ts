@@ -236,8 +236,8 @@ const lightSubjects: Subject[] = [
     'dossier',
     bytes => decodeDossier(sha256, bytes),
     (value, bytes) => {
-      const whole = buildDossier(sha256, value).slice(0, -32);
-      return new Writer().raw(whole).raw(bytes.slice(-32)).finish();
+      const whole = buildDossier(sha256, value).slice(0, -8);
+      return new Writer().raw(whole).raw(bytes.slice(-8)).finish();
     },
     [dossier],
   ),

@@ -8,7 +8,12 @@ import { Writer } from './writer.ts';
 
 export type VoteTag = 'prepare' | 'commit';
 
-export function writeHeader(writer: Writer, header: Header): void {
+/** @param writeNext writes the hash of the next set, where that has another form than usual */
+export function writeHeader(
+  writer: Writer,
+  header: Header,
+  writeNext: (writer: Writer) => void = to => to.hash(header.nextValidatorSetHash),
+): void {
   writer
     .u16(header.version)
     .hash(header.chainId)
@@ -18,13 +23,14 @@ export function writeHeader(writer: Writer, header: Header): void {
     .hash(header.transactionsRoot)
     .hash(header.mapRoot)
     .u64(header.validatorSetId)
-    .hash(header.validatorSetHash)
-    .hash(header.nextValidatorSetHash)
-    .u64(header.previousSetChangeHeight);
+    .hash(header.validatorSetHash);
+  writeNext(writer);
+  writer.u64(header.previousSetChangeHeight);
 }
 
-export function readHeader(reader: Reader): Header {
-  return {
+/** @param readNext of the hash of the next set, given that of the present one */
+export function readHeader(reader: Reader, readNext: (present: Hash) => Hash = () => reader.hash()): Header {
+  const start = {
     version: reader.u16(),
     chainId: reader.hash(),
     height: reader.u64(),
@@ -34,7 +40,10 @@ export function readHeader(reader: Reader): Header {
     mapRoot: reader.hash(),
     validatorSetId: reader.u64(),
     validatorSetHash: reader.hash(),
-    nextValidatorSetHash: reader.hash(),
+  };
+  return {
+    ...start,
+    nextValidatorSetHash: readNext(start.validatorSetHash),
     previousSetChangeHeight: reader.u64(),
   };
 }

@@ -11,13 +11,22 @@ import type { ProvenEntry, RecordPlace } from './dossier.ts';
 /** Twice the levels of a tree whose size is a safe integer. */
 const PATH_MAX = 106;
 
-export function writeCertified(writer: Writer, certified: CertifiedHeader): void {
-  writeHeader(writer, certified.header);
-  writeCertificate(writer, certified.certificate);
+/** The next set is spelled out only where it is another one. */
+export function writeCertified(writer: Writer, { header, certificate }: CertifiedHeader): void {
+  const { validatorSetHash, nextValidatorSetHash: next } = header;
+  writeHeader(writer, header, to =>
+    writeOptional(to, next === validatorSetHash ? null : next, (out, hash) => out.hash(hash)),
+  );
+  writeCertificate(writer, certificate);
 }
 
 export function readCertified(reader: Reader): CertifiedHeader {
-  return { header: readHeader(reader), certificate: readCertificate(reader) };
+  const header = readHeader(reader, present => {
+    const next = readOptional(reader, from => from.hash());
+    if (next === present) reader.fail('the header spells out the set that stays');
+    return next ?? present;
+  });
+  return { header, certificate: readCertificate(reader) };
 }
 
 export function writePath(writer: Writer, path: readonly Hash[]): void {
