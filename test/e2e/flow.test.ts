@@ -99,7 +99,7 @@ it('a flow from a template is changed while it runs: approvals, insert, move, sk
   const types = await devnet.ask<{ types: { name: string }[] }>(
     'phase',
     'types',
-    'show',
+    'list',
     'Second house/intake',
   );
   expect(types.types.map(({ name }) => name)).toEqual(['note']);
