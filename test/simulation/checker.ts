@@ -189,7 +189,11 @@ export class Checker {
     memory.records = [...records];
     memory.next = null;
     // What survived unflushed is durable from now on.
-    for (const record of records) memory.promises.add(promiseOf(decodeWalRecord(record)) ?? '');
+    for (const bytes of records) {
+      const record = decodeWalRecord(bytes);
+      memory.promises.add(promiseOf(record) ?? '');
+      if (!isReject(record)) this.rules.durable(node.name, record);
+    }
   }
 
   // Wires.
