@@ -66,6 +66,19 @@ export function onFetched(engine: Engine, block: Block): void {
   slot.block = block;
 }
 
+/** What stands, one on the other, on the block of this slot goes: another block is committed in its place. */
+export function removeAbove(engine: Engine, { height, hash }: Slot): void {
+  const gone: Slot[] = [];
+  let below = hash;
+  for (let at = height + 1; ; at += 1) {
+    const slot = engine.slots.get(at);
+    if (slot === undefined || slot.decided !== null || slot.block?.header.parentHash !== below) break;
+    gone.push(slot);
+    below = slot.hash;
+  }
+  removeSlots(engine, gone);
+}
+
 /** A slot whose block does not stand on the head can never be decided: it and what is above it go. */
 export function removeMismatched(engine: Engine): void {
   const next = engine.slots.get(headHeight(engine) + 1);

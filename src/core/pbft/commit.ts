@@ -1,5 +1,5 @@
 import type { Certificate } from '../types/chain.ts';
-import { bindSlot, requestBlock } from './blocks.ts';
+import { bindSlot, removeAbove, requestBlock } from './blocks.ts';
 import { emit, halt, persist, sign, toAll } from './emit.ts';
 import type { Parent } from './execution.ts';
 import type { Vote } from './messages.ts';
@@ -44,8 +44,11 @@ export function decide(engine: Engine, slot: Slot, certificate: Certificate): vo
     return;
   }
   slot.decided = certificate;
-  // another block than the proposed one: no further vote in this view
-  if (slot.hash !== certificate.blockHash) withdrawSlot(slot);
+  // another block than the proposed one: no further vote in this view, and none for what stands on that one
+  if (slot.hash !== certificate.blockHash) {
+    removeAbove(engine, slot);
+    withdrawSlot(slot);
+  }
   bindSlot(engine, slot, certificate.blockHash);
   if (slot.execution === 'rejected') {
     if (slot.executedTrusted) {
