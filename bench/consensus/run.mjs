@@ -106,14 +106,9 @@ class Benchmark {
   async #measure() {
     const { only, curve, seconds, rate, clients, deadReplica } = this.options;
     const measured = { idle: null, load: null, tenth: null, dead: null, curve: null };
-    if (only.includes('idle')) {
-      measured.idle = await this.#step('one transaction at a time in an idle network', {
-        clients: 1,
-        seconds: IDLE_S,
-      });
-    }
     if (curve !== null) {
       measured.curve = await this.#curve();
+      measured.idle = await this.#idle();
       return measured;
     }
     if (only.includes('load')) {
@@ -131,8 +126,16 @@ class Benchmark {
         seconds: TENTH_S,
       });
     }
+    // last: a node that has been at work for a while is what a quiet network has
+    measured.idle = await this.#idle();
     if (deadReplica) measured.dead = await this.#withDeadReplica({ rate, clients, seconds });
     return measured;
+  }
+
+  async #idle() {
+    if (!this.options.only.includes('idle')) return null;
+    const what = 'one transaction at a time in an idle network';
+    return this.#step(what, { clients: 1, seconds: IDLE_S });
   }
 
   async #withDeadReplica(given) {

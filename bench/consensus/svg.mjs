@@ -100,7 +100,7 @@ export function curveSvg(result) {
   const payload = payloadBytes === null ? 'replayed events' : `${payloadBytes} B payload`;
   const signed = signatures === 'each' ? 'a signature each' : 'batch signatures';
   parts.push(
-    text(LEFT, 26, `Commit latency over committed throughput: ${nodes} nodes, ${payload}, ${signed}`, {
+    text(LEFT, 26, `Commit latency over throughput: ${nodes} nodes, ${payload}, ${signed}`, {
       size: 16,
       weight: 600,
     }),

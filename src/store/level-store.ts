@@ -4,6 +4,8 @@ import type { KeyValueStore, KvOperation, KvRange } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { corrupt, sealValue, unsealValue } from './checksum.ts';
 
+const MIB = 1024 * 1024;
+
 function codeOf(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
@@ -12,15 +14,21 @@ function codeOf(error: unknown): string | null {
 export class LevelStore implements KeyValueStore {
   private readonly level: ClassicLevel<string, Uint8Array>;
 
-  /** @param cacheBytes LevelDB's block cache */
+  /**
+   * @param cacheBytes LevelDB's block cache
+   * @param writeBufferBytes of memory, twice at most: what is sorted before it is written to a table. The larger it is, the less is
+   * written again by compaction
+   */
   constructor(
     private readonly directory: string,
-    cacheBytes = 32 * 1024 * 1024,
+    cacheBytes = 32 * MIB,
+    writeBufferBytes = 4 * MIB,
   ) {
     this.level = new ClassicLevel(directory, {
       keyEncoding: 'utf8',
       valueEncoding: 'view',
       cacheSize: cacheBytes,
+      writeBufferSize: writeBufferBytes,
     });
     // abstract-level opens by itself on the next tick; `open` reports the outcome, so the event must not crash the process
     this.level.on('error', () => {});
