@@ -13,6 +13,7 @@ import type { Identity } from './consortium.ts';
 import { LightLies } from './light-lies.ts';
 import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
+import type { Random } from './random.ts';
 import { simulatedSuite as suite } from './suite.ts';
 import type { Disguise } from './transport.ts';
 
@@ -68,6 +69,10 @@ export class ByzantineDisguise implements Disguise {
     if (isReject(signed)) return [frame];
     const decoded = decodeMessage(signed);
     if (isReject(decoded)) return [frame];
+    if (this.kind === 'forger' && this.random.chance(0.01)) {
+      this.world.coverage.hit('byzantine: forger');
+      return [garbled(frame, this.random)];
+    }
     const trick = TRICKS[this.kind];
     const to = Number(peer.slice(peer.lastIndexOf('n') + 1));
     const sent = trick(this).call(null, signed, decoded.content, to);
@@ -82,9 +87,7 @@ export class ByzantineDisguise implements Disguise {
     if (this.kind !== 'liar' || random.chance(0.4)) return frame;
     coverage.hit('byzantine: liar');
     if (random.chance(0.2)) return null;
-    const lie = frame.slice();
-    const at = random.between(0, Math.max(0, lie.length - 1));
-    if (lie.length > 0) lie[at] = (lie[at] as number) ^ (1 << random.between(0, 7));
+    const lie = garbled(frame, random);
     return lie;
   }
 
@@ -137,13 +140,23 @@ export class ByzantineDisguise implements Disguise {
   }
 }
 
+/** With one bit that is wrong. */
+function garbled(frame: Uint8Array, random: Random): Uint8Array {
+  const bytes = frame.slice();
+  const at = random.between(0, Math.max(0, bytes.length - 1));
+  if (bytes.length > 0) bytes[at] = (bytes[at] as number) ^ (1 << random.between(0, 7));
+  return bytes;
+}
+
 /** Proposes another block to half of the others and votes for each half's block (SCENARIOS 19, 29). */
 function equivocate(self: ByzantineDisguise, both: boolean, isMisled = (to: number) => to % 2 === 1): Trick {
   return (message, content, to) => {
     if (!isMisled(to)) return [message];
     if (content.kind === 'prePrepare') {
       const block = self.twinOf(content.block);
-      return block === null ? [message] : [self.forge(message, { ...content, block })];
+      if (block === null) return [message];
+      const forged = self.forge(message, { ...content, block });
+      return both && self.random.chance(0.2) ? [forged, message] : [forged];
     }
     if (content.kind !== 'prepare' && content.kind !== 'commit') return [message];
     const twin = self.twinHash(content.blockHash);

@@ -39,7 +39,7 @@ export class ChainRules {
   readonly sets = new Map<number, ValidatorSet>();
   height = 0;
   transactions = 0;
-  /** Everything that was executed, in order, where light nodes are to be checked against it. */
+  /** Everything that was executed, in order, where the ledger and light nodes are to be checked against it. */
   history: Executed[] | null = null;
   /** Of two blocks at one height, where more than f collude on purpose; otherwise that is a broken property. */
   onFork: ((certificate: Certificate) => void) | null = null;

@@ -47,6 +47,8 @@ export class LightHistory {
   private readonly byId = new Map<TransactionId, Step>();
   /** Of each phase's log: everything that names it. */
   readonly phases = new Map<LogId, Step[]>();
+  /** Of records that were handed over: where they came, and by which step. */
+  private readonly handed = new Map<TransactionId, { readonly logId: LogId; readonly order: number }[]>();
 
   constructor(executed: readonly Executed[]) {
     this.steps = executed.map((entry, order) => {
@@ -59,7 +61,20 @@ export class LightHistory {
       const { body } = step.transaction;
       if (body.kind === KINDS.phaseAdd && step.outcome === 0) this.phases.set(body.scopes[1] as LogId, []);
       for (const logId of body.scopes) this.phases.get(logId)?.push(step);
+      if (body.kind === KINDS.phaseHandover && step.outcome === 0) this.handOver(step);
     }
+  }
+
+  private handOver(step: Step): void {
+    const logId = step.transaction.body.scopes[1] as LogId;
+    for (const { id } of contentOf(step, 0, codec.decodePhaseHandoverSource)?.records ?? [])
+      this.handed.set(id, [...(this.handed.get(id) ?? []), { logId, order: step.order }]);
+  }
+
+  /** Whether a member was in a phase that received the record. */
+  received(id: TransactionId, member: MemberId): boolean {
+    const places = this.handed.get(id) ?? [];
+    return places.some(({ logId, order }) => isWithin(this.stays(logId, member), order));
   }
 
   step(id: TransactionId): Step {
@@ -157,9 +172,10 @@ export class LightCheck {
     const disk = Buffer.concat([...this.node.machine.disk.values.values()]);
     for (const [logId, steps] of this.history.phases) {
       const stays = this.history.stays(logId, this.node.actor.id);
-      for (const { transaction, order, height } of steps) {
+      for (const { id, transaction, order, height } of steps) {
         const payload = transaction.body.kind === KINDS.recordPut ? transaction.signed.parts[1] : null;
         if (payload === null || payload === undefined || isWithin(stays, order)) continue;
+        if (this.history.received(id, this.node.actor.id)) continue;
         if (disk.includes(Buffer.from(payload.content.subarray(0, PAYLOAD_PROBE))))
           this.fail(`has bytes of a record of ${height} on its disk, from a phase that it was not in`);
       }

@@ -1,4 +1,4 @@
-import type { MemberId, PhaseId, ProjectId, TransactionId } from '../../src/core/base/ids.ts';
+import type { MemberId, ProjectId, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readSystem } from '../../src/core/ledger/read.ts';
@@ -8,6 +8,8 @@ import type { ChainStore } from '../../src/ports/chain-store.ts';
 import type { Checker } from './checker.ts';
 import { type Actor, actorOf, bytesOf, type Consortium, hashOf } from './consortium.ts';
 import { type Draft, Drafts } from './drafts.ts';
+import type { Readable } from './flow-drafts.ts';
+import { FlowWork, type KnownPhase } from './flow-work.ts';
 import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
 
@@ -36,7 +38,8 @@ export class Clients {
   /** Once there are so many phases nothing but records is written, and the state stops growing. */
   phasesMax = Number.POSITIVE_INFINITY;
   private readonly projects: { id: ProjectId; owner: MemberId }[] = [];
-  private readonly phases: { id: PhaseId; project: ProjectId; owner: MemberId }[] = [];
+  private readonly phases: KnownPhase[] = [];
+  private readonly flow: FlowWork;
   private readonly people: MemberId[];
   private made = 0;
   private executed = 0;
@@ -53,6 +56,7 @@ export class Clients {
     private readonly validBlocksMax: number,
   ) {
     this.drafts = new Drafts(consortium);
+    this.flow = new FlowWork(world.random, this.drafts, (state, id) => this.actor(state, id));
     this.people = [...consortium.administrators, ...consortium.members].map(({ id }) => id);
   }
 
@@ -73,7 +77,10 @@ export class Clients {
         this.submit(kind, draft);
       return;
     }
-    const draft = this.look(node, () => this.draft(state, until));
+    const isFlow = this.phases.length > 0 && !this.isFounded && this.world.random.chance(0.08);
+    const draft = this.look(node, () =>
+      isFlow ? this.changeFlow(node.program?.store, until) : this.draft(state, until),
+    );
     if (draft === null) return;
     if (this.world.random.chance(0.02)) this.submitForged(draft.draft);
     else this.submit(draft.kind, draft.draft);
@@ -292,6 +299,11 @@ export class Clients {
     return [{ kind: 'fileReceipt', draft: receipt }];
   }
 
+  /** How phases follow each other and what they ask for; records go from one to the next. */
+  private changeFlow(store: Readable | undefined, until: number) {
+    return store === undefined ? null : this.flow.next(store, this.world.random.pick(this.phases), until);
+  }
+
   private changePeople(state: StateView, until: number) {
     const { random } = this.world;
     const administrator = this.actor(state, random.pick(this.consortium.administrators).id);
@@ -318,8 +330,12 @@ export class Clients {
     const inside = phase?.participants.map(({ member }) => member) ?? [];
     const dice = random.next();
     const { drafts } = this;
-    if (dice < 0.35)
-      return { kind: 'participantAdd', draft: drafts.addParticipant(state, by, id, this.someone(), until) };
+    if (dice < 0.35) {
+      const [former] = random.shuffled(phase?.former ?? []);
+      // One who was in it comes back (SCENARIOS 83).
+      const who = former !== undefined && random.chance(0.4) ? former.member : this.someone();
+      return { kind: 'participantAdd', draft: drafts.addParticipant(state, by, id, who, until) };
+    }
     const member = inside.length > 0 ? random.pick(inside) : this.someone();
     if (dice < 0.6)
       return { kind: 'participantRemove', draft: drafts.removeParticipant(state, by, id, member, until) };

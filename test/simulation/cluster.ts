@@ -123,7 +123,6 @@ export class Cluster implements World, Wiretap {
 
   private makeLights(): void {
     const { consortium, network, identities, options } = this;
-    if (options.lights > 0) this.checker.chain.history = [];
     const isHonest = (peer: string) =>
       identities.some(({ name, peerId }) => peerId === peer && !this.faulty.has(name));
     const people = this.random.shuffled([...consortium.members, ...consortium.administrators]);

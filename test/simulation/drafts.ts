@@ -149,7 +149,8 @@ export class Drafts {
       expectedVersion: readProject(state, project)?.version ?? 0,
       phase,
       card: bytesOf('card', 90),
-      predecessors: [],
+      // After the one before, so that it can be handed records.
+      predecessors: (readProject(state, project)?.phases ?? []).slice(-1).map(({ id }) => id),
       rewirings: [],
     });
     const inPhase = codec.encodePhaseAddPhase({
@@ -170,7 +171,7 @@ export class Drafts {
 
   lifecycle(
     state: StateView,
-    kind: 'phaseOpen' | 'phaseClose',
+    kind: 'phaseOpen' | 'phaseClose' | 'phaseReopen' | 'phaseArchive',
     by: Actor,
     phase: PhaseId,
     until: number,

@@ -19,6 +19,7 @@ export interface RunOptions extends ClusterOptions {
 
 const RUN_MS = 12_000;
 const BLOCKS = 200;
+const REPLAY_BLOCKS_MIN = 60;
 /** A cluster of four costs five times as much as one of one; it has seeds of its own below. */
 const SIZES = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4];
 /** Where few runs must find much. */
@@ -54,10 +55,12 @@ const lights: Kind = (drawn, random, turn) => {
 /** Disks fail more often than anything else; in a larger cluster, keys that are lost with them are replaced. */
 const wornDisks: Kind = (drawn, random, turn) => {
   const size =
-    turn % 4 === 0
+    turn % 3 === 0
       ? { validators: 6, governanceMs: random.between(200, 500) }
       : { validators: 4, governanceMs: 0 };
-  return { ...drawn, ...size, worn: true, calmMs: random.between(50, 500) };
+  // The blocks that an empty disk lacks are mostly nowhere to be had: its node begins with a snapshot.
+  const parameters = { ...drawn.parameters, replayWindowBlocks: REPLAY_BLOCKS_MIN };
+  return { ...drawn, ...size, parameters, pruned: true, worn: true, calmMs: random.between(50, 500) };
 };
 
 /** More than f faulty validators, enough of them to commit with either half of the others. */
@@ -128,7 +131,7 @@ function draw(seed: number, faultsMs: number, kind: Kind): RunOptions {
       blockTransactionsMax: random.pick([1, 2, 4, 16]),
       blockBytesMax: 1 << 20,
       transactionBytesMax: 1 << 16,
-      replayWindowBlocks: random.pick([60, 200, 1000]),
+      replayWindowBlocks: random.pick([REPLAY_BLOCKS_MIN, 200, 1000]),
       memberTransactionsPerBlockMax: random.pick([1, 4, 16]),
       memberBytesPerBlockMax: 1 << 19,
       clockDriftMsMax: 250,

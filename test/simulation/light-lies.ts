@@ -58,30 +58,44 @@ const LIES: Readonly<Record<string, Lie>> = {
     answer.kind === 'head' && answer.changes.length > 0 ? { ...answer, changes: [] } : null,
 };
 
-export const LIE_NAMES = [...Object.keys(LIES), 'a stale answer'].map(name => `light: told ${name}`);
+const TOLD = 'light: told ';
+const STALE = `${TOLD}a stale answer`;
+
+export const LIE_NAMES = [...Object.keys(LIES).map(name => `${TOLD}${name}`), STALE];
 
 const KEPT_MAX = 16;
 
 /** A faulty source's answers to light clients. */
 export class LightLies {
   private readonly old: Uint8Array[] = [];
+  /** Lies are told in turns, so that each has its share of the few answers of a run. */
+  private turn: number;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    this.turn = world.random.between(0, LIE_NAMES.length - 1);
+  }
 
   tell(frame: Uint8Array): Uint8Array {
     const { random, coverage } = this.world;
     if (this.old.length < KEPT_MAX && random.chance(0.2)) this.old.push(frame);
-    const name = random.pick(LIE_NAMES);
-    if (name === 'light: told a stale answer') {
-      if (this.old.length === 0) return frame;
-      coverage.hit(name);
-      return random.pick(this.old);
-    }
     const answer = lightAnswerCodec.decode(frame);
     if (isReject(answer)) return frame;
-    const lie = LIES[name.slice('light: told '.length)]?.(answer) ?? null;
-    if (lie === null) return frame;
-    coverage.hit(name);
-    return lightAnswerCodec.encode(lie);
+    for (let tries = 0; tries < LIE_NAMES.length; tries += 1) {
+      const name = LIE_NAMES[this.turn % LIE_NAMES.length] as string;
+      const told = this.lieOf(name, answer);
+      // One that fits no answer of this kind has its turn with the next.
+      if (told === null && random.chance(0.5)) return frame;
+      this.turn += 1;
+      if (told === null) continue;
+      coverage.hit(name);
+      return told;
+    }
+    return frame;
+  }
+
+  private lieOf(name: string, answer: LightAnswer): Uint8Array | null {
+    if (name === STALE) return this.old.length === 0 ? null : this.world.random.pick(this.old);
+    const lie = LIES[name.slice(TOLD.length)]?.(answer) ?? null;
+    return lie === null ? null : lightAnswerCodec.encode(lie);
   }
 }

@@ -4,6 +4,15 @@ import { FILE_REQUIRED } from './files/requirements.ts';
 import { LIE_NAMES } from './light-lies.ts';
 import { FATE_NAMES } from './minority.ts';
 
+/** What clients ask of the ledger, each of which it must accept at times; `checker-flow.ts` follows what comes of it. */
+const LOAD: readonly string[] = [
+  ...['memberRegister', 'memberRotate', 'memberRevoke', 'projectCreate', 'projectArchive', 'projectCard'],
+  ...['phaseAdd', 'phaseOpen', 'phaseClose', 'phaseReopen', 'phaseSkip', 'phaseArchive', 'phaseCard'],
+  ...['flowChange', 'phasePolicy', 'phaseHandover', 'approvalRequest', 'approvalVote', 'approvalWithdraw'],
+  ...['participantAdd', 'participantRemove', 'participantRole', 'epochRotate'],
+  ...['recordPut', 'fileReceipt', 'filePurge', 'proposalCreate', 'proposalVote', 'proposalWithdraw'],
+];
+
 /** What many runs must show at least once; what they never show is named and fails them. */
 const COMMON: readonly string[] = [
   ...['prePrepare', 'prepare', 'commit', 'checkpoint', 'viewChange', 'newView', 'status', 'complaint'].map(
@@ -40,25 +49,8 @@ const COMMON: readonly string[] = [
   'transition: NEW-VIEW with an empty window',
   'transition: state from a snapshot',
   'light: caught up',
-  ...[
-    'memberRegister',
-    'memberRotate',
-    'memberRevoke',
-    'projectCreate',
-    'projectArchive',
-    'phaseAdd',
-    'phaseOpen',
-    'phaseClose',
-    'participantAdd',
-    'participantRemove',
-    'participantRole',
-    'epochRotate',
-    'recordPut',
-    'records under one signature',
-    'fileReceipt',
-    'filePurge',
-    'filePurgeAck',
-  ].map(kind => `transaction: ${kind}`),
+  ...LOAD.map(kind => `accepted: ${kind}`),
+  ...['records under one signature', 'filePurgeAck'].map(kind => `transaction: ${kind}`),
 ];
 
 /** What an hour of runs must show: each has its share of the seeds, and a small one. */

@@ -1,4 +1,5 @@
 import { faultsOf } from './checker-certificate.ts';
+import { LedgerModel } from './checker-flow.ts';
 import { Cluster } from './cluster.ts';
 import { collude, isConspiracy } from './collusion.ts';
 import type { RunOptions } from './draw.ts';
@@ -133,6 +134,17 @@ async function idle(cluster: Cluster, out: Minority): Promise<void> {
   checker.fail(`idle, and frames were sent: ${sent.join(', ')}\n${nodes}`);
 }
 
+/** What was accepted adds up to the state that the nodes have. */
+function checkLedger({ checker: { chain }, honest, coverage }: Cluster): void {
+  const history = chain.history ?? [];
+  // A transaction is missing where its body was nowhere to be read when its block was stored.
+  if (history.length !== chain.transactions) return;
+  const model = new LedgerModel(history);
+  for (const [kind, times] of model.accepted) coverage.hit(`accepted: ${kind}`, times);
+  const node = honest.find(({ height, isReady }) => isReady && height === chain.height);
+  if (node?.program != null) model.compare(node.program.store.state, node.name);
+}
+
 /** Agreement may break here, and the run ends with it. */
 async function underCollusion(cluster: Cluster, { loadMs, openMax }: RunOptions): Promise<void> {
   repeat(
@@ -152,10 +164,12 @@ export async function runWith(options: RunOptions): Promise<RunReport> {
   const release = adoptRejections(error => cluster.broken(error));
   try {
     cluster.start();
+    checker.chain.history = [];
     if (isConspiracy(options)) await underCollusion(cluster, options);
     else {
       await faults(cluster, options);
       const out = await settle(cluster, options);
+      checkLedger(cluster);
       await settleLights(cluster);
       await idle(cluster, out);
     }
