@@ -163,9 +163,13 @@ export class Pool {
     if (isReject(transaction)) return this.refuse(transaction);
     const { id } = transaction;
     if (this.mempool.get(id) !== null) return { id, status: 'pending' };
-    if (this.config.chain.isCommitted(id)) return { id, status: 'committed' };
-    const refused = this.admit({ transaction, bytes, sinceMs: this.config.clock.monotonicMs() });
-    if (refused !== null) return refused;
+    const entry: PoolEntry = { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
+    const refused = this.checkEntry(entry);
+    if (refused !== null) {
+      // only now: most are new, and to look for them in all that is committed costs as much as the rest
+      return this.config.chain.isCommitted(id) ? { id, status: 'committed' } : this.refuse(refused);
+    }
+    this.insert(entry);
     await this.outgoing.add(bytes);
     return { id, status: 'pending' };
   }
@@ -285,13 +289,6 @@ export class Pool {
     return this.mempool.checkRoom(transaction) ?? chain.checkAdmission(transaction);
   }
 
-  /** Null when the transaction is pending now. */
-  private admit(entry: PoolEntry): Reject | null {
-    const refused = this.checkEntry(entry);
-    if (refused === null) this.insert(entry);
-    return refused === null ? null : this.refuse(refused);
-  }
-
   private refuse(reason: Reject): Reject {
     this.config.metrics?.count('phaseline_pool_refused_total', { reason: reason.reject });
     return reason;
@@ -335,9 +332,11 @@ export class Pool {
   /** A bad one is dropped and its neighbours pass (SCENARIOS 72). */
   private check(from: PeerId, entry: PoolEntry): void {
     const { id } = entry.transaction;
-    if (!this.isUnknown(id)) return;
-    const refused = this.admit(entry);
-    if (refused === null) return;
+    if (this.mempool.get(id) !== null) return;
+    const refused = this.checkEntry(entry);
+    if (refused === null) this.insert(entry);
+    if (refused === null || this.config.chain.isCommitted(id)) return;
+    this.refuse(refused);
     this.config.logger.debug({ peer: from, id, code: refused.reject }, 'gossiped transaction refused');
     // Only what depends on no state proves the relay faulty: its head may be ahead of this node's.
     if (refused.reject === 'bad_signature') this.faults.set(from, refused);

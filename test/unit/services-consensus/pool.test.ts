@@ -45,6 +45,7 @@ class TestChain implements PoolChain {
     return this.current;
   }
   checkAdmission(transaction: Transaction) {
+    if (this.committed.has(transaction.id)) return reject('duplicate', transaction.id, 'ignore');
     const key = keys.get(transaction.body.sender);
     if (key === undefined || this.expelled.has(transaction.body.sender))
       return reject('unknown_sender', transaction.body.sender, 'ignore');
