@@ -26,6 +26,8 @@ const LIFTS = {
   engine: ({ share, gain }) => `a cheaper step of the engine (${share}: at most ×${gain})`,
   unexplained: ({ share, gain }) =>
     `less garbage and fewer promises a transaction: no other price explains ${share} of the event loop (at most ×${gain})`,
+  waking: ({ share, gain }) =>
+    `messages that come together: ${share} of the event loop is waking up for single ones (at most ×${gain})`,
   pool: ({ share, gain }) => `cheaper checks on arrival (${share}: at most ×${gain})`,
   'write-ahead log': ({ share, gain }) => `fewer flushes of the log (${share}: at most ×${gain})`,
 };

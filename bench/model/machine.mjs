@@ -12,9 +12,12 @@ class Thread {
   #tasks = [];
   #first = 0;
   #then = [];
+  #wakeUs;
+  #hasSlept = true;
 
-  constructor(machine) {
+  constructor(machine, wakeUs) {
     this.#machine = machine;
+    this.#wakeUs = wakeUs;
   }
 
   /** @param work called when the task begins; returns the processor time that it takes, in microseconds */
@@ -39,7 +42,13 @@ class Thread {
       this.#tasks = [];
       this.#first = 0;
     }
-    this.remainingUs = work();
+    this.remainingUs = work() + (this.#hasSlept ? this.#wakeUs() : 0);
+    this.#hasSlept = false;
+  }
+
+  sleep() {
+    this.isReady = false;
+    this.#hasSlept = true;
   }
 
   end() {
@@ -63,8 +72,9 @@ export class Machine {
     this.#free = cores;
   }
 
-  thread() {
-    return new Thread(this);
+  /** @param wakeUs what it takes to go on after having had nothing to do, asked for each time */
+  thread(wakeUs = () => 0) {
+    return new Thread(this, wakeUs);
   }
 
   wake(thread) {
@@ -91,7 +101,7 @@ export class Machine {
     this.busyUs += sliceUs;
     thread.remainingUs -= sliceUs;
     if (thread.remainingUs <= 0) thread.end();
-    if (thread.isIdle) thread.isReady = false;
+    if (thread.isIdle) thread.sleep();
     else if (leftUs > 0 || this.#ready.length === 0) {
       this.#run(thread, leftUs > 0 ? leftUs : QUANTUM_US);
       return;

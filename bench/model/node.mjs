@@ -27,7 +27,7 @@ export class ModelNode {
   constructor(index, world, machine, disk) {
     this.index = index;
     this.#world = world;
-    this.main = machine.thread();
+    this.main = machine.thread(() => this.#spend('waking', 'loop.wake', 1));
     this.log = this.#writer(machine, disk, () => this.#spend('write-ahead log', 'log.flushWriter', 1));
     this.store = this.#writer(machine, disk, items => {
       const us = this.#spend('store', 'store.blockWriter', items.length);

@@ -26,6 +26,7 @@ export const PRICES = {
   'disk.sync': 'µs of waiting for an fdatasync',
   'disk.kib': 'µs of waiting for each further KiB that is flushed',
   'disk.parallel': 'fdatasyncs that the disk does at once',
+  'loop.wake': 'µs an event loop that had nothing to do and goes on',
   'transport.send': 'µs a send on a stream',
   'transport.frame': 'µs a further frame of a send, both ends',
   'transport.sendKib': 'µs a KiB sent',

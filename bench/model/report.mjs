@@ -12,6 +12,7 @@ export function predictionTable({ predictions }) {
     'in a block',
     'p50 ms at 10 %',
     'p50 ms at 50 %',
+    'views ended',
     'limit',
     'of which',
   ];
@@ -21,13 +22,14 @@ export function predictionTable({ predictions }) {
     number(one.perSecond),
     number(one.transactionsPerBlock),
     ...one.at.map(({ p50Ms }) => number(p50Ms)),
+    one.viewChanges,
     `${one.limit}, ${percent(one.use)}`,
     one.share === null ? one.part : `${one.part}, ${percent(one.share)}`,
   ]);
   const lifts = predictions.map(one => `- ${one.network}, n = ${one.nodes}: ${one.lift}.`);
   const table = [
     line(head),
-    line(head.map((_, at) => (at < 1 || at > 5 ? '---' : '---:'))),
+    line(head.map((_, at) => (at < 1 || at > 6 ? '---' : '---:'))),
     ...rows.map(line),
   ];
   return [...table, '', 'What would lift it:', '', ...lifts].join('\n');

@@ -12,11 +12,13 @@ const SENDS = 4_000;
 const TOGETHER = 16;
 const LARGE_BYTES = 64 * 1024;
 const LARGE = 600;
-const PAUSE_EVERY = 8;
+/** The sender rests after so many, or after each: then both ends wake up for every one. */
+const BURST = 8;
 const MEASURED = {
-  single: [SENDS, 1, VOTE_BYTES],
-  joined: [SENDS / 4, TOGETHER, VOTE_BYTES],
-  large: [LARGE, 1, LARGE_BYTES],
+  alone: { count: SENDS / 2, together: 1, bytes: VOTE_BYTES, burst: 1 },
+  single: { count: SENDS, together: 1, bytes: VOTE_BYTES, burst: BURST },
+  joined: { count: SENDS / 4, together: TOGETHER, bytes: VOTE_BYTES, burst: BURST },
+  large: { count: LARGE, together: 1, bytes: LARGE_BYTES, burst: BURST },
 };
 
 async function transportOf(parts, listen) {
@@ -51,7 +53,7 @@ export async function receiveFrames(parts) {
 const message = child => new Promise(resolve => child.once('message', resolve));
 
 /** @returns processor microseconds a send, of both ends */
-async function sends(transport, peer, child, [count, together, bytes]) {
+async function sends(transport, peer, child, { count, together, bytes, burst }) {
   child.send({ frames: count * together });
   await message(child);
   const frame = new Uint8Array(randomBytes(bytes));
@@ -62,8 +64,8 @@ async function sends(transport, peer, child, [count, together, bytes]) {
       while (!transport.send(peer, PROTOCOL.id, frame)) await turn();
     }
     await turn();
-    // votes come a few at a time: a sender that never rests would fill whole packets
-    if (index % PAUSE_EVERY === 0) await new Promise(resolve => setTimeout(resolve, 1));
+    // a sender that never rests would fill whole packets
+    if (index % burst === 0) await new Promise(resolve => setTimeout(resolve, 1));
   }
   const { processorUs } = await received;
   const { user, system } = process.cpuUsage(before);
@@ -86,24 +88,28 @@ export async function measureTransport(parts, { receiver }) {
     const run = kind => sends(transport, peer, child, MEASURED[kind]);
     await run('single');
     const single = await run('single');
+    const alone = await run('alone');
     const joined = await run('joined');
     await run('large');
     const large = await run('large');
-    return pricesOf(single, joined, large);
+    return pricesOf(alone, single, joined, large);
   } finally {
     await transport.stop();
     child.kill();
   }
 }
 
-function pricesOf(single, joined, large) {
+function pricesOf(alone, single, joined, large) {
   const kib = (LARGE_BYTES - VOTE_BYTES) / 1024;
-  const votes = `${SENDS} frames of ${VOTE_BYTES} B, one a turn of the event loop`;
+  // one wake for each of those alone, one for each burst of the others
+  const woken = end => (Math.max(0, alone[end] - single[end]) * BURST) / (BURST - 1);
+  const votes = `frames of ${VOTE_BYTES} B, one a turn of the event loop, alone and in bursts of ${BURST}; less the waking`;
   const more = joined.send + joined.receive - single.send - single.receive;
   const bytes = `${LARGE} frames of ${LARGE_BYTES / 1024} KiB, less what a small one takes`;
   return {
-    'transport.send': { value: single.send, how: votes },
-    'transport.receive': { value: single.receive, how: votes },
+    'loop.wake': { value: woken('receive'), how: 'the same at the receiving end: what being alone adds' },
+    'transport.send': { value: Math.max(0, alone.send - woken('send')), how: votes },
+    'transport.receive': { value: Math.max(0, alone.receive - woken('receive')), how: votes },
     'transport.frame': {
       value: Math.max(0, more / (TOGETHER - 1)),
       how: `${TOGETHER} frames a turn; what each beyond the first adds at both ends`,

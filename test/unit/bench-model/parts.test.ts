@@ -76,6 +76,23 @@ describe('machine', () => {
   });
 });
 
+describe('waking', () => {
+  it('is paid by a thread that had nothing to do, and not by one that goes on', () => {
+    const queue = new EventQueue();
+    const thread = new Machine(queue, 1).thread(() => 50);
+    const ended: number[] = [];
+    const work = () => {
+      thread.afterwards(() => ended.push(queue.nowUs));
+      return 100;
+    };
+    thread.push(work);
+    thread.push(work);
+    queue.at(1000, () => thread.push(work));
+    runAll(queue);
+    expect(ended).toEqual([150, 250, 1150]);
+  });
+});
+
 describe('disk', () => {
   const prices = { 'disk.sync': 1000, 'disk.kib': 10, 'disk.parallel': 2 };
 
