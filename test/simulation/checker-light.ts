@@ -61,7 +61,8 @@ export class LightHistory {
       const { body } = step.transaction;
       if (body.kind === KINDS.phaseAdd && step.outcome === 0) this.phases.set(body.scopes[1] as LogId, []);
       for (const logId of body.scopes) this.phases.get(logId)?.push(step);
-      if (body.kind === KINDS.phaseHandover && step.outcome === 0) this.handOver(step);
+      // Also of one that was refused: whoever sent it gave it to those who read that log.
+      if (body.kind === KINDS.phaseHandover) this.handOver(step);
     }
   }
 
