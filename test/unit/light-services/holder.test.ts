@@ -40,7 +40,8 @@ it('[82] the node of a holder that takes no part follows the log from its share 
   await client.reached(net.ledger.height);
   expectExact(client);
   expect(client.light.held(net.ledger.logId('phase', phase))?.ended).toBe(true);
-  // away meanwhile, another node of his is told the same
+  // his node after it has lost its store is told the same
+  await client.stop();
   const late = await net.join(bob, {});
   await late.reached(net.ledger.height);
   expectExact(late);
