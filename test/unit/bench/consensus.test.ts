@@ -9,7 +9,7 @@ import { bars, recoveryS } from '../../../bench/consensus/bars.mjs';
 import { compare, readResult } from '../../../bench/consensus/compare.mjs';
 import { criticalPath } from '../../../bench/consensus/critical-path.mjs';
 import { Latencies } from '../../../bench/consensus/histogram.mjs';
-import { selfTimes } from '../../../bench/consensus/hot.mjs';
+import { roomTimes, selfTimes } from '../../../bench/consensus/hot.mjs';
 import { counterIn, sentBetween } from '../../../bench/consensus/network.mjs';
 import { readOptions, UsageError } from '../../../bench/consensus/options.mjs';
 import { markdown, table } from '../../../bench/consensus/report.mjs';
@@ -367,5 +367,24 @@ describe('profile', () => {
     const { busyMs, rows } = selfTimes({ nodes, samples: [1, 2, 3], timeDeltas: [1000, 5000, 2000] });
     expect(busyMs).toBe(3);
     expect(rows).toEqual([['verify b/c/d.js:10', 3]]);
+  });
+
+  it('gives what Node does to the room or the package that asked for it', () => {
+    const frame = (functionName: string, url = '') => ({ callFrame: { functionName, url, lineNumber: 0 } });
+    const nodes = [
+      { id: 1, ...frame('(root)'), children: [2, 4, 6] },
+      { id: 2, ...frame('submit', 'file:///x/dist/services/pool/pool.js'), children: [3] },
+      { id: 3, ...frame('verify', 'node:internal/crypto/sig') },
+      { id: 4, ...frame('send', 'file:///x/node_modules/@libp2p/utils/dist/src/stream.js'), children: [5] },
+      { id: 5, ...frame('write', 'node:net') },
+      { id: 6, ...frame('(garbage collector)') },
+    ];
+    const samples = [2, 3, 5, 6];
+    const times = roomTimes({ nodes, samples, timeDeltas: [1000, 3000, 2000, 500] });
+    expect(times).toEqual([
+      ['services/pool', 4],
+      ['@libp2p/utils', 2],
+      ['(garbage collector)', 0.5],
+    ]);
   });
 });
