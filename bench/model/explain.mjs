@@ -32,21 +32,28 @@ const LIFTS = {
   'write-ahead log': ({ share, gain }) => `fewer flushes of the log (${share}: at most ×${gain})`,
 };
 
-function largestPart(spent) {
-  const [what, us] = Object.entries(spent).sort((a, b) => b[1] - a[1])[0];
-  const share = us / sum(Object.values(spent));
-  return { what, share };
+/** The parts of a node's processor time, the largest first. */
+function partsOf(spent) {
+  const total = sum(Object.values(spent));
+  const parts = Object.entries(spent).map(([what, us]) => ({ what, share: us / total }));
+  return parts.sort((one, other) => other.share - one.share);
 }
 
+/** The two largest say most of it. */
+const NAMED_PARTS = 2;
+
 function liftOf(nodes, spent) {
-  const { what, share } = largestPart(spent);
-  const gain = (1 / (1 - share)).toFixed(1);
-  return { part: what, share, text: LIFTS[what]({ share: percent(share), gain, nodes }) };
+  const parts = partsOf(spent).slice(0, NAMED_PARTS);
+  const lifts = parts.map(({ what, share }) => {
+    const gain = (1 / (1 - share)).toFixed(1);
+    return LIFTS[what]({ share: percent(share), gain, nodes });
+  });
+  return { parts, text: lifts.join('; ') };
 }
 
 /**
  * @param result of a saturated run of `simulate`
- * @returns the resource, its utilisation, the largest part of it, and one line on what would lift it
+ * @returns the resource, its utilisation, the largest parts of it, and one line on what would lift it
  */
 export function explain(result) {
   const { busy, spent, nodes } = result;
@@ -61,19 +68,19 @@ export function explain(result) {
     { what: 'flushes of the write-ahead log', use: Math.max(...busy.log), of: loop },
   ];
   const limit = resources.reduce((best, one) => (one.use > best.use ? one : best));
-  if (limit.use < BUSY) {
+  const { what, use, of } = limit;
+  if (use < BUSY) {
     return {
-      ...{ limit: 'waiting for links and disks', use: limit.use, part: limit.what, share: null },
-      lift: `more in flight: nothing is busier than ${percent(limit.use)} (${limit.what}); shorter delays, larger or more blocks at once`,
+      ...{ limit: 'waiting for links and disks', use, parts: [] },
+      lift: `more in flight: nothing is busier than ${percent(use)} (${what}); shorter delays, larger or more blocks at once`,
     };
   }
-  const { what, use, of } = limit;
   if (what.startsWith('outgoing')) {
     const lift = `fewer copies: each body leaves its node ${nodes - 1} times; relay or code them, or a faster line`;
-    return { limit: what, use, part: 'bodies and votes', share: null, lift };
+    return { limit: what, use, parts: [], lift };
   }
   if (what.startsWith('writes') || what.startsWith('flushes'))
-    return { limit: what, use, part: 'fdatasync', share: null, lift: 'a faster disk, or larger blocks' };
-  const { part, share, text } = liftOf(nodes, spent[of]);
-  return { limit: what, use, part, share, lift: text };
+    return { limit: what, use, parts: [], lift: 'a faster disk, or larger blocks' };
+  const { parts, text } = liftOf(nodes, spent[of]);
+  return { limit: what, use, parts, lift: text };
 }

@@ -24,7 +24,7 @@ export function predictionTable({ predictions }) {
     ...one.at.map(({ p50Ms }) => number(p50Ms)),
     one.viewChanges,
     `${one.limit}, ${percent(one.use)}`,
-    one.share === null ? one.part : `${one.part}, ${percent(one.share)}`,
+    one.parts.map(({ what, share }) => `${what} ${percent(share)}`).join(', '),
   ]);
   const lifts = predictions.map(one => `- ${one.network}, n = ${one.nodes}: ${one.lift}.`);
   const table = [

@@ -72,7 +72,7 @@ describe('a run of the model', () => {
     const verifying = explain(
       simulate(core, { ...prices, 'signature.verify': 800 }, { ...options, clients: 1000 }),
     );
-    expect(verifying).toMatchObject({ part: "members' signatures" });
+    expect(verifying.parts[0]).toMatchObject({ what: "members' signatures" });
     expect(verifying.limit).toContain('event loop');
     expect(verifying.lift).toContain('worker threads');
     const half = [0.5, 0.5, 0.5, 0.5];
