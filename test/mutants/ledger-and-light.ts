@@ -55,9 +55,30 @@ export const ledgerAndLightMutants: readonly Mutant[] = [
   {
     name: 'old-key-accepted',
     file: ADMISSION,
-    find: 'if (key.untilHeight !== 0) return',
+    find: 'if (key.untilHeight !== 0)',
     replace: 'if (keyId < 0)',
     caughtBy: ['test/unit/ledger/members.test.ts'],
+  },
+  {
+    name: 'suspended-member-writes-on',
+    file: ADMISSION,
+    find: 'if (member.suspendedHeight > 0) {',
+    replace: 'if (member.suspendedHeight < 0) {',
+    caughtBy: ['test/unit/ledger/member-standing.test.ts'],
+  },
+  {
+    name: 'user-speaks-in-the-system-log',
+    file: ADMISSION,
+    find: 'if (key.user !== null && transaction',
+    replace: 'if (keyId < 0 && transaction',
+    caughtBy: ['test/unit/ledger/member-standing.test.ts'],
+  },
+  {
+    name: 'ballots-revoke-without-freezing',
+    file: 'core/access/members.ts',
+    find: 'KINDS.proposalVote,',
+    replace: '',
+    caughtBy: ['test/unit/ledger/member-standing.test.ts'],
   },
   {
     name: 'light-client-accepts-quorum-less-one',

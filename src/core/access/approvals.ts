@@ -7,7 +7,7 @@ import type { ParticipantAdd, ParticipantRole } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { PhaseState, SystemState } from '../types/state.ts';
 import { type CheckContext, demand, firstRefusal, type LedgerReader, type Rule } from './rule.ts';
-import { isActive, participantOf, phaseFor } from './standing.ts';
+import { isActive, isSuspended, participantOf, phaseFor } from './standing.ts';
 
 export function deedOfAdd({ member, roles, grant, fromEpoch }: ParticipantAdd): Deed {
   return { kind: 'participantAdd', member, roles, grant, fromEpoch };
@@ -57,7 +57,8 @@ export function tallyOf(
       entry => (entry.roles & roles) !== 0 && isActive(system, entry.member),
     );
     const names = new Set(voters.map(entry => entry.member));
-    const cast = votes.filter(vote => names.has(vote.member));
+    // a suspension takes votes away, and does not lower what is asked for
+    const cast = votes.filter(vote => names.has(vote.member) && !isSuspended(system, vote.member));
     const approvals = cast.filter(vote => vote.approve).length;
     return { roles, needed: Math.min(k, names.size), approvals, rejections: cast.length - approvals };
   });

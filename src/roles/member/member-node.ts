@@ -124,14 +124,8 @@ export async function createMemberNode(
     fail,
   });
   const unsealers = [sealing, ...keys.retiredSealing].map(key => p256Unsealer(key));
-  const records = new Records({
-    access: light,
-    crypto: phaseCrypto,
-    suite: nodeSuite,
-    member,
-    signer,
-    unsealers,
-  });
+  const parts = { access: light, crypto: phaseCrypto, suite: nodeSuite };
+  const records = new Records({ ...parts, member, signer, unsealers });
   const users = new Users(member, light, records, paths);
   const phaseFiles = new PhaseFiles(light, records, nodeSuite.sha256, member, logger);
   const { blobs, files } = await createFiles(input, { kv, transport, ledger: phaseFiles });

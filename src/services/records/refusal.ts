@@ -50,7 +50,7 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   alreadyParticipant: 'Change the roles of the participant instead.',
   staleMembership: TRY_AGAIN,
   staleEpoch: 'The key epoch changed meanwhile: try again.',
-  phaseFrozen: 'Writing is frozen until a steward opens a new key epoch.',
+  phaseFrozen: 'Writing is frozen until a steward opens a new key epoch: phaseline phase rotate PHASE.',
   badEnvelopes: 'A member rotated its keys meanwhile: try again.',
   custodyForbids: 'Who makes the keys must hold them: a steward of the phase must do this.',
   lastSteward: 'Make another participant steward first.',

@@ -16,10 +16,13 @@ export function rotationReason(
   givesFrom: number,
 ): RotationReason | null {
   if (!hasEpochLeft(phase)) return null;
+  const lost = awaitingAfterLoss(system, phase);
+  // administrators could choose these keys: what participants keep among themselves, a person hands out, or removes the member
+  if (lost.length > 0 && phase.custody === CUSTODY.participants) return null;
   if (phase.frozen && phase.custody === CUSTODY.participants) return 'frozen';
   if (heededComplaints(system, phase).length > 0) return 'complaint';
-  const lost = givesFrom < phase.epochs.length ? awaitingAfterLoss(system, phase) : [];
-  return lost.length > 0 || awaitingHistory(system, phase, givesFrom).length > 0 ? 'history' : null;
+  const isDue = lost.length > 0 && givesFrom < phase.epochs.length;
+  return isDue || awaitingHistory(system, phase, givesFrom).length > 0 ? 'history' : null;
 }
 
 /** Somebody waits for secrets of the past that this one could give. */

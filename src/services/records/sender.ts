@@ -170,6 +170,8 @@ export class TransactionSender {
     if (result.end === 'expired') return refusalOfOutcome(OUTCOMES.expired, draft.what);
     if (result.end === 'invalid') {
       const { reject: code, detail } = result.reject;
+      // this node has not heard of its suspension yet
+      if (code === 'sender_suspended') return refusalOfOutcome(OUTCOMES.memberSuspended, draft.what);
       return refuse(code, `cannot ${draft.what}: ${detail}`, 'Correct it and send it again.');
     }
     if (result.outcome !== OUTCOMES.committed) return this.config.explain(result.outcome, draft);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ApprovalRule, DEFAULT_POLICY, type Deed, type Guarded } from '../../../src/core/types/flow.ts';
 import { GRANTS, LIFECYCLE, ROLES } from '../../../src/core/types/operation.ts';
+import { GovernanceActions } from '../../support/governance-actions.ts';
 import {
   admin,
   alice,
@@ -143,6 +144,17 @@ describe('approvals', () => {
     expect(ledger.commit(act.removeParticipant(alice, INTAKE, carol.id))).toEqual(['committed']);
     const deed = { kind: 'participantRemove', member: carol.id } as const;
     expect(ledger.commit(act.request(alice, INTAKE, deed))).toEqual(['approvalNotNeeded']);
+  });
+
+  it('of a suspended member do not count while it is, and as many are asked for as before', () => {
+    const { ledger, act, ask } = guarded('close');
+    const number = ask(CLOSE);
+    ledger.commit(act.approve(bob, INTAKE, number), act.approve(dave, INTAKE, number));
+    ledger.commit(act.suspend(admin, bob.id));
+    expect(ledger.commit(act.close(alice, INTAKE))).toEqual(['approvalMissing']);
+    const govern = new GovernanceActions(ledger);
+    ledger.commit(govern.propose(admin, [{ type: 'memberResume', member: bob.id }]));
+    expect(ledger.commit(act.close(alice, INTAKE))).toEqual(['committed']);
   });
 
   it('ask for no more than there are who can give them', () => {

@@ -139,6 +139,11 @@ describe('participants', () => {
     ]);
     expect((await add({ member: 'nobody' })).reason).toBe('unknown_member');
     expect((await add({ member: 'dave' })).reason).toBe('member_revoked');
+    addMember(memberWith('zoe', signerOf(45), { suspendedHeight: 7 }));
+    expect(await add({ member: 'zoe' })).toMatchObject({
+      reason: 'member_suspended',
+      hint: expect.stringContaining('phaseline member resume zoe'),
+    });
     expect((await add({ member: 'alice' })).reason).toBe('already_participant');
     expect(await add({ member: 'erin' })).toBeUndefined();
     const late = memberWith('late', signerOf(41));
@@ -181,6 +186,7 @@ describe('projects and phases', () => {
     await session('phaseClose', { phase: 'intake' });
     await session('epochRotate', { phase: intake });
     await session('memberRevoke', { member: 'bob', reason: 'left' });
+    await session('memberSuspend', { member: 'bob', reason: 'stolen' });
     const handover = await session('phaseHandover', { source: 'intake', targets: ['intake', 'intake'] });
     const done = { target: intake, items: 2, transactions: [{ height: 9 }], refusal: null };
     expect(handover.result).toMatchObject({ targets: [done] });
@@ -204,6 +210,7 @@ describe('projects and phases', () => {
       ['closePhase', intake],
       ['rotateEpoch', intake],
       ['revokeMember', 'bob', 'left'],
+      ['suspendMember', 'bob', 'stolen'],
       [
         'handOverToAll',
         { source: intake, targets: [{ phase: intake, epoch: null }], records: null, files: null },
@@ -346,6 +353,7 @@ describe('rights', () => {
     for (const [method, params, reason] of [
       ['manager_projectCreate', { label: 'x' }, 'not_administrator'],
       ['manager_memberRevoke', { member: 'alice', reason: 'x' }, 'not_administrator'],
+      ['manager_memberSuspend', { member: 'alice', reason: 'x' }, 'not_administrator'],
       ['manager_memberChallenge', { card: cardJson(cardOf('carol', keys.carol)) }, 'not_administrator'],
       ['manager_memberHost', { member: 'x', name: 'x' }, 'not_administrator'],
       ['manager_participantAdd', { phase: intake, member: 'bob' }, 'not_owner'],
@@ -361,6 +369,23 @@ describe('rights', () => {
     const members = value.members.map(item => (item.id === 'manager' ? { ...item, revoked: true } : item));
     manager.system.value = { ...value, members };
     expect(await reasonOf(clientOf('manager').callSigned('manager_status'))).toBe('unknown_key');
+  });
+
+  it('a suspended administrator signs nothing, nor does a user of one', async () => {
+    const { value } = manager.system;
+    const change = (changes: (item: (typeof value.members)[number]) => object) => {
+      const members = value.members.map(item =>
+        item.id === 'manager' ? { ...item, ...changes(item) } : item,
+      );
+      manager.system.value = { ...value, members };
+    };
+    change(() => ({ suspendedHeight: 5 }));
+    expect(await reasonOf(clientOf('manager').callSigned('manager_status'))).toBe('unknown_key');
+    const userKey = { signingKey: signerOf(44).publicKey, fromHeight: 1, untilHeight: 0 };
+    change(({ keys: own }) => ({ keys: [...own, { ...userKey, user: hashOf(7), sealingKey: null }] }));
+    const asUser = { keyId: 1, sign: (bytes: Uint8Array) => signerOf(44).sign(bytes) };
+    expect(await reasonOf(clientOf('manager', asUser).callSigned('manager_status'))).toBe('unknown_key');
+    expect(await reasonOf(clientOf('manager').callSigned('manager_status'))).toBe('done');
   });
 
   it('signed requests are bound to key, chain, server, time and parameters', async () => {

@@ -48,6 +48,8 @@ const both = (): [string, readonly RpcMethod[]][] => [
 /** Calls that succeed, in order; `{}` where a method has no parameters. */
 function goodCalls(): [string, string, Record<string, unknown>][] {
   const phase = 'intake';
+  const zeros = (length: number) => Buffer.alloc(length).toString('base64');
+  const userKey = { signingKey: zeros(33), proof: zeros(64) };
   return [
     [consensusUrl, 'chain_status', {}],
     [consensusUrl, 'chain_head', {}],
@@ -63,6 +65,10 @@ function goodCalls(): [string, string, Record<string, unknown>][] {
     [consensusUrl, 'node_status', {}],
     [url, 'node_status', {}],
     [url, 'member_get', { member: 'alice' }],
+    [url, 'member_userAdd', { name: 'maria', key: { passphrase: 'her own' } }],
+    [url, 'member_userAdd', { name: 'nina', key: userKey }],
+    [url, 'member_userList', {}],
+    [url, 'member_userRevoke', { name: 'nina' }],
     [url, 'project_list', {}],
     [url, 'project_get', { project: 'permits' }],
     [url, 'phase_list', {}],
