@@ -9,7 +9,7 @@ import { root } from '../scripts/lib.mjs';
 
 const WARM_UP = 4;
 const participants = Number(process.argv[2] ?? 50);
-const changes = Number(process.argv[3] ?? 40);
+const changes = Number(process.argv[3] ?? 80);
 const directory = join(root, 'node_modules/.phaseline');
 mkdirSync(directory, { recursive: true });
 const outfile = join(directory, `participants-${process.pid}.mjs`);
