@@ -29,7 +29,7 @@ export const custodyMutants: readonly Mutant[] = [
   {
     name: 'epoch-not-sealed-to-the-recovery-key',
     file: 'core/access/epochs.ts',
-    find: 'opening.recovery.length > 0 === (phase.recovery !== null)',
+    find: 'opening.recovery.length > 0 === (recoveryKeyOf(phase) !== null)',
     replace: 'opening.recovery.length >= 0',
     caughtBy: LEDGER,
   },

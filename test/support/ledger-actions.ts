@@ -1,6 +1,7 @@
-import { keyholders } from '../../src/core/access/epochs.ts';
+import { keyholders, recoveryKeyOf } from '../../src/core/access/epochs.ts';
 import { bridged } from '../../src/core/access/flow.ts';
 import { sourcePlaceOf } from '../../src/core/access/handover-item.ts';
+import { recoveryWithout } from '../../src/core/access/recovery.ts';
 import { utf8 } from '../../src/core/base/bytes.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
@@ -173,7 +174,7 @@ export class Actions {
   nextEpoch(phase: PhaseState, participants: readonly MemberId[]): EpochOpening {
     const named = participants.map(member => ({ member }));
     const holders = keyholders(readSystem(this.ledger.state), { ...phase, participants: named });
-    return this.opening(phase.epochs.length, holders, phase.recovery !== null);
+    return this.opening(phase.epochs.length, holders, recoveryKeyOf(phase) !== null);
   }
 
   addPhase(
@@ -365,7 +366,7 @@ export class Actions {
       phase,
       expectedMembershipVersion: state.membershipVersion,
       member,
-      epoch: this.nextEpoch(state, rest),
+      epoch: this.nextEpoch({ ...state, recovery: recoveryWithout(state.recovery, member) }, rest),
       ...changes,
     };
     return this.ledger.make(actor, 'participantRemove', this.phaseLog(phase), [content]);

@@ -34,7 +34,11 @@ export interface KeysAnswer {
     readonly reason: string;
     readonly height: number;
   }[];
-  readonly recovery: { readonly threshold: number; readonly holders: readonly string[] } | null;
+  readonly recovery: {
+    readonly threshold: number;
+    readonly holders: readonly string[];
+    readonly ended: boolean;
+  } | null;
 }
 
 /** Who lacks keys that it was granted. */
@@ -187,6 +191,8 @@ function faultsOf(phase: KeysAnswer): string[] {
   if (recovery !== null && recovery.holders.length < recovery.threshold) {
     faults.push(`${recovery.holders.length} holders of shares are left, ${recovery.threshold} would open it`);
   }
+  if (recovery?.ended)
+    faults.push('later key epochs need other recovery shares: phaseline phase recovery set');
   return faults;
 }
 

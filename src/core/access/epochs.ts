@@ -66,6 +66,11 @@ export function isForCurrentKey(system: SystemState, envelope: Envelope): boolea
   return member !== null && envelope.keyId === ownKeyOf(member).keyId && envelope.sealed.length > 0;
 }
 
+/** What the secret of the next epoch is sealed to as well. */
+export function recoveryKeyOf({ recovery }: Pick<PhaseState, 'recovery'>): Uint8Array | null {
+  return recovery === null || recovery.ended ? null : recovery.publicKey;
+}
+
 /** What a phase asks of an epoch that is opened in it. */
 type Opened = Keyholders & Pick<PhaseState, 'recovery'>;
 
@@ -113,7 +118,7 @@ export function checkEnvelopes(
         OUTCOMES.badEnvelopes,
       ),
     () => demand(held <= historyFrom && historyFrom <= number, OUTCOMES.custodyForbids),
-    () => demand(opening.recovery.length > 0 === (phase.recovery !== null), OUTCOMES.badEnvelopes),
+    () => demand(opening.recovery.length > 0 === (recoveryKeyOf(phase) !== null), OUTCOMES.badEnvelopes),
   );
 }
 

@@ -155,11 +155,12 @@ export function withOtherKeys(system: SystemState, card: MemberCard, height: num
 
 /**
  * Writing stops until the next epoch; membership changes under way must be made again. The derived leaf carries no part: freezing
- * needs to know only that somebody's hold on the keys has ended.
+ * needs to know only that somebody's hold on the keys has ended: that one may know the recovery key, which ends too.
  */
 export function freeze(state: PhaseState | null): PhaseState {
   const phase = assertDefined(state, 'a phase whose keys a member held exists');
-  return { ...phase, frozen: true, membershipVersion: phase.membershipVersion + 1 };
+  const recovery = phase.recovery === null ? null : { ...phase.recovery, ended: true };
+  return { ...phase, recovery, frozen: true, membershipVersion: phase.membershipVersion + 1 };
 }
 
 /** They may end a member's hold on the keys of its phases: then they stand in logs that their bodies do not name. */

@@ -6,7 +6,7 @@ import { OUTCOMES } from '../types/outcome.ts';
 import type { Participant, PhaseState, SystemState } from '../types/state.ts';
 import { checkApproved, deedOfAdd, deedOfRole } from './approvals.ts';
 import { checkOpening, hasEpochLeft, heldFrom, isForCurrentKey, keyholders, openEpoch } from './epochs.ts';
-import { withoutClaims } from './recovery.ts';
+import { recoveryWithout, withoutClaims } from './recovery.ts';
 import { type CheckContext, demand, firstRefusal, insertById, type LeafPlace, type Rule } from './rule.ts';
 import { checkNewcomer, hasRole, isActive, isStandIn, participantOf, phaseFor } from './standing.ts';
 import { formerWith } from './visibility.ts';
@@ -113,7 +113,8 @@ export const participantRemove: Rule<'participantRemove'> = {
     const phase = phaseFor(context, 'participantRemove', content.phase);
     if (typeof phase === 'number') return phase;
     const system = context.state.system();
-    const after = withoutMember(phase, content.member);
+    const recovery = recoveryWithout(phase.recovery, content.member);
+    const after = { ...withoutMember(phase, content.member), recovery };
     const senderHolds = keyholders(system, after).has(context.sender.id);
     const standsIn = isStandIn(system, phase, context.sender.id);
     const { epoch } = content;

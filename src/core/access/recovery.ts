@@ -127,6 +127,8 @@ export const recoveryShares: Rule<'recoveryShares'> = {
         publicKey,
         commitment,
         fromEpoch,
+        dealer: place.sender,
+        ended: false,
         holders,
         asks: [],
       };
@@ -200,13 +202,23 @@ export const recoveryOffer: Rule<'recoveryOffer'> = {
   },
 };
 
+/**
+ * After a member is removed. The key ends with who dealt it, and with who asked for shares and may have put it together: sealed
+ * to it, the next epoch would be theirs too.
+ */
+export function recoveryWithout(recovery: Recovery | null, member: MemberId): Recovery | null {
+  if (recovery === null) return null;
+  const holders = recovery.holders.filter(entry => entry.member !== member);
+  const asks = recovery.asks.filter(entry => entry.member !== member);
+  const knew = recovery.dealer === member || asks.length < recovery.asks.length;
+  return { ...recovery, holders, asks, ended: recovery.ended || knew };
+}
+
 /** Whoever is removed from the phase holds no share of it any more, asks for none, and complains of nothing. */
 export function withoutClaims(phase: PhaseState, member: MemberId, end: number): PhaseState {
   const complaints = phase.complaints.filter(entry => entry.member !== member);
   const { recovery } = phase;
   if (recovery === null) return { ...phase, complaints };
   const rest = withoutHolders(phase, recovery, [member], end);
-  const holders = recovery.holders.filter(entry => entry.member !== member);
-  const asks = recovery.asks.filter(entry => entry.member !== member);
-  return { ...rest, complaints, recovery: { ...recovery, holders, asks } };
+  return { ...rest, complaints, recovery: recoveryWithout(recovery, member) };
 }

@@ -119,7 +119,7 @@ function readAsk(reader: Reader): OpenAsk {
 
 export function writeRecovery(writer: Writer, recovery: Recovery): void {
   writer.u64(recovery.number).u8(recovery.threshold).fixed(recovery.publicKey, SIZES.publicKey);
-  writer.hash(recovery.commitment).u32(recovery.fromEpoch);
+  writer.hash(recovery.commitment).u32(recovery.fromEpoch).text(recovery.dealer).bool(recovery.ended);
   writer.list(recovery.holders, writeHolder).list(recovery.asks, writeAsk);
 }
 
@@ -130,6 +130,8 @@ export function readRecovery(reader: Reader): Recovery {
     publicKey: reader.fixed(SIZES.publicKey),
     commitment: reader.hash(),
     fromEpoch: reader.u32(),
+    dealer: readMemberId(reader),
+    ended: reader.bool(),
     holders: reader.list(LIMITS.recoveryHolders, readHolder),
     asks: reader.list(LIMITS.participantsPerPhase, readAsk),
   };

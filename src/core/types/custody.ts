@@ -87,6 +87,10 @@ export interface Recovery {
   readonly publicKey: Uint8Array;
   readonly commitment: Hash;
   readonly fromEpoch: number;
+  /** Who made the key, and so may know it. */
+  readonly dealer: MemberId;
+  /** True once somebody who may know the key may be out: later epochs are not sealed to it, and need other shares. */
+  readonly ended: boolean;
   /** Ascending by member. */
   readonly holders: readonly RecoveryHolder[];
   /** One a participant, oldest first. */

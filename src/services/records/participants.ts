@@ -1,6 +1,13 @@
 import { deedOfAdd, deedOfRole } from '../../core/access/approvals.ts';
-import { awaitingHistory, hasEpochLeft, heldFrom, keyholders } from '../../core/access/epochs.ts';
+import {
+  awaitingHistory,
+  hasEpochLeft,
+  heldFrom,
+  keyholders,
+  recoveryKeyOf,
+} from '../../core/access/epochs.ts';
 import { awaitingAfterLoss } from '../../core/access/lost-keys.ts';
+import { recoveryWithout } from '../../core/access/recovery.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import {
@@ -68,7 +75,7 @@ function extrasOf(context: Context, phase: PhaseState): OpeningExtras {
   const from = givesFrom(context, phase);
   const system = context.access.system();
   const awaiting = [...awaitingHistory(system, phase, from), ...awaitingAfterLoss(system, phase)];
-  const recoveryKey = phase.recovery?.publicKey ?? null;
+  const recoveryKey = recoveryKeyOf(phase);
   if (awaiting.length === 0) return { ...noExtras(phase.epochs.length), recoveryKey };
   const historyOf = (member: MemberId) => {
     const lacks = awaiting.find(entry => entry.member === member);
@@ -176,7 +183,8 @@ export async function removeParticipant(
   const waiting = await awaitApproval(context, phase, { kind: 'participantRemove', member });
   if (waiting !== null) return waiting;
   const opens = holders.has(context.member) && hasEpochLeft(phase);
-  const drawn = opens ? await nextEpoch(context, phase, remaining) : null;
+  const after = { ...phase, recovery: recoveryWithout(phase.recovery, member) };
+  const drawn = opens ? await nextEpoch(context, after, remaining) : null;
   if (isReject(drawn)) return drawn;
   const expectedMembershipVersion = phase.membershipVersion;
   const content = { phase: id, expectedMembershipVersion, member, epoch: drawn?.opening ?? null };

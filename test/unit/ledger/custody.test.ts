@@ -283,6 +283,31 @@ describe('recovery shares', () => {
     expect(ledger.commit(act.ask(carol, INTAKE))).toEqual(['noRecovery']);
   });
 
+  it('[82] end with who dealt them and with who asked: no later epoch is sealed to a key that they may know', () => {
+    for (const [leaving, others] of [[carol, [bob.id]] as const, [bob, [carol.id]] as const]) {
+      const { ledger, act } = shared();
+      if (leaving === bob) ledger.commit(act.ask(bob, INTAKE));
+      const stillSealed = act.nextEpoch(act.phase(INTAKE), others);
+      const remove = (epoch?: typeof stillSealed) =>
+        ledger.commit(act.removeParticipant(alice, INTAKE, leaving.id, epoch && { epoch }));
+      expect(remove(stillSealed)).toEqual(['badEnvelopes']);
+      expect(remove()).toEqual(['committed']);
+      expect(act.phase(INTAKE).recovery).toMatchObject({ ended: true });
+      // what is past can still be recovered, and other shares begin anew
+      ledger.commit(act.shares(alice, INTAKE, 2, [admin.id, dave.id]));
+      expect(act.phase(INTAKE).recovery).toMatchObject({ ended: false, dealer: alice.id });
+    }
+  });
+
+  it('[82] end when somebody who held keys is revoked, and go on when one leaves who knew nothing', () => {
+    const { ledger, act } = shared();
+    ledger.commit(act.removeParticipant(carol, INTAKE, bob.id));
+    expect(act.phase(INTAKE).recovery).toMatchObject({ ended: false });
+    ledger.commit(act.revoke(admin, carol.id));
+    expect(act.phase(INTAKE).recovery).toMatchObject({ ended: true });
+    expect(ledger.commit(act.rotateEpoch(alice, INTAKE))).toEqual(['committed']);
+  });
+
   it('are none where none were made', () => {
     const { ledger, act } = running();
     expect(ledger.commit(act.ask(bob, INTAKE))).toEqual(['noRecovery']);

@@ -274,4 +274,17 @@ describe('the recovery of a phase', () => {
     expect(await textOf(bob, phase, id)).toContain('was not given to bob');
     expect(refused(await bob.custody.offer(phase, CAROL))).toBe('unknownAsk');
   });
+
+  it('[82] leaves one who has put the key together with nothing new, once it is removed', async () => {
+    const { world, phase, carol } = await withShares();
+    granted(await carol.custody.ask(phase));
+    for (const name of ['dora', 'erin']) granted(await world.records(name).custody.offer(phase, CAROL));
+    expect(await carol.custody.recovery(phase)).toMatchObject({ recovered: true });
+    const alice = world.records('alice');
+    granted(await alice.removeParticipant(phase, CAROL));
+    const { id } = granted(await alice.putRecord(record(phase, 'without carol')));
+    const leaked = world.access('carol');
+    leaked.leaked = true;
+    expect(await textOf(world.records('carol', leaked), phase, id)).toContain('was not given to carol');
+  });
 });

@@ -53,7 +53,11 @@ export const phaseStateSchema = z.object({
     .array(z.object({ member: z.string(), reason: z.enum(['unopened', 'wrongSecret']), height: count }))
     .meta({ description: 'who says that its envelope of the current key epoch is no good' }),
   recovery: z
-    .object({ threshold: count, holders: z.array(z.string()) })
+    .object({
+      threshold: count,
+      holders: z.array(z.string()),
+      ended: z.boolean().meta({ description: 'true when later key epochs are sealed to it no more' }),
+    })
     .nullable()
     .meta({ description: 'who holds shares of the key that opens the history' }),
 });
@@ -66,7 +70,8 @@ function presentComplaints({ complaints, epochs }: PhaseState) {
 
 function presentRecovery({ recovery }: PhaseState) {
   if (recovery === null) return null;
-  return { threshold: recovery.threshold, holders: recovery.holders.map(({ member }) => member) };
+  const { threshold, holders, ended } = recovery;
+  return { threshold, holders: holders.map(({ member }) => member), ended };
 }
 
 export function presentPhaseState(state: PhaseState, label: string | null) {
