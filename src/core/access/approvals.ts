@@ -1,7 +1,7 @@
 import { assertDefined } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { deedBytes } from '../codec/flow.ts';
-import type { ApprovalRequest, ApprovalRule, Deed, PhasePolicy } from '../types/flow.ts';
+import type { ApprovalRequest, ApprovalRule, Deed } from '../types/flow.ts';
 import { LIMITS } from '../types/limits.ts';
 import type { ParticipantAdd, ParticipantRole } from '../types/operation.ts';
 import { OUTCOMES } from '../types/outcome.ts';
@@ -25,13 +25,18 @@ function sameRule(a: ApprovalRule, b: ApprovalRule): boolean {
 
 /**
  * What the policy asks of a deed. Who chooses the roles chooses the approvers, so a change of roles counts as adding; so do
- * holders of shares, since enough of them can read; and who
+ * holders of shares, since enough of them can read, and the removal of an approver, since fewer would do without it; and who
  * may change a rule alone has none, so a change of it needs what the rule itself asks for.
  */
-function rulesFor({ approvals }: PhasePolicy, deed: Deed): ApprovalRule[] {
+function rulesFor(phase: PhaseState, deed: Deed): ApprovalRule[] {
+  const { approvals } = phase.policy;
   if (deed.kind === 'phaseHandover') return [approvals.handover];
   if (['participantAdd', 'participantRole', 'recoveryShares'].includes(deed.kind)) return [approvals.add];
-  if (deed.kind === 'participantRemove') return [approvals.remove];
+  if (deed.kind === 'participantRemove') {
+    const roles = participantOf(phase, deed.member)?.roles ?? 0;
+    const approves = GUARDED.some(name => approvals[name].k > 0 && (approvals[name].roles & roles) !== 0);
+    return approves && approvals.add.k > 0 ? [approvals.remove, approvals.add] : [approvals.remove];
+  }
   if (deed.kind !== 'phasePolicy') return [approvals.close];
   const after = deed.policy.approvals;
   return GUARDED.filter(name => !sameRule(approvals[name], after[name])).map(name => approvals[name]);
@@ -52,7 +57,7 @@ export function tallyOf(
   deed: Deed,
   votes: ApprovalRequest['votes'],
 ): ApprovalTally[] {
-  return rulesFor(phase.policy, deed).map(({ roles, k }) => {
+  return rulesFor(phase, deed).map(({ roles, k }) => {
     const voters = phase.participants.filter(
       entry => (entry.roles & roles) !== 0 && isActive(system, entry.member),
     );
@@ -184,9 +189,7 @@ export const approvalVote: Rule<'approvalVote'> = {
     const request = openRequest(context, phase, content.request);
     if (typeof request === 'number') return request;
     const roles = participantOf(phase, context.sender.id)?.roles ?? 0;
-    const counts = rulesFor(phase.policy, request.deed).some(
-      rule => rule.k > 0 && (rule.roles & roles) !== 0,
-    );
+    const counts = rulesFor(phase, request.deed).some(rule => rule.k > 0 && (rule.roles & roles) !== 0);
     return firstRefusal(
       () => demand(counts, OUTCOMES.roleMissing),
       () => demand(!request.votes.some(({ member }) => member === context.sender.id), OUTCOMES.alreadyVoted),

@@ -157,6 +157,20 @@ describe('approvals', () => {
     expect(ledger.commit(act.close(alice, INTAKE))).toEqual(['committed']);
   });
 
+  it('cannot be had by removing those who would have to give them', () => {
+    const { ledger, act, ask } = guarded('add');
+    const ally = () => act.addParticipant(alice, INTAKE, admin.id, GRANTS.none);
+    for (const approver of [bob, dave])
+      expect(ledger.commit(act.removeParticipant(alice, INTAKE, approver.id))).toEqual(['approvalMissing']);
+    expect(ledger.commit(ally())).toEqual(['approvalMissing']);
+    // who approves nothing goes as the policy says of removals, and an approver with what adding asks for
+    expect(ledger.commit(act.removeParticipant(alice, INTAKE, carol.id))).toEqual(['committed']);
+    const number = ask({ kind: 'participantRemove', member: bob.id });
+    ledger.commit(act.approve(bob, INTAKE, number), act.approve(dave, INTAKE, number));
+    expect(ledger.commit(act.removeParticipant(alice, INTAKE, bob.id))).toEqual(['committed']);
+    expect(ledger.commit(ally())).toEqual(['approvalMissing']);
+  });
+
   it('ask for no more than there are who can give them', () => {
     const { ledger, act, ask } = guarded('close');
     ledger.commit(act.revoke(admin, dave.id));
