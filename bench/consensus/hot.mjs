@@ -25,8 +25,9 @@ export function selfTimes({ nodes, samples, timeDeltas }) {
 
 /** The room of the program or the package that a file belongs to; null for Node's own. */
 function roomOf(url) {
-  const own = /\/dist\/((?:core|services)\/[^/]+|[a-z]+)\/(?!.*node_modules)/.exec(url);
-  if (url.includes('/node_modules/')) return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)[1];
+  const packaged = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url);
+  if (packaged !== null) return packaged[1];
+  const own = /\/dist[^/]*\/((?:core|services)\/[^/]+|[a-z]+)\//.exec(url);
   return own === null ? null : own[1];
 }
 
