@@ -104,7 +104,7 @@ export function encodePayload(content: RecordContent): Uint8Array {
 /** `data.<member>` of data that is a JSON object. */
 function dataFields(data: Uint8Array): RecordField[] {
   const text = utf8Decode(data);
-  // most data is no object, and a parser that fails costs as much as the encryption of the record
+  // most data is no object, and an error of the parser costs more than this look
   if (text === null || !/^\s*\{/.test(text)) return [];
   let value: unknown;
   try {
