@@ -34,7 +34,9 @@ async function main() {
   if (options.files.compare !== null) readResult(options.files.compare);
   const program = resolve(options.main ?? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)));
   const dir = options.dir === null ? mkdtempSync(join(tmpdir(), 'phaseline-bench-')) : resolve(options.dir);
-  const running = runBenchmark({ ...options, main: program, dir, say });
+  // the nodes run in other directories
+  const profile = options.profile === null ? null : resolve(options.profile);
+  const running = runBenchmark({ ...options, main: program, dir, profile, say });
   const stop = () => running.abort();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

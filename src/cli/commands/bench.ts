@@ -204,7 +204,7 @@ export function addBenchCommands(program: Command, io: Io): void {
     .option('--loss <percent>', 'packets lost between nodes (Linux, root, netem)')
     .option('--event-log <file>', 'the events of an XES or CSV file as payloads')
     .option('--compare <file>', 'ratios to an earlier result, as --json wrote it')
-    .option('--profile <dir>', "write the processor profile of each node's life there")
+    .option('--profile <dir>', 'write there where each node spent its time while it was measured')
     .option('--dir <dir>', 'where the nodes have their data; kept')
     .option('--json <file>', 'write the result as JSON too')
     .option('--markdown <file>', 'write the result as Markdown too')
