@@ -98,21 +98,18 @@ function memoryBars(steps) {
 }
 
 const sum = values => values.reduce((a, b) => a + b, 0);
-const MILLION = 1_000_000;
-
-/** The last tenth of a long run against its first. */
-function steadyBars({ load }) {
-  if (load === null || load.committed < MILLION) return [];
-  const part = Math.floor(load.tenths.length / 10);
-  const share = sum(load.tenths.slice(-part)) / sum(load.tenths.slice(0, part));
-  return [
-    {
-      what: `throughput at the end / at the start of ${load.committed} transactions`,
-      bar: `≥ ${percent(STEADY_SHARE)}`,
-      measured: percent(share),
-      met: share >= STEADY_SHARE,
-    },
-  ];
+/** The last of several measurements of one load against the first. */
+function steadyBars({ load, last }) {
+  if (load === null || last === null) return [];
+  const rows = [['throughput', last.perSecond / load.perSecond]];
+  if (load.processorUs !== null)
+    rows.push(['throughput by processor time', load.processorUs / last.processorUs]);
+  return rows.map(([what, share]) => ({
+    what: `${what} after ${last.committedBefore} records / at the start`,
+    bar: `≥ ${percent(STEADY_SHARE)}`,
+    measured: percent(share),
+    met: share >= STEADY_SHARE,
+  }));
 }
 
 function deadBars({ load, dead }) {
@@ -189,7 +186,7 @@ function largeBars({ load, ceilings, parameters }) {
 
 /** @param result without its bars */
 export function bars(result) {
-  const { idle, load, tenth, dead, criticalPath } = result;
+  const { idle, load, last, tenth, dead, criticalPath } = result;
   return [
     ...throughputBars(result),
     ...largeBars(result),
@@ -198,6 +195,6 @@ export function bars(result) {
     ...deadBars(result),
     ...recoveryBars(result),
     ...steadyBars(result),
-    ...memoryBars([idle, load, tenth, dead, ...(result.curve?.points ?? [])]),
+    ...memoryBars([idle, load, last, tenth, dead, ...(result.curve?.points ?? [])]),
   ];
 }

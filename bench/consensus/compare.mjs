@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from './options.mjs';
 
-const STEPS = ['load', 'idle', 'tenth', 'dead'];
+const STEPS = ['load', 'last', 'idle', 'tenth', 'dead'];
 const FIELDS = [
   ['node processor µs / committed', step => step.processorUs],
   ['committed / s', step => step.perSecond],

@@ -17,6 +17,7 @@ const TEXTS = {
   clients: null,
   seconds: '10',
   'warm-up': '3',
+  repeat: '1',
   curve: null,
   to: 'all',
   only: null,
@@ -92,6 +93,10 @@ function checkTogether(options) {
     throw new UsageError(
       '--curve sets the rates itself: give neither --rate, --clients nor --kill-leader-at with it',
     );
+  if (options.repeat > 1 && (curve !== null || killLeaderAtS !== null))
+    throw new UsageError(
+      '--repeat measures the same load again: give neither --curve nor --kill-leader-at with it',
+    );
   const least = 4;
   const needsOthers = killLeaderAtS !== null || deadReplica || partition !== null;
   if (needsOthers && nodes < least)
@@ -127,6 +132,7 @@ export function readOptions(words) {
     clients: orNull('clients', text => whole('clients', text, 1, 30_000)),
     seconds,
     warmUpS: whole('warm-up', values['warm-up'], 1, 600),
+    repeat: whole('repeat', values.repeat, 1, 10_000),
     curve: curveOf(values.curve),
     to: targetOf(values.to, nodes),
     only,

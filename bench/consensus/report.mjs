@@ -3,6 +3,7 @@
 const MIB = 1024 * 1024;
 const STEPS = [
   ['load', 'load'],
+  ['last', 'the last'],
   ['idle', 'idle'],
   ['tenth', 'a tenth of it'],
   ['dead', 'one dead'],
@@ -53,7 +54,7 @@ function columns({ curve, ...result }) {
     const found = curve.saturation === null ? [] : [['saturation', curve.saturation]];
     return [...found, ...points];
   }
-  return STEPS.flatMap(([field, name]) => (result[field] === null ? [] : [[name, result[field]]]));
+  return STEPS.flatMap(([field, name]) => (result[field] == null ? [] : [[name, result[field]]]));
 }
 
 export function ceilingRows(ceilings) {

@@ -104,8 +104,8 @@ class Benchmark {
   }
 
   async #measure() {
-    const { only, curve, seconds, rate, clients, deadReplica } = this.options;
-    const measured = { idle: null, load: null, tenth: null, dead: null, curve: null };
+    const { only, curve, seconds, rate, clients, deadReplica, repeat } = this.options;
+    const measured = { idle: null, load: null, last: null, tenth: null, dead: null, curve: null };
     if (curve !== null) {
       measured.curve = await this.#curve();
       measured.idle = await this.#idle();
@@ -119,6 +119,9 @@ class Benchmark {
         profile: this.options.profile,
       });
     }
+    if (measured.load !== null && repeat > 1) {
+      measured.last = await this.#again(measured.load, { rate, clients, seconds });
+    }
     if (only.includes('tenth') && measured.load !== null && rate === null) {
       const tenth = Math.max(1, Math.round(measured.load.perSecond / 10));
       measured.tenth = await this.#step(`${tenth} transactions a second, a tenth of that`, {
@@ -130,6 +133,18 @@ class Benchmark {
     measured.idle = await this.#idle();
     if (deadReplica) measured.dead = await this.#withDeadReplica({ rate, clients, seconds });
     return measured;
+  }
+
+  /** The same load until it has been measured as often as was asked for; records are made in between. */
+  async #again(first, given) {
+    const { repeat } = this.options;
+    let committed = first.committed;
+    let step = first;
+    for (let round = 2; round <= repeat; round += 1) {
+      step = await this.#step(`the same, ${round} of ${repeat}, after ${committed} records`, given);
+      committed += step.committed;
+    }
+    return { ...step, committedBefore: committed - step.committed };
   }
 
   async #idle() {
@@ -182,7 +197,7 @@ class Benchmark {
           eventLog: eventLog !== null,
           signatures,
         },
-        ...{ rate, clients, seconds, warmUpS, to },
+        ...{ rate, clients, seconds, warmUpS, to, repeat: this.options.repeat },
         ...{ killLeaderAtS, slow, partition, delayMs, loss, deadReplica },
       },
       ceilings,

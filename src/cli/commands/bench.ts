@@ -69,6 +69,7 @@ interface ConsensusOptions {
   readonly clients?: number;
   readonly seconds?: number;
   readonly warmUp?: number;
+  readonly repeat?: number;
   readonly curve?: string;
   readonly to?: string;
   readonly only?: string;
@@ -95,6 +96,7 @@ const consensusWords: Readonly<Record<keyof ConsensusOptions, string>> = {
   clients: '--clients',
   seconds: '--seconds',
   warmUp: '--warm-up',
+  repeat: '--repeat',
   curve: '--curve',
   to: '--to',
   only: '--only',
@@ -193,6 +195,7 @@ export function addBenchCommands(program: Command, io: Io): void {
     .option('--rate <n>', 'open loop: records a second, whatever the network does', amount)
     .option('--seconds <n>', 'length of the measurement (default: 10)', amount)
     .option('--warm-up <n>', 'seconds before it (default: 3)', amount)
+    .option('--repeat <n>', 'measure the load so often; the last against the first', amount)
     .option('--curve <rates>', '"auto", or rates such as 500,1000,2000: latency over throughput')
     .option('--to <node>', 'where records are sent: all in turn (default), or node-1')
     .option('--only <parts>', 'of ceilings,load,idle,tenth')

@@ -56,6 +56,15 @@ export function resultOf(changes: Record<string, unknown> = {}) {
       noise: { bytesPerSecond: 3e8, processorUsPerMiB: 4_000, roundTripMs: 0.2 },
     },
     criticalPath: { steps: [{ what: 'fdatasync', count: 4, ms: 0.25 }], totalMs: 8 },
-    ...{ idle: null, load: stepOf(), tenth: null, dead: null, curve: null, bars: [] as object[], ...changes },
+    ...{
+      idle: null,
+      load: stepOf(),
+      last: null as object | null,
+      tenth: null,
+      dead: null,
+      curve: null,
+      bars: [] as object[],
+      ...changes,
+    },
   };
 }
