@@ -1,5 +1,5 @@
 import { equalBytes } from '../base/bytes.ts';
-import { type Hash, isMemberId, type MemberId, type Suite } from '../base/ids.ts';
+import { type Hash, isMemberId, type Suite } from '../base/ids.ts';
 import { validatorKeyBytes } from '../codec/governance.ts';
 import { checkParameters } from '../ledger/parameters.ts';
 import { findMember, memberOfPeer } from '../ledger/read.ts';
@@ -18,6 +18,7 @@ import { OUTCOMES } from '../types/outcome.ts';
 import type { Parameters, SystemState } from '../types/state.ts';
 import { applyMemberAction, checkMemberAction, isMemberAction, verifyRekeyProof } from './member-actions.ts';
 import { demand, firstRefusal, hasPublicKeyForm, isStrictlyAscending } from './rule.ts';
+import { mayAct } from './standing.ts';
 
 type ActionOf<T extends ActionType> = Extract<Action, { readonly type: T }>;
 
@@ -181,12 +182,13 @@ function checkNextParameters(system: SystemState, actions: readonly Action[]): n
 }
 
 function checkAdministration(system: SystemState, { members, threshold }: Administration): number {
-  const active = (id: MemberId) => findMember(system, id)?.revoked === false;
+  const active = members.flatMap(id => findMember(system, id) ?? []).filter(({ revoked }) => !revoked);
   const holds =
     isStrictlyAscending(members) &&
-    members.every(active) &&
+    active.length === members.length &&
     threshold >= 1 &&
-    threshold <= members.length &&
+    // of the suspended, only others can make an end to it
+    threshold <= active.filter(mayAct).length &&
     members.length <= LIMITS.administratorsMax;
   return demand(holds, OUTCOMES.badAdministrators);
 }

@@ -47,6 +47,11 @@ export function decide(
   // admitted against the state before the block, but revoked or suspended earlier in this very block
   if (sender === null || sender.revoked) return refused(OUTCOMES.revokedKey);
   if (!mayAct(sender)) return refused(OUTCOMES.memberSuspended);
+  // in the system log, a key that this block has ended brings the member no other one: whoever has it may have had to be shut out
+  const isOver = (sender.keys[body.keyId]?.untilHeight ?? 0) !== 0;
+  if (isOver && body.scopes.includes(workspace.logIdOf('system', workspace.chainId))) {
+    return refused(OUTCOMES.revokedKey);
+  }
   const operation = decodeOperation(body.kind, signed.parts);
   if (isReject(operation)) return refused(OUTCOMES.malformed);
   const partScopes = body.parts.map(part => part.scope);

@@ -204,6 +204,9 @@ describe('ballots about a member', () => {
     expect(ledger.commit(more)).toEqual(['lastAdministrator']);
     const gone = govern.propose(admin, [{ type: 'memberRevoke', member: alice.id, reason: '' }]);
     expect(ledger.commit(gone)).toEqual(['lastAdministrator']);
+    // nor is a threshold set that only one who is suspended could help to reach
+    const all = govern.administrators([admin.id, alice.id, carol.id].sort(), 3);
+    expect(ledger.commit(govern.propose(admin, [all]))).toEqual(['badAdministrators']);
   });
 
   it('revoke as one administrator does: with a leaf in each phase of the member, which it freezes', () => {
@@ -267,5 +270,31 @@ describe('ballots about a member', () => {
     expect(propose(govern.memberRekey(createActor('nobody')))).toBe('unknownMember');
     expect(propose(govern.memberRekey(next), govern.add('v5'))).toBe('malformed');
     expect(propose({ type: 'memberResume', member: bob.id })).toBe('notSuspended');
+  });
+
+  it('leaves who has the old keys nothing to come back by, even in the very block', () => {
+    const { ledger, act, govern } = governed();
+    const version = memberOf(ledger, bob).version + 1;
+    const next = createActor('bob', 2);
+    ledger.commit(govern.propose(admin, [govern.memberRekey(next)]));
+    const rekey = govern.vote(alice, 2);
+    const again = act.rotate(bob, createActor('bob', 3), { expectedVersion: version });
+    expect(ledger.commit(rekey, act.addUser(bob, 'thief'), again)).toEqual([
+      'committed',
+      'revokedKey',
+      'revokedKey',
+    ]);
+    const open = memberOf(ledger, bob).keys.filter(({ untilHeight }) => untilHeight === 0);
+    expect(open.map(({ signingKey }) => signingKey)).toEqual([next.card.signingKey]);
+    // the same of one that the member itself leaves behind
+    const third = createActor('bob', 4);
+    const stolen = { ...next, keyId: 1 };
+    const rotate = act.rotate(stolen, third);
+    const race = act.rotate(stolen, createActor('bob', 5), { expectedVersion: version + 1 });
+    expect(ledger.commit(rotate, race, act.addUser(stolen, 'thief'))).toEqual([
+      'committed',
+      'revokedKey',
+      'revokedKey',
+    ]);
   });
 });

@@ -103,7 +103,7 @@ describe('memberRotate', () => {
     expect(ledger.commit(act.rotate(alice, createActor('bob', 1)))).toEqual(['notOwner']);
     expect(ledger.commit(act.rotate(alice, first), act.rotate(alice, second))).toEqual([
       'committed',
-      'staleVersion',
+      'revokedKey',
     ]);
     const taken = createActor('alice', 3, ['peer-of-bob']);
     expect(ledger.commit(act.rotate({ ...first, keyId: 1 }, taken))).toEqual(['peerIdTaken']);
