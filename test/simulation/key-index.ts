@@ -43,8 +43,10 @@ export class KeyIndex {
   }
 }
 
+/** A bound that names no keyspace, as that of a look at everything, is in one of its own. */
 function spaceOf(key: string): string {
-  return key.slice(0, key.indexOf('/'));
+  const end = key.indexOf('/');
+  return end < 0 ? key : key.slice(0, end);
 }
 
 /** Index of the first key that is not below `key`. Keys are ASCII here, so that this is the order of their bytes. */
