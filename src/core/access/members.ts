@@ -87,6 +87,11 @@ export const memberRegister: Rule<'memberRegister'> = {
   },
 };
 
+/** Whether the member may bring in another key by itself. */
+export function hasKeyPlace({ keys }: Pick<Member, 'keys'>): boolean {
+  return keys.length < LIMITS.keysPerMember - LIMITS.ballotKeysPerMember;
+}
+
 /** The member itself, with its current key, names its next card; every rotation adds a key entry. */
 export const memberRotate: Rule<'memberRotate'> = {
   scopes: ({ state }) => [state.logIdOf('system', state.chainId)],
@@ -94,7 +99,7 @@ export const memberRotate: Rule<'memberRotate'> = {
     firstRefusal(
       () => demand(card.id === context.sender.id, OUTCOMES.notOwner),
       () => demand(expectedVersion === context.sender.version, OUTCOMES.staleVersion),
-      () => demand(context.sender.keys.length < LIMITS.keysPerMember, OUTCOMES.limitReached),
+      () => demand(hasKeyPlace(context.sender), OUTCOMES.limitReached),
       () => checkCard(context, card, proof),
     ),
   apply: {

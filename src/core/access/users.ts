@@ -6,7 +6,7 @@ import { LIMITS } from '../types/limits.ts';
 import { OUTCOMES } from '../types/outcome.ts';
 import type { UserKey } from '../types/state.ts';
 import { endKeys, openUserKeys } from './member-keys.ts';
-import { replaceMember } from './members.ts';
+import { hasKeyPlace, replaceMember } from './members.ts';
 import { demand, firstRefusal, type Rule } from './rule.ts';
 
 /** By the member's own key: a user's key speaks in no system log (`checkSender`), so it brings in no other user. */
@@ -19,11 +19,7 @@ export const memberUserAdd: Rule<'memberUserAdd'> = {
     const users = sender.keys.filter(key => key.user !== null).length;
     return firstRefusal(
       () => demand(!sender.keys.some(key => key.untilHeight === 0 && isTaken(key)), OUTCOMES.userExists),
-      () =>
-        demand(
-          users < LIMITS.userKeysPerMember && sender.keys.length < LIMITS.keysPerMember,
-          OUTCOMES.limitReached,
-        ),
+      () => demand(users < LIMITS.userKeysPerMember && hasKeyPlace(sender), OUTCOMES.limitReached),
       () =>
         demand(
           suite.verify(signingKey, memberUserBytes(state.chainId, sender.id, signingKey), proof),

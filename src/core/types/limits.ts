@@ -10,6 +10,8 @@ export const LIMITS = {
   keysPerMember: 1024,
   /** Of those, users' ones: a member that adds users for ever can still change its own key. */
   userKeysPerMember: 768,
+  /** And those that only ballots give: whoever has stolen a key cannot use up the places for another. */
+  ballotKeysPerMember: 16,
   validatorsMax: 128,
   membersMax: 16_384,
   administratorsMax: 64,

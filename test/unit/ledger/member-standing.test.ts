@@ -4,7 +4,12 @@ import { ownKeyOf } from '../../../src/core/access/member-keys.ts';
 import { readableRanges } from '../../../src/core/access/visibility.ts';
 import type { Hash } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
-import { decodeSystemState, encodeScopeState, encodeSystemState } from '../../../src/core/codec/state.ts';
+import {
+  decodeSystemState,
+  encodeScopeState,
+  encodeSystemState,
+  STATE_KEYS,
+} from '../../../src/core/codec/state.ts';
 import { decodeLeaf, decodeTransaction } from '../../../src/core/codec/transaction.ts';
 import { foldLeaf } from '../../../src/core/ledger/fold.ts';
 import { findMember, memberOfPeer, readSystem } from '../../../src/core/ledger/read.ts';
@@ -296,5 +301,20 @@ describe('ballots about a member', () => {
       'revokedKey',
       'revokedKey',
     ]);
+  });
+
+  it('find a place for another key, however many the member, or who stole its key, has brought in', () => {
+    const { ledger, act, decide, govern } = governed();
+    const system = readSystem(ledger.state);
+    const [own] = memberOf(ledger, bob).keys;
+    const most = LIMITS.keysPerMember - LIMITS.ballotKeysPerMember;
+    const ended = Array.from({ length: most - 1 }, () => ({ ...own!, untilHeight: 1 }));
+    const keys = [...ended, own!];
+    const members = system.members.map(member => (member.id === bob.id ? { ...member, keys } : member));
+    ledger.state.values.set(STATE_KEYS.system, encodeSystemState({ ...system, members }));
+    const stolen = { ...bob, keyId: most - 1 };
+    expect(ledger.commit(act.addUser(stolen, 'thief'))).toEqual(['limitReached']);
+    expect(ledger.commit(act.rotate(stolen, createActor('bob', 1)))).toEqual(['limitReached']);
+    expect(decide(govern.memberRekey(createActor('bob', 2))).status).toBe('executed');
   });
 });
