@@ -1,7 +1,6 @@
 // What `phaseline bench consensus` takes, and what is wrong with it.
 import { parseArgs } from 'node:util';
 
-export const PAYLOAD_BYTES = [0, 250, 1024, 16_384];
 const NODES_MAX = 16;
 const RATE_MAX = 1_000_000;
 const SECONDS_MAX = 86_400;
