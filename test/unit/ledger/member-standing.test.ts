@@ -315,6 +315,7 @@ describe('ballots about a member', () => {
     const stolen = { ...bob, keyId: most - 1 };
     expect(ledger.commit(act.addUser(stolen, 'thief'))).toEqual(['limitReached']);
     expect(ledger.commit(act.rotate(stolen, createActor('bob', 1)))).toEqual(['limitReached']);
-    expect(decide(govern.memberRekey(createActor('bob', 2))).status).toBe('executed');
+    decide(govern.memberRekey(createActor('bob', 2)));
+    expect(memberOf(ledger, bob).keys).toHaveLength(most + 1);
   });
 });
