@@ -90,7 +90,10 @@ async function main() {
   const prices = pricesOf(file);
   const core = await loadCore(dist);
   if (options.validate) {
-    const validations = options.results.map(path => validate(core, prices, readJson(path), path));
+    const { processors } = file.environment;
+    const validations = options.results.map(path =>
+      validate(core, prices, { result: readJson(path), path, processors }),
+    );
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(validations, null, 2)}\n`);
     return console.log(validationTable(validations));
   }

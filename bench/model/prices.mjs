@@ -53,18 +53,3 @@ export function pricesOf(file) {
   }
   return prices;
 }
-
-/**
- * The same prices on the same machine when it was slower or faster: all processor times by one factor, the disk by another.
- * @param ceilings of a result of `phaseline bench consensus`; null leaves the prices
- */
-export function scaledTo(prices, ceilings) {
-  if (ceilings === null) return { prices, processor: 1, disk: 1 };
-  const processor = ceilings.verify.processorUs / prices['signature.verify'];
-  const disk = (ceilings.sync.p50Ms * 1000) / prices['disk.sync'];
-  const scaled = Object.entries(prices).map(([name, value]) => {
-    if (name === TRANSACTION_BYTES || name === 'disk.parallel') return [name, value];
-    return [name, value * (name.startsWith('disk.') ? disk : processor)];
-  });
-  return { prices: Object.fromEntries(scaled), processor, disk };
-}

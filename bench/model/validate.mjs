@@ -1,5 +1,4 @@
 // The model against real runs of `phaseline bench consensus`: the same load on one machine, predicted and measured.
-import { scaledTo } from './prices.mjs';
 import { simulate } from './simulate.mjs';
 
 /** One way between two processes of a machine. */
@@ -9,9 +8,11 @@ const IDLE_BLOCKS = 30;
 
 export class ResultError extends Error {}
 
-function checkResult(result, path) {
-  const { kind, parameters } = result;
+function checkResult(result, path, processors) {
+  const { kind, parameters, environment } = result;
   if (kind !== 'consensus') throw new ResultError(`${path} is no result of phaseline bench consensus`);
+  if (environment.processors !== processors)
+    throw new ResultError(`${path} was measured on ${environment.processors}, the prices on ${processors}`);
   const faulty = ['killLeaderAtS', 'slow', 'partition'].find(name => parameters[name] !== null);
   if (faulty !== undefined)
     throw new ResultError(`${path} was measured with faults, which the model leaves out`);
@@ -33,17 +34,16 @@ function row(what, unit, predicted, measured) {
 }
 
 /**
- * @param result of the benchmark, with its ceilings where it has them
- * @returns rows of predicted and measured, and by how much the prices were scaled
+ * @param measured the result of the benchmark, where it was read (`path`), and the processors that the prices are of
+ * @returns rows of predicted and measured
  */
-export function validate(core, prices, result, path) {
-  checkResult(result, path);
-  const scaled = scaledTo(prices, result.ceilings);
+export function validate(core, prices, { result, path, processors }) {
+  checkResult(result, path, processors);
   const options = optionsOf(result);
   const rows = [];
   const compare = (name, step, load, blocks) => {
     if (step === null || step === undefined || step.latency === null) return;
-    const run = simulate(core, scaled.prices, { ...options, ...load, ...blocks });
+    const run = simulate(core, prices, { ...options, ...load, ...blocks });
     if (load.rate === undefined) rows.push(row(`${name}: committed`, '/s', run.perSecond, step.perSecond));
     rows.push(row(`${name}: p50`, 'ms', run.p50Ms, step.latency.p50Ms));
     if (step.processorUs !== null)
@@ -64,5 +64,5 @@ export function validate(core, prices, result, path) {
   compare('idle', idle, { clients: 1 }, { blocks: IDLE_BLOCKS });
   compare('a tenth of it', tenth, { rate: tenth?.rate }, {});
   for (const point of curve?.points ?? []) compare(`${point.rate}/s`, point, { rate: point.rate }, {});
-  return { nodes: options.nodes, path, processor: scaled.processor, disk: scaled.disk, rows };
+  return { nodes: options.nodes, path, rows };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../../bench/model/explain.mjs';
-import { PRICES, PriceError, pricesOf, scaledTo } from '../../../bench/model/prices.mjs';
+import { PRICES, PriceError, pricesOf } from '../../../bench/model/prices.mjs';
 import { predictionTable, validationTable } from '../../../bench/model/report.mjs';
 import { simulate } from '../../../bench/model/simulate.mjs';
 import { ResultError, validate } from '../../../bench/model/validate.mjs';
@@ -93,31 +93,26 @@ describe('prices', () => {
     expect(() => pricesOf({ prices: rest })).toThrow(PriceError);
     expect(() => pricesOf({ prices: rest })).toThrow('"disk.sync"');
   });
-
-  it('are scaled to the machine as it was in a run, processor and disk apart', () => {
-    const ceilings = { verify: { processorUs: 160 }, sync: { p50Ms: 0.25 } };
-    const scaled = scaledTo(prices, ceilings);
-    expect(scaled).toMatchObject({ processor: 2, disk: 0.5 });
-    expect(scaled.prices['engine.step']).toBe(20);
-    expect(scaled.prices['disk.sync']).toBe(250);
-    expect(scaled.prices['transaction.bytes']).toBe(800);
-  });
 });
 
 describe('validation', () => {
   it('shows how far the prediction of a run is from what was measured', () => {
     const measured = resultOf({ load: stepOf({ perSecond: 1000 }) });
-    const validated = validate(core, prices, measured, 'one.json');
+    const { processors } = measured.environment;
+    const validated = validate(core, prices, { result: measured, path: 'one.json', processors });
     const [committed] = validated.rows;
     expect(committed).toMatchObject({ what: 'load: committed', measured: 1000 });
     expect(committed!.errorPercent).toBeCloseTo(100 * (committed!.predicted / 1000 - 1));
     expect(validationTable([validated])).toContain('load: committed');
   });
 
-  it('refuses a result that was measured with faults', () => {
+  it('refuses a result that was measured with faults, or on another machine', () => {
     const result = resultOf({});
+    const { processors } = result.environment;
     const faulty = { ...result, parameters: { ...result.parameters, killLeaderAtS: 3 } };
-    expect(() => validate(core, prices, faulty, 'one.json')).toThrow(ResultError);
+    const path = 'one.json';
+    expect(() => validate(core, prices, { result: faulty, path, processors })).toThrow(ResultError);
+    expect(() => validate(core, prices, { result, path, processors: 'another' })).toThrow('on another');
   });
 });
 
