@@ -119,6 +119,7 @@ function draw(seed: number, faultsMs: number, kind: Kind): RunOptions {
   const random = new Random(seed ^ 0x5eed);
   const administrators = random.between(1, 3);
   const checkpointIntervalBlocks = random.pick([1, 2, 4, 8, 8]);
+  const pruned = random.chance(0.4);
   const drawn: RunOptions = {
     seed,
     validators: 1,
@@ -131,7 +132,8 @@ function draw(seed: number, faultsMs: number, kind: Kind): RunOptions {
       blockTransactionsMax: random.pick([1, 2, 4, 16]),
       blockBytesMax: 1 << 20,
       transactionBytesMax: 1 << 16,
-      replayWindowBlocks: random.pick([REPLAY_BLOCKS_MIN, 200, 1000]),
+      // So that what is pruned is missed by those who were away.
+      replayWindowBlocks: pruned ? REPLAY_BLOCKS_MIN : random.pick([REPLAY_BLOCKS_MIN, 200, 1000]),
       memberTransactionsPerBlockMax: random.pick([1, 4, 16]),
       memberBytesPerBlockMax: 1 << 19,
       clockDriftMsMax: 250,
@@ -148,7 +150,7 @@ function draw(seed: number, faultsMs: number, kind: Kind): RunOptions {
       [2, 10],
     ] as const),
     governanceMs: random.chance(0.4) ? random.between(200, 1500) : 0,
-    pruned: random.chance(0.4),
+    pruned,
     lights: 0,
     worn: false,
     detailed: false,
