@@ -14,6 +14,9 @@ const TURN_MS = 5_000;
 /** Pause after an attempt that failed; doubled with each, up to the second. */
 const RETRY_MS = 2_000;
 const RETRY_MS_MAX = 5 * 60_000;
+/** Complaints that are answered at once. A further one waits, each twice as long as the one before, up to the second. */
+const ANSWERS_AT_ONCE = 3;
+const ANSWER_MS_MAX = 60 * 60_000;
 
 type Deed = 'rotate' | 'complain';
 
@@ -22,6 +25,14 @@ interface Task {
   /** What it is for: the same deed for something else is another task. */
   readonly cause: string;
   readonly delayMs: number;
+  /** True where it answers a complaint. */
+  readonly answers?: boolean;
+}
+
+/** Epochs that were opened because of complaints, and when the last was. */
+interface Answers {
+  readonly times: number;
+  readonly atMs: number;
 }
 
 interface Turn {
@@ -51,6 +62,7 @@ export class Steward {
   private readonly turns = new Map<string, Turn>();
   /** Epochs of each phase when it was last looked through for an envelope that is no good. */
   private readonly examined = new Map<PhaseId, number>();
+  private readonly answers = new Map<PhaseId, Answers>();
   private running = false;
 
   constructor(private readonly config: StewardConfig) {}
@@ -83,10 +95,23 @@ export class Steward {
   private rotation(system: SystemState, phase: PhaseState): Task | null {
     const { member } = this.config;
     const gives = heldFrom(system, phase, member);
-    if (gives === null || rotationReason(system, phase, gives) === null) return null;
+    const reason = gives === null ? null : rotationReason(system, phase, gives);
     const place = rotatorsOf(system, phase).indexOf(member);
-    if (place < 0) return null;
-    return { cause: `${phase.membershipVersion}/${phase.complaints.length}`, delayMs: place * TURN_MS };
+    if (reason === null || place < 0) return null;
+    const delayMs = place * TURN_MS + (reason === 'complaint' ? this.patienceMs(phase.id) : 0);
+    const cause = `${phase.membershipVersion}/${phase.complaints.length}`;
+    return { cause, delayMs, answers: reason === 'complaint' };
+  }
+
+  private answersTo(id: PhaseId): number {
+    const { times, atMs } = this.answers.get(id) ?? { times: 0, atMs: 0 };
+    return this.config.clock.monotonicMs() - atMs < 2 * ANSWER_MS_MAX ? times : 0;
+  }
+
+  /** One member is heeded a few times in a row; several who complain in turns must not have epochs opened for ever either. */
+  private patienceMs(id: PhaseId): number {
+    const further = this.answersTo(id) - ANSWERS_AT_ONCE;
+    return further < 0 ? 0 : Math.min(ANSWER_MS_MAX, TURN_MS * 2 ** (further + 1));
   }
 
   private complaint(system: SystemState, phase: PhaseState): Task | null {
@@ -118,8 +143,13 @@ export class Steward {
     const turn = this.turns.get(`${id}/${deed}`);
     const phase = access.phase(id);
     if (!this.running || turn === undefined || phase === null) return;
-    if (deed === 'rotate' && this.rotation(access.system(), phase)?.cause !== turn.cause) return;
+    const task = deed === 'rotate' ? this.rotation(access.system(), phase) : null;
+    if (deed === 'rotate' && task?.cause !== turn.cause) return;
     const detail = await this.attempt(id, deed);
+    if (detail === null && task?.answers) {
+      const times = this.answersTo(id) + 1;
+      this.answers.set(id, { times, atMs: this.config.clock.monotonicMs() });
+    }
     if (detail === null) return;
     logger.warn({ phase: id, deed, detail }, 'could not do what the keys of a phase ask for');
     // meanwhile it may have been stopped, or another steward was first

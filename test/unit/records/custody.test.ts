@@ -163,6 +163,27 @@ describe('an envelope that is no good', () => {
     expect(state().complaints.find(entry => entry.epoch === 4)).toMatchObject({ member: BOB, times: 4 });
   });
 
+  it('[84] that several say they have, in turns, without end: answers come later and later', async () => {
+    const { world, phase, state } = await heldByParticipants({ dora: WRITER });
+    const alice = nodeOf(world, 'alice');
+    const before = state().epochs.length;
+    const complain = (name: string) => {
+      const content = { phase, epoch: state().epochs.length - 1, reason: 0 };
+      const log = [world.ledger.logId('phase', phase)];
+      return world.ledger.commit(world.ledger.make(world.actor(name), 'epochComplaint', log, [content]));
+    };
+    await alice.look();
+    const opened: number[] = [];
+    for (let minute = 0; minute < 60; minute += 1) {
+      complain(Math.floor(state().epochs.length / 3) % 2 === 0 ? 'bob' : 'dora');
+      await alice.look();
+      opened.push(state().epochs.length - before - 1);
+    }
+    // three at once, then after 10 seconds, 20, 40, and so on to 1,280
+    expect(opened.slice(0, 6)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(opened.at(-1)).toBeLessThanOrEqual(11);
+  });
+
   it('is not complained about where the own key is missing', async () => {
     const { world, phase } = await heldByParticipants();
     granted(await world.records('alice').rotateEpoch(phase));
