@@ -8,7 +8,7 @@ import { Network } from './network.mjs';
 import { ModelNode } from './node.mjs';
 
 /** Nothing commits any more: a run is not waited for longer than this. */
-const SIMULATED_US_MAX = 120e6;
+const SIMULATED_US_MAX = 20e6;
 
 export function percentile(values, part) {
   if (values.length === 0) return null;
