@@ -3,7 +3,6 @@ import { isReject, type Reject, reject } from '../base/reject.ts';
 import { isoTime } from '../base/time.ts';
 import { headerHash } from '../codec/chain.ts';
 import type { ScopeKind } from '../codec/state.ts';
-import { logIdOf } from '../codec/transaction.ts';
 import { createTransactionVerifier } from '../ledger/signature.ts';
 import type { CertifiedHeader, Header, ValidatorSet } from '../types/chain.ts';
 import type { Member } from '../types/state.ts';
@@ -14,6 +13,7 @@ import type { Dossier, DossierLog, Opening, RecordPlace } from './dossier.ts';
 import { decodeDossier, verifyDossierChecksum } from './dossier-codec.ts';
 import { checkFileListed, checkOpening, checkShownField, findRecord } from './dossier-records.ts';
 import {
+  addMembersEntry,
   checkMap,
   checkProvenState,
   checkRange,
@@ -190,15 +190,14 @@ function verifyMap(
 ): boolean {
   const { logs, members, head, map } = dossier;
   const { sha256 } = suite;
-  const { chainId, height } = head.header;
+  const { height } = head.header;
   const entries = new Map(ranges.map(range => [range.logId, range.entry]));
   const names = logs.map(logName);
   let fault = ranges.length < logs.length ? reject('not_checked', 'a log does not verify') : null;
   if (members !== null) {
     const entry = membersEntry(sha256, members);
     findings.add('state of the members', isReject(entry) ? entry : null, `${members.sections - 1} members`);
-    if (isReject(entry)) fault = entry;
-    else entries.set(logIdOf(sha256, chainId, 'system', chainId), entry);
+    fault ??= isReject(entry) ? entry : addMembersEntry(suite, head.header, entries, entry);
     names.unshift('state of the members');
   }
   if (names.length === 0) return true;

@@ -149,6 +149,20 @@ export function membersEntry(sha256: Sha256, members: ProvenMembers): LogEntry |
   return { size, root, digest: systemDigest(sha256, sections, sectionsRoot) };
 }
 
+/** Adds the system log as the members have it; where the file shows its leaves too, both must say the same of it. */
+export function addMembersEntry(
+  { sha256 }: Suite,
+  { chainId }: Header,
+  entries: Map<LogId, LogEntry>,
+  entry: LogEntry,
+): Reject | null {
+  const logId = logIdOf(sha256, chainId, 'system', chainId);
+  const shown = entries.get(logId) ?? entry;
+  entries.set(logId, entry);
+  const isSame = mapValueOf(sha256, shown) === mapValueOf(sha256, entry);
+  return isSame ? null : reject('wrong_members', 'the system log is not that of the members');
+}
+
 /** A section of the system state as a member. */
 export function readMember({ index, member }: ProvenMember): Member | Reject {
   // Section 0 is the rest of the state.
@@ -168,7 +182,8 @@ export function provenEntries(suite: Suite, dossier: Dossier): ReadonlyMap<LogId
   const own = [...entries];
   const system = dossier.members === null ? null : membersEntry(sha256, dossier.members);
   if (isReject(system)) return system;
-  if (system !== null) entries.set(logIdOf(sha256, header.chainId, 'system', header.chainId), system);
+  const fault = system === null ? null : addMembersEntry(suite, header, entries, system);
+  if (fault !== null) return fault;
   const view = openedView(sha256, dossier.map, entries);
   if (view === null) return reject('bad_map_proof', 'the map is not that of the logs');
   return new Map(

@@ -12,7 +12,7 @@ import {
   verifyDossierChecksum,
 } from '../../../src/core/light/dossier-codec.ts';
 import { type DossierVerdict, verifyDossier } from '../../../src/core/light/dossier-verify.ts';
-import { consistencyProof } from '../../../src/core/merkle/log.ts';
+import { consistencyProof, EMPTY_FRONTIER } from '../../../src/core/merkle/log.ts';
 import { rightOfConsistency } from '../../../src/core/merkle/range.ts';
 import { openPayload } from '../../../src/crypto/record-cipher.ts';
 import { nobleSuite } from '../../../src/crypto/suite.ts';
@@ -158,6 +158,20 @@ describe('a dossier that is not as it was written', () => {
     }
     expect(verify(concatBytes(bytes, new Uint8Array(1))).ok).toBe(false);
     expect(verify(new Uint8Array(0)).checks).toMatchObject([{ ok: false }, { ok: false }]);
+  });
+
+  it('[78] takes no log of the system beside the members that the map does not have', () => {
+    const { id, logId } = sample.system;
+    const empty: DossierLog = {
+      ...{ scope: 'system', id, size: 0, digest: hashOf('forged'), state: null },
+      ...{ frontier: EMPTY_FRONTIER, items: [], right: [] },
+    };
+    const logs = [...sample.content.logs, empty];
+    const claims: Dossier['claims'] = [{ type: 'noRecord', logId, id: hashOf('a revocation') }];
+    expect(failingOf({ logs, claims })).toContain(`${MAP}, log system`);
+    const { chain, system, a, b } = sample;
+    const whole = [a, b, system].map(log => chain.dossierLog(log));
+    expect(failingOf({ logs: whole, claims })).toEqual([]);
   });
 
   it('names the anchor when it is of another chain', () => {
