@@ -11,7 +11,7 @@ export const NETWORKS = {
 };
 
 /** A closed loop of so many clients saturates; twice as many as long as that carries more, and no more than a member's pool holds. */
-const CLIENTS_LEAST = 1_024;
+const CLIENTS_LEAST = 256;
 const CLIENTS_MOST = 32_768;
 const WORTH_IT = 1.05;
 const LATENCY_PARTS = [0.1, 0.5];
@@ -29,7 +29,8 @@ function saturate(core, prices, options) {
   let best = simulate(core, prices, { ...options, clients: CLIENTS_LEAST });
   for (let clients = 2 * CLIENTS_LEAST; clients < CLIENTS_MOST; clients *= 2) {
     const more = simulate(core, prices, { ...options, clients });
-    if (more.perSecond < best.perSecond * WORTH_IT) break;
+    // not a number where nothing was committed at all
+    if (!(more.perSecond >= best.perSecond * WORTH_IT)) break;
     best = more;
   }
   return best;
