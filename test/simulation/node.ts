@@ -156,6 +156,8 @@ export class SimulatedNode implements Watched {
         keepMarginBlocks: 20,
         consensus: { bodiesRetryMs: 100 },
         sync: {
+          // so that who is far behind hears how far before it has everything
+          blocksPerRequest: 16,
           retryMs: 200,
           penaltyMs: 2000,
           requestTimeoutMs: 2000,

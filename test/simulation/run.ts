@@ -3,7 +3,7 @@ import { LedgerModel } from './checker-flow.ts';
 import { Cluster } from './cluster.ts';
 import { collude, isConspiracy } from './collusion.ts';
 import type { RunOptions } from './draw.ts';
-import { disturb } from './faults.ts';
+import { disturb, loseDisk } from './faults.ts';
 import { Minority } from './minority.ts';
 import type { SimulatedNode } from './node.ts';
 import { adoptRejections } from './rejections.ts';
@@ -63,6 +63,9 @@ function isSettled(cluster: Cluster, out: Minority): boolean {
   );
 }
 
+/** Share of a run after which whoever loses its disk lacks what the others have pruned. */
+const LATE = 0.6;
+
 /**
  * A fixed core of at least a quorum comes back; with the faulty ones, up to f others stay out for good.
  *
@@ -76,8 +79,9 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   const isAble = ({ name }: SimulatedNode) => !cluster.unable(set).some(entry => entry.name === name);
   const isNeeded = (node: SimulatedNode) => (node.isArchive && cluster.lights.length > 0) || !isAble(node);
   const mayStayDown = honest.filter(node => node.options.identity.index < validators && !isNeeded(node));
+  let losesDisk = options.worn && options.pruned;
   const down =
-    options.governanceMs > 0
+    options.governanceMs > 0 || losesDisk
       ? []
       : random
           .shuffled(mayStayDown)
@@ -96,6 +100,10 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   let height = checker.chain.height;
   while (isLoaded || !isSettled(cluster, out)) {
     if (isLoaded && checker.chain.height >= blocks) isLoaded = false;
+    if (losesDisk && checker.chain.height >= blocks * LATE) {
+      losesDisk = false;
+      for (const node of honest.filter(({ isArchive }) => !isArchive)) loseDisk(cluster, node);
+    }
     if (checker.chain.height > height) {
       height = checker.chain.height;
       lastMs = schedule.nowMs;
