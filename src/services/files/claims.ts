@@ -1,3 +1,4 @@
+import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
 import type { OperatingError } from '../../ports/lifecycle.ts';
@@ -9,6 +10,7 @@ import type { FilesLimits } from './limits.ts';
 import type { Usage } from './usage.ts';
 
 export interface ClaimsConfig {
+  readonly blobs: Pick<BlobStore, 'delete'>;
   readonly dag: FileDag;
   readonly index: FileIndex;
   readonly ledger: FileLedger;
@@ -43,7 +45,7 @@ export function isOf(
  * @param checkDisk for many files at once, what was found for all of them
  */
 export async function claim(
-  { clock, dag, index, ledger, limits, usage }: ClaimsConfig,
+  { blobs, clock, dag, index, ledger, limits, usage }: ClaimsConfig,
   wanted: Wanted,
   checkDisk: (bytes: number) => Promise<OperatingError | null> = bytes => usage.checkDisk(bytes),
 ): Promise<RootRecord | NonNullable<FetchFault>> {
@@ -63,6 +65,10 @@ export async function claim(
   const full = refusal ?? (await checkDisk(ciphertextBytes));
   if (full !== null) return { reason: full.message, permanent: false };
   await index.markUnclean();
+  // Pieces that a crash left came by the right of another record: nobody gets them by this one (SCENARIOS 82).
+  if (known !== null && !isOf(ledger, wanted, known)) {
+    for await (const block of index.removeBlocks(cid)) await blobs.delete(block);
+  }
   const sinceMs = known?.sinceMs ?? clock.nowMs();
   const record = { whole: false, phase, keyCommitment, ciphertextBytes, sinceMs, charge: phase };
   if (known !== null) usage.remove(known);

@@ -215,6 +215,13 @@ export class FileIndex {
   async *remove(root: string): AsyncIterable<string> {
     const record = this.root(root);
     if (record?.whole) await this.setRoot(root, { ...record, whole: false });
+    yield* this.removeBlocks(root);
+    const forgotten: KvOperation[] = [rootKey(root), pinKey(root)].map(key => ({ type: 'delete', key }));
+    await this.kv.batch(forgotten, { sync: true });
+  }
+
+  /** The same, of a file that is not here whole and stays known. */
+  async *removeBlocks(root: string): AsyncIterable<string> {
     for await (const [key] of this.kv.entries(under(`files/tree/${root}`))) {
       const cid = lastPart(key);
       await this.write([{ type: 'put', key, value: EMPTY }], false);
@@ -225,8 +232,6 @@ export class FileIndex {
         false,
       );
     }
-    const forgotten: KvOperation[] = [rootKey(root), pinKey(root)].map(key => ({ type: 'delete', key }));
-    await this.kv.batch(forgotten, { sync: true });
   }
 
   async *rootsOf(cid: string): AsyncIterable<string> {

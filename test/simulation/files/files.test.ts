@@ -16,6 +16,10 @@ describe('simulated holders of files', () => {
     expect((await runFiles(5)).files).toBeGreaterThan(0);
   });
 
+  it('[82] serve no piece that a crash left to who names its file in a phase of its own', async () => {
+    expect((await runFiles(900099)).files).toBeGreaterThan(0);
+  });
+
   it('leave no node behind in the network when the power goes right after they started', async () => {
     expect((await runFiles(7)).files).toBeGreaterThan(0);
   });
