@@ -26,7 +26,8 @@ function sameRule(a: ApprovalRule, b: ApprovalRule): boolean {
 /**
  * What the policy asks of a deed. Who chooses the roles chooses the approvers, so a change of roles counts as adding; so do
  * holders of shares, since enough of them can read, and the removal of an approver, since fewer would do without it; and who
- * may change a rule alone has none, so a change of it needs what the rule itself asks for.
+ * may change a rule alone has none, so a change of it needs what the rule itself asks for, and a shorter retention what ending
+ * the phase asks for.
  */
 function rulesFor(phase: PhaseState, deed: Deed): ApprovalRule[] {
   const { approvals } = phase.policy;
@@ -39,7 +40,10 @@ function rulesFor(phase: PhaseState, deed: Deed): ApprovalRule[] {
   }
   if (deed.kind !== 'phasePolicy') return [approvals.close];
   const after = deed.policy.approvals;
-  return GUARDED.filter(name => !sameRule(approvals[name], after[name])).map(name => approvals[name]);
+  const changed = GUARDED.filter(name => !sameRule(approvals[name], after[name])).map(
+    name => approvals[name],
+  );
+  return deed.policy.retentionDays < phase.policy.retentionDays ? [...changed, approvals.close] : changed;
 }
 
 export interface ApprovalTally {

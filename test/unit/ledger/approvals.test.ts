@@ -198,6 +198,16 @@ describe('approvals', () => {
     expect(ledger.commit(act.close(alice, INTAKE))).toEqual(['committed']);
   });
 
+  it('guard the retention: it becomes shorter with what ending the phase asks for, and longer without', () => {
+    const { ledger, act, ask } = guarded('close');
+    const shorter = { retentionDays: 3 };
+    expect(ledger.commit(act.policy(alice, INTAKE, { retentionDays: 9 }))).toEqual(['committed']);
+    expect(ledger.commit(act.policy(alice, INTAKE, shorter))).toEqual(['approvalMissing']);
+    const number = ask({ kind: 'phasePolicy', policy: { ...act.phase(INTAKE).policy, ...shorter } });
+    ledger.commit(act.approve(bob, INTAKE, number), act.approve(dave, INTAKE, number));
+    expect(ledger.commit(act.policy(alice, INTAKE, shorter))).toEqual(['committed']);
+  });
+
   it('cover a handover of named records, or of all that were there', () => {
     const { ledger, act, ask } = guarded('handover');
     ledger.commit(act.put(bob, INTAKE, 'one'), act.put(bob, INTAKE, 'two'), act.open(alice, REVIEW));
