@@ -108,6 +108,7 @@ export class FileService implements Service, FileCare {
       connected: peer => {
         this.holders.seen(peer);
         this.replicator.peerConnected();
+        this.sources.peerConnected();
       },
       disconnected: peer => this.holders.seen(peer),
     });

@@ -21,6 +21,8 @@ export interface FilesLimits {
   readonly penaltyMs: number;
   /** The same for one that did not answer in time. */
   readonly silencePenaltyMs: number;
+  /** A reader waits so long for the first holder to be connected: links take a moment after a start. */
+  readonly firstSourceMs: number;
   /** A holder that no link has reached for so long counts as missing: another participant takes a copy. */
   readonly holderGoneMs: number;
   /** How often the placement is asked again for holders that are gone. */
@@ -77,6 +79,7 @@ export const FILES_LIMITS: FilesLimits = {
   retryMsMax: 10 * 60_000,
   penaltyMs: 10 * 60_000,
   silencePenaltyMs: 30_000,
+  firstSourceMs: 5_000,
   holderGoneMs: 24 * 60 * 60_000,
   holderCheckMs: 10 * 60_000,
   surveyTimeoutMs: 3000,

@@ -56,6 +56,7 @@ export class RemoteReader {
     const from = range?.offset ?? 0;
     const to = range === null ? this.ciphertextBytes : Math.min(from + range.length, this.ciphertextBytes);
     const { root } = this.address;
+    await this.config.sources.awaitFirst(this.address, this.signal);
     // the next one first; inner nodes make room for their children
     const pending: Piece[] = [{ cid: root, contentBytes: this.ciphertextBytes, start: 0 }];
     const ahead: { readonly piece: Piece; readonly part: Promise<Part> }[] = [];

@@ -52,8 +52,34 @@ const RECORDS_MAX = 64;
 export class Sources {
   private readonly penalisedUntilMs = new Map<PeerId, number>();
   private readonly records: Misdeed[] = [];
+  private readonly waiting = new Set<() => void>();
 
   constructor(private readonly config: SourcesConfig) {}
+
+  /** A link stands that did not before. */
+  peerConnected(): void {
+    for (const look of [...this.waiting]) look();
+  }
+
+  /** Resolves when a peer that may have the file is connected, or none came in `firstSourceMs`. */
+  async awaitFirst(address: FileAddress, signal: AbortSignal): Promise<void> {
+    const { clock, limits } = this.config;
+    await new Promise<void>(resolve => {
+      const end = () => {
+        timer.cancel();
+        this.waiting.delete(look);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const look = () => {
+        if (signal.aborted || this.candidates(address).length > 0) end();
+      };
+      const timer = clock.setTimer(limits.firstSourceMs, end);
+      this.waiting.add(look);
+      signal.addEventListener('abort', end);
+      look();
+    });
+  }
 
   /** Connected peers that may have the file: signed holders first, then the other readers of the phase. */
   candidates(address: FileAddress): readonly PeerId[] {

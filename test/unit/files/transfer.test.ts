@@ -123,9 +123,27 @@ describe('reading a file that is not here', () => {
     expect(Buffer.compare(Buffer.concat(parts), content)).toBe(0);
     world.network.cut('peer-ann', 'peer-dan');
     await connected(dan, 0);
-    await expect(collect(dan.service.readFile(phase, file, null, signal))).rejects.toMatchObject({
-      code: 'no_holder',
+    const late = collect(dan.service.readFile(phase, file, null, signal));
+    const refused = expect(late).rejects.toMatchObject({ code: 'no_holder' });
+    let isOver = false;
+    void refused.finally(() => {
+      isOver = true;
     });
+    await until(async () => {
+      world.clock.advance(1000);
+      return isOver;
+    });
+    await refused;
+  });
+
+  it('waits a moment for the first holder to be connected', async () => {
+    const { phase, holders, file } = await heldByThree();
+    const dan = await reader(phase, holders, file);
+    for (const peer of ['peer-ann', 'peer-bob', 'peer-cem']) world.network.cut(peer, 'peer-dan');
+    await connected(dan, 0);
+    const read = collect(dan.service.readFile(phase, file, null, signal));
+    world.network.heal('peer-bob', 'peer-dan');
+    expect(Buffer.compare(await read, content)).toBe(0);
   });
 });
 
