@@ -76,7 +76,7 @@ function spentBetween(after, before) {
 
 const sum = values => values.reduce((a, b) => a + b, 0);
 
-function resultOf({ options, load, world, machines }, before, after) {
+function resultOf({ options, load, machines }, before, after) {
   const us = after.atUs - before.atUs;
   const { committedInWindow: committed, blocksInWindow: blocks } = load;
   const spent = spentBetween(after.spent, before.spent);

@@ -28,7 +28,7 @@ export interface Keyholders {
 export function keyholders(system: SystemState, phase: Keyholders): ReadonlySet<MemberId> {
   const named = phase.participants.map(entry => entry.member);
   if (phase.custody === CUSTODY.manager) named.push(phase.owner);
-  return new Set(named.filter(id => findMember(system, id)?.revoked === false));
+  return new Set(named.filter(id => isActive(system, id)));
 }
 
 /** First epoch whose secret was sealed to the member, as far as the chain can tell; null when it holds no keys. */

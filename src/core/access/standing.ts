@@ -75,16 +75,19 @@ export function mayAct(member: Member): boolean {
   return !member.revoked && member.suspendedHeight === 0;
 }
 
+/** Is a member, and neither revoked nor suspended. */
+export function isAble(system: SystemState, member: MemberId): boolean {
+  const found = findMember(system, member);
+  return found !== null && mayAct(found);
+}
+
 export function isSuspended(system: SystemState, member: MemberId): boolean {
   return (findMember(system, member)?.suspendedHeight ?? 0) > 0;
 }
 
 /** Of those who hold the office; one that is suspended keeps it, and cannot use it. */
 export function activeAdministrators(system: SystemState): MemberId[] {
-  return system.administrators.filter(id => {
-    const member = findMember(system, id);
-    return member !== null && mayAct(member);
-  });
+  return system.administrators.filter(id => isAble(system, id));
 }
 
 export function isAdministrator(system: SystemState, member: Member): boolean {

@@ -1,28 +1,11 @@
-import { z } from 'zod';
-import { isReject } from '../../core/base/reject.ts';
-import { defineMethod, type RpcMethod } from '../../rpc/method.ts';
-import { labelSchema, memberIdSchema } from '../../rpc/schemas.ts';
+import type { RpcMethod } from '../../rpc/method.ts';
 import type { ManagerApi } from '../api.ts';
-import { requireMember } from '../identity.ts';
-import { requireAdministrator } from '../rights.ts';
-import { committedSchema, presentCommitted } from '../schemas.ts';
+import { memberJudged } from './member-judged.ts';
 
 export const memberSuspend = ({ data, operations }: ManagerApi): RpcMethod =>
-  defineMethod({
-    name: 'manager_memberSuspend',
-    summary:
-      'Suspends a member that is no administrator, at once: it may nothing and is served nothing of its phases until a ballot resumes it.',
-    access: 'member',
-    params: z.strictObject({
-      member: memberIdSchema,
-      reason: labelSchema.meta({ description: 'why; stands in the log of the consortium' }),
-    }),
-    result: committedSchema,
-    errors: ['forbidden', 'not_found', 'conflict', 'refused', 'unavailable', 'expired'],
-    handle: async ({ member, reason }, { caller }) => {
-      requireAdministrator(data, caller);
-      requireMember(data, member);
-      const sent = await operations.suspendMember(member, reason);
-      return isReject(sent) ? sent : presentCommitted(sent);
-    },
-  });
+  memberJudged(
+    data,
+    'manager_memberSuspend',
+    'Suspends a member that is no administrator, at once: it may nothing and is served nothing of its phases until a ballot resumes it.',
+    (member, reason) => operations.suspendMember(member, reason),
+  );

@@ -1,4 +1,4 @@
-import { mayAct } from '../../core/access/standing.ts';
+import { isAble, mayAct } from '../../core/access/standing.ts';
 import type { LogId, MemberId, PhaseId, Sha256, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject } from '../../core/base/reject.ts';
 import { decodeFileReceipt, decodeRecordMeta, encodeFileReceipt } from '../../core/codec/operation.ts';
@@ -145,10 +145,7 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
     const system = this.access.system();
     const known = this.phasesById.get(id);
     if (known?.state === state && known.system === system) return known.phase;
-    const active = (id: MemberId) => {
-      const member = findMember(system, id);
-      return member !== null && mayAct(member);
-    };
+    const active = (member: MemberId) => isAble(system, member);
     const participants = state.participants.map(entry => entry.member).filter(active);
     const { policy, membershipVersion } = state;
     const readers = [...keyholders(system, state)].filter(active);

@@ -1,4 +1,4 @@
-import { mayAct } from '../../core/access/standing.ts';
+import { isSuspended } from '../../core/access/standing.ts';
 import { activeRanges, firstMissing } from '../../core/access/visibility.ts';
 import { assert, assertDefined } from '../../core/base/assert.ts';
 import type { Hash, LogId, MemberId, Suite } from '../../core/base/ids.ts';
@@ -11,7 +11,6 @@ import {
   encodeSignedTransaction,
 } from '../../core/codec/transaction.ts';
 import {
-  findMember,
   readLog,
   readLogScope,
   readMemberScope,
@@ -103,8 +102,7 @@ export class LogReader {
 
   /** One that is suspended goes on reading the system log, and so learns of it, and of the end of it. */
   private isSuspended(member: MemberId): boolean {
-    const found = findMember(readSystem(this.store.state), member);
-    return found !== null && !mayAct(found);
+    return isSuspended(readSystem(this.store.state), member);
   }
 
   private isSystem(logId: LogId): boolean {

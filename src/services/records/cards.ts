@@ -12,11 +12,18 @@ import { findMember } from '../../core/ledger/read.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import type { PhaseState, ProjectState } from '../../core/types/state.ts';
-import { OperatingError } from '../../ports/lifecycle.ts';
 import type { EpochKeys } from '../../ports/phase-crypto.ts';
 import { type Context, phaseLog, projectLog } from './context.ts';
 import type { OpenedCard } from './opened-cards.ts';
-import { type Refusal, refuse, short, unknownMember, unknownPhase, unknownProject } from './refusal.ts';
+import {
+  type Refusal,
+  refuse,
+  sealing,
+  short,
+  unknownMember,
+  unknownPhase,
+  unknownProject,
+} from './refusal.ts';
 import type { Committed } from './sender.ts';
 
 /** Of those who never saw a name. */
@@ -57,13 +64,8 @@ export async function sealProjectCard(
 ): Promise<Uint8Array | Refusal> {
   const known = findMember(access.system(), member);
   if (known === null) return unknownMember(member);
-  try {
-    const context = { ...place, chainId: access.chainId };
-    return await crypto.sealProjectCard(context, ownKeyOf(known).key.sealingKey, encodeCard({ label }));
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
-    return refuse(error.code, error.message, error.hint ?? 'Try again.');
-  }
+  const context = { ...place, chainId: access.chainId };
+  return sealing(crypto.sealProjectCard(context, ownKeyOf(known).key.sealingKey, encodeCard({ label })));
 }
 
 /** The phase's card as this member can open it, or could at last, and what opens it; null when it never could. */

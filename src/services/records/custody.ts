@@ -17,7 +17,6 @@ import {
   type SealedShare,
 } from '../../core/types/custody.ts';
 import type { PhaseState } from '../../core/types/state.ts';
-import { OperatingError } from '../../ports/lifecycle.ts';
 import type { RecoveryContext } from '../../ports/phase-crypto.ts';
 import { awaitApproval } from './approvals.ts';
 import { phaseName } from './cards.ts';
@@ -25,7 +24,7 @@ import type { Context } from './context.ts';
 import { givesFrom, type Rekeyed, rotateEpoch, sendToPhase } from './participants.ts';
 import { currentEpochNumber } from './records.ts';
 import type { RecoveryWatch } from './recovery-watch.ts';
-import { type Refusal, refuse, unknownMember, unknownPhase } from './refusal.ts';
+import { type Refusal, refuse, sealing, unknownMember, unknownPhase } from './refusal.ts';
 import { rotationReason } from './rotation.ts';
 import type { Committed } from './sender.ts';
 import type { EnvelopeFault } from './vault.ts';
@@ -45,16 +44,6 @@ export interface RecoveryView {
   /** This node has put the recovery key together. */
   readonly recovered: boolean;
   readonly wrongOffers: readonly MemberId[];
-}
-
-/** Seals with what may be no key: a refusal then, in place of an error. */
-async function sealing(sealed: Promise<Uint8Array>, member: MemberId): Promise<Uint8Array | Refusal> {
-  try {
-    return await sealed;
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
-    return refuse(error.code, `nothing sealed for ${member}: ${error.message}`, error.hint ?? 'Try again.');
-  }
 }
 
 /** What one member does about the keys of its phases besides changing who is in: complaints, and shares for recovery. */
@@ -179,7 +168,10 @@ export class Custody {
     if (member === null) return unknownMember(recipient);
     const { keyId, key } = ownKeyOf(member);
     const context = { ...place, holder, ask, recipient, keyId };
-    const sealed = await sealing(crypto.sealShare(context, key.sealingKey, share), recipient);
+    const sealed = await sealing(
+      crypto.sealShare(context, key.sealingKey, share),
+      message => `nothing sealed for ${recipient}: ${message}`,
+    );
     return isReject(sealed) ? sealed : { keyId, sealed };
   }
 

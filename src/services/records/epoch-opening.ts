@@ -5,11 +5,10 @@ import { isReject } from '../../core/base/reject.ts';
 import { findMember } from '../../core/ledger/read.ts';
 import type { PhaseCard } from '../../core/types/card.ts';
 import type { Envelope, EpochOpening } from '../../core/types/operation.ts';
-import { OperatingError } from '../../ports/lifecycle.ts';
 import type { EpochSecret } from '../../ports/phase-crypto.ts';
 import { sealPhaseCard } from './cards.ts';
 import type { Context } from './context.ts';
-import { type Refusal, refuse, unknownMember } from './refusal.ts';
+import { type Refusal, sealing, unknownMember } from './refusal.ts';
 
 /** What an envelope is bound to besides its recipient. */
 export interface EnvelopePlace {
@@ -53,13 +52,12 @@ export async function sealFor(
   const known = findMember(access.system(), member);
   if (known === null) return unknownMember(member);
   const { keyId, key } = ownKeyOf(known);
-  try {
-    const context = { ...place, chainId: access.chainId, member, keyId };
-    return { member, keyId, sealed: await crypto.sealEnvelope(context, key.sealingKey, secrets) };
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
-    return refuse(error.code, `no envelope for ${member}: ${error.message}`, error.hint ?? 'Try again.');
-  }
+  const context = { ...place, chainId: access.chainId, member, keyId };
+  const sealed = await sealing(
+    crypto.sealEnvelope(context, key.sealingKey, secrets),
+    message => `no envelope for ${member}: ${message}`,
+  );
+  return isReject(sealed) ? sealed : { member, keyId, sealed };
 }
 
 /** An envelope of an epoch that must be opened whether or not this member has given a key that one can seal to. */

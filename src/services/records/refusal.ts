@@ -2,6 +2,7 @@ import type { MemberId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
 import { type OutcomeName, outcomeName } from '../../core/types/outcome.ts';
 import type { Member } from '../../core/types/state.ts';
+import { OperatingError } from '../../ports/lifecycle.ts';
 
 /** A refusal that reaches a person: what it is about is in `detail`, what to do next in `hint`. */
 export interface Refusal extends Reject {
@@ -112,6 +113,19 @@ export function resumeHint(member: MemberId): string {
 /** Ids are long; people need their beginning only. */
 export function short(id: string): string {
   return id.slice(0, 12);
+}
+
+/** What seals to a member's key, which may be none: a refusal then, in place of an error. @param detailOf of the message */
+export async function sealing(
+  sealed: Promise<Uint8Array>,
+  detailOf: (message: string) => string = message => message,
+): Promise<Uint8Array | Refusal> {
+  try {
+    return await sealed;
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    return refuse(error.code, detailOf(error.message), error.hint ?? 'Try again.');
+  }
 }
 
 export function unknownPhase(phase: string): Refusal {

@@ -1,5 +1,5 @@
 import { heldFrom, keyholders } from '../../core/access/epochs.ts';
-import { isActive, isSuspended } from '../../core/access/standing.ts';
+import { isAble } from '../../core/access/standing.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
 import type { PhaseState, SystemState } from '../../core/types/state.ts';
@@ -85,7 +85,7 @@ export class Steward {
     if (!this.running) return;
     const { access, member } = this.config;
     const system = access.system();
-    if (!isActive(system, member) || isSuspended(system, member)) return;
+    if (!isAble(system, member)) return;
     for (const phase of access.phases()) {
       this.plan(phase, 'rotate', this.rotation(system, phase));
       this.plan(phase, 'complain', this.complaint(system, phase));
