@@ -229,8 +229,15 @@ export const durabilityMutants: readonly Mutant[] = [
   {
     name: 'answers-before-the-flush',
     file: 'services/consensus/wal-writer.ts',
-    find: 'await this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records)));',
-    replace: 'this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records))).catch(() => {});',
+    find: 'await this.meter.flushed(this.log.append(records));',
+    replace: 'this.meter.flushed(this.log.append(records)).catch(() => {});',
+    caughtBy: ['test/unit/services-consensus/wal-writer.test.ts'],
+  },
+  {
+    name: 'votes-of-a-lost-seat-leave-unwritten',
+    file: 'services/consensus/wal-writer.ts',
+    find: '(kept ? effect.records : [])',
+    replace: '(this.log.keeps() ? effect.records : [])',
     caughtBy: ['test/unit/services-consensus/wal-writer.test.ts'],
   },
   {

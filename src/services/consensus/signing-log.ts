@@ -80,13 +80,17 @@ export class SigningLog {
     return records;
   }
 
-  /** An observer promises nothing, so it has nothing to keep. */
-  async append(records: readonly Uint8Array[]): Promise<void> {
-    if (this.seated) await this.config.wal.append(records);
+  /** Whether what the engine records now must be kept: an observer promises nothing. */
+  keeps(): boolean {
+    return this.seated;
   }
 
-  async rewrite(records: readonly Uint8Array[]): Promise<void> {
-    if (this.seated) await this.config.wal.rewrite(records);
+  append(records: readonly Uint8Array[]): Promise<void> {
+    return this.config.wal.append(records);
+  }
+
+  rewrite(records: readonly Uint8Array[]): Promise<void> {
+    return this.config.wal.rewrite(records);
   }
 
   close(): Promise<void> {

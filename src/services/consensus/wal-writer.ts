@@ -1,21 +1,27 @@
 import type { Effect } from '../../core/pbft/effect.ts';
-import type { WriteAheadLog } from '../../ports/wal.ts';
 import type { Meter } from './meter.ts';
+import type { SigningLog } from './signing-log.ts';
 
 type Persist = Extract<Effect, { type: 'persist' }>;
 type Trim = Extract<Effect, { type: 'trim' }>;
+
+interface Queued {
+  readonly effect: Persist | Trim;
+  /** As when it was added: votes of a seat leave after they were written, though the seat is lost meanwhile [55]. */
+  readonly kept: boolean;
+}
 
 /**
  * Takes the engine's records to the log in order. Everything that queued up while one flush ran shares the next (group
  * commit). `durable` is called for each persist effect, in order, and only when its records are on disk.
  */
 export class WalWriter {
-  private queue: (Persist | Trim)[] = [];
+  private queue: Queued[] = [];
   private running: Promise<void> | null = null;
   private failed = false;
 
   constructor(
-    private readonly wal: Pick<WriteAheadLog, 'append' | 'rewrite'>,
+    private readonly log: Pick<SigningLog, 'keeps' | 'append' | 'rewrite'>,
     private readonly durable: (effect: Persist) => void,
     private readonly fail: (error: unknown) => void,
     private readonly meter: Meter,
@@ -23,7 +29,7 @@ export class WalWriter {
 
   add(effect: Persist | Trim): void {
     if (this.failed) return;
-    this.queue.push(effect);
+    this.queue.push({ effect, kept: this.log.keeps() });
     this.running ??= this.run();
   }
 
@@ -48,15 +54,16 @@ export class WalWriter {
   }
 
   private async flush(): Promise<void> {
-    const first = this.queue[0] as Persist | Trim;
-    if (first.type === 'trim') {
+    const { effect, kept } = this.queue[0] as Queued;
+    if (effect.type === 'trim') {
       this.queue.shift();
-      await this.wal.rewrite(first.records);
+      if (kept) await this.log.rewrite(effect.records);
       return;
     }
-    const trimAt = this.queue.findIndex(effect => effect.type === 'trim');
-    const batch = this.queue.splice(0, trimAt < 0 ? this.queue.length : trimAt) as Persist[];
-    await this.meter.flushed(this.wal.append(batch.flatMap(effect => effect.records)));
-    for (const effect of batch) this.durable(effect);
+    const trimAt = this.queue.findIndex(({ effect }) => effect.type === 'trim');
+    const batch = this.queue.splice(0, trimAt < 0 ? this.queue.length : trimAt);
+    const records = batch.flatMap(({ effect, kept }) => (kept ? effect.records : []));
+    if (records.length > 0) await this.meter.flushed(this.log.append(records));
+    for (const { effect } of batch) this.durable(effect as Persist);
   }
 }

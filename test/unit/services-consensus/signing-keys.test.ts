@@ -182,15 +182,13 @@ describe('the next consensus key', () => {
   });
 
   it('is not asked for twice, and an observer keeps no promises in the log', async () => {
-    const { machine, log } = await running();
+    const { log } = await running();
     const [one, two] = await Promise.all([log.prepare(), log.prepare()]);
     expect(one).toBe(two);
     expect(await log.prepare()).toBe(one);
     expect(log.findSeat(setOf(testSigner('somebody else')))).toBeNull();
-    await log.append([new Uint8Array([1])]);
+    expect(log.keeps()).toBe(false);
     expect(log.findSeat(setOf(one, 1))).not.toBeNull();
-    await log.append([new Uint8Array([2])]);
-    await machine.wal.close();
-    expect((await machine.wal.open())?.records).toEqual([new Uint8Array([2])]);
+    expect(log.keeps()).toBe(true);
   });
 });

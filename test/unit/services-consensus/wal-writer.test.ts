@@ -22,6 +22,11 @@ const clock: Clock = {
 class SlowLog {
   private finish: { resolve(): void; reject(error: Error): void } | null = null;
   appended = 0;
+  seated = true;
+
+  keeps(): boolean {
+    return this.seated;
+  }
 
   append(records: readonly Uint8Array[]): Promise<void> {
     this.appended += records.length;
@@ -61,6 +66,30 @@ describe('the writer of the log', () => {
     log.end();
     await writer.idle();
     expect(durable).toEqual([1, 2]);
+  });
+
+  it('[55] writes what was promised with a seat that was lost before the flush, and nothing of an observer', async () => {
+    const log = new SlowLog();
+    const durable: number[] = [];
+    const writer = new WalWriter(
+      log,
+      ({ ticket }) => durable.push(ticket),
+      () => {},
+      new Meter(noMetrics, clock),
+    );
+    writer.add(persist(1));
+    log.seated = false;
+    writer.add(persist(2));
+    await turns();
+    expect(log.appended).toBe(1);
+    expect(durable).toEqual([]);
+    log.end();
+    await writer.idle();
+    expect(durable).toEqual([1, 2]);
+    writer.add(persist(3));
+    await writer.idle();
+    expect(log.appended).toBe(1);
+    expect(durable).toEqual([1, 2, 3]);
   });
 
   it('[67] performs nothing that waits on a flush that failed, nor anything later', async () => {
