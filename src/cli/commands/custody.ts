@@ -219,9 +219,10 @@ export function addCustodyCommands(phase: Command, io: Io): void {
     .command('rotate')
     .description('open the next key epoch, as a steward or the owner who holds the keys')
     .argument('<phase>', PHASE)
-    .action(async (name: string, _: object, command: Command) => {
+    .option('--accept <member...>', 'its keys, which administrators replaced, are its own: you asked')
+    .action(async (name: string, { accept }: { accept?: string[] }, command: Command) => {
       const session = await openSession(io, command, 'manager');
-      const done = await session.call<Done>('phase_rotate', { phase: name });
+      const done = await session.call<Done>('phase_rotate', { phase: name, accept: accept ?? [] });
       session.show(done, { text: `opened a new key epoch of "${name}" at height ${done.height}` });
     });
   phase

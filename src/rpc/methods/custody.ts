@@ -15,9 +15,9 @@ async function idOf(api: CustodyApi, name: string) {
 
 const change = (
   api: CustodyApi,
-  name: 'phase_rotate' | 'phase_complain' | 'phase_recoveryAsk',
+  name: 'phase_complain' | 'phase_recoveryAsk',
   summary: string,
-  deed: 'rotate' | 'complain' | 'ask',
+  deed: 'complain' | 'ask',
 ): RpcMethod =>
   defineMethod({
     name,
@@ -27,6 +27,25 @@ const change = (
     result: receiptSchema,
     errors: CHANGE_ERRORS,
     handle: async ({ phase }) => presentReceipt(await api.custody[deed](await idOf(api, phase))),
+  });
+
+const rotate = (api: CustodyApi): RpcMethod =>
+  defineMethod({
+    name: 'phase_rotate',
+    summary: 'Opens the next key epoch of a phase, which also ends a freeze.',
+    access: 'session',
+    params: z.strictObject({
+      phase: phaseNameSchema,
+      accept: z
+        .array(memberIdSchema)
+        .max(LIMITS.participantsPerPhase)
+        .default([])
+        .meta({ description: 'members whose keys administrators replaced, and are theirs all the same' }),
+    }),
+    result: receiptSchema,
+    errors: CHANGE_ERRORS,
+    handle: async ({ phase, accept }) =>
+      presentReceipt(await api.custody.rotate(await idOf(api, phase), accept)),
   });
 
 const set = (api: CustodyApi): RpcMethod =>
@@ -96,7 +115,7 @@ const offer = (api: CustodyApi): RpcMethod =>
   });
 
 export const custodyMethods = (api: CustodyApi): readonly RpcMethod[] => [
-  change(api, 'phase_rotate', 'Opens the next key epoch of a phase, which also ends a freeze.', 'rotate'),
+  rotate(api),
   change(api, 'phase_complain', 'Tells on chain that the envelope for this member is no good.', 'complain'),
   set(api),
   show(api),

@@ -53,8 +53,9 @@ export class Custody {
     private readonly watch: RecoveryWatch,
   ) {}
 
-  rotate(id: PhaseId): Promise<Rekeyed | Refusal> {
-    return rotateEpoch(this.context, id);
+  /** @param accepted members whose keys administrators replaced, and are theirs all the same */
+  rotate(id: PhaseId, accepted: readonly MemberId[]): Promise<Rekeyed | Refusal> {
+    return rotateEpoch(this.context, id, accepted);
   }
 
   /** Opens the next epoch where somebody waits for it and this member can give what is waited for; null where nobody does. */

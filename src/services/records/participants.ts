@@ -17,7 +17,13 @@ import {
   encodeParticipantRole,
 } from '../../core/codec/operation.ts';
 import { findMember } from '../../core/ledger/read.ts';
-import { type Envelope, type EpochOpening, GRANTS, type KindName } from '../../core/types/operation.ts';
+import {
+  CUSTODY,
+  type Envelope,
+  type EpochOpening,
+  GRANTS,
+  type KindName,
+} from '../../core/types/operation.ts';
 import { OUTCOMES } from '../../core/types/outcome.ts';
 import type { PhaseState } from '../../core/types/state.ts';
 import { awaitApproval } from './approvals.ts';
@@ -85,12 +91,37 @@ function extrasOf(context: Context, phase: PhaseState): OpeningExtras {
   return { historyFrom: from, historyOf, recoveryKey };
 }
 
-/** The next epoch of the phase, for those who will be in it. */
+/**
+ * Under custody `participants` whoever holds a key that administrators gave a member in place of a lost one would read the phase:
+ * a person who knows that it is the member's says so.
+ */
+function refuseReplaced(
+  context: Context,
+  phase: PhaseState,
+  remaining: readonly { readonly member: MemberId }[],
+  accepted: readonly MemberId[],
+): Refusal | null {
+  if (phase.custody !== CUSTODY.participants) return null;
+  const known = new Set([context.member, ...accepted]);
+  const replaced = awaitingAfterLoss(context.access.system(), phase).map(entry => entry.member);
+  const asked = replaced.find(id => !known.has(id) && remaining.some(({ member }) => member === id));
+  if (asked === undefined) return null;
+  return refuse(
+    'keys_replaced',
+    `administrators gave ${asked} new keys; whoever holds them would read ${phaseName(context, phase)} from now on`,
+    `Ask ${asked} whether the keys are its own. Then: phaseline phase rotate PHASE --accept ${asked}. Otherwise remove it.`,
+  );
+}
+
+/** The next epoch of the phase, for those who will be in it. @param accepted whose replaced keys are known to be theirs */
 async function nextEpoch(
   context: Context,
   phase: PhaseState,
   participants: readonly { readonly member: MemberId }[],
+  accepted: readonly MemberId[] = [],
 ): Promise<DrawnEpoch | Refusal> {
+  const refused = refuseReplaced(context, phase, participants, accepted);
+  if (refused !== null) return refused;
   const holders = keyholders(context.access.system(), { ...phase, participants });
   const { project, membershipVersion } = phase;
   const place = { project, phase: phase.id, epoch: phase.epochs.length, membershipVersion };
@@ -210,11 +241,20 @@ export async function changeRole(
   return sendToPhase(context, 'participantRole', phase, encodeParticipantRole(content), what);
 }
 
-/** By the owner or a steward who holds keys: opens the next epoch, which also ends a freeze. */
-export async function rotateEpoch(context: Context, id: PhaseId): Promise<Rekeyed | Refusal> {
+/**
+ * By the owner or a steward who holds keys: opens the next epoch, which also ends a freeze.
+ *
+ * @param accepted members whose keys administrators replaced, and whom somebody asked whether the new ones are theirs;
+ *   `keys_replaced` names the next one that is missing
+ */
+export async function rotateEpoch(
+  context: Context,
+  id: PhaseId,
+  accepted: readonly MemberId[] = [],
+): Promise<Rekeyed | Refusal> {
   const phase = await context.follower.catchUp(id);
   if (phase === null) return unknownPhase(id);
-  const drawn = await nextEpoch(context, phase, phase.participants);
+  const drawn = await nextEpoch(context, phase, phase.participants, accepted);
   if (isReject(drawn)) return drawn;
   const { opening, withoutKey } = drawn;
   const expectedMembershipVersion = phase.membershipVersion;

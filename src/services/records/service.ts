@@ -244,8 +244,8 @@ export class Records {
     return changeRole(this.context, phase, member, roles);
   }
 
-  rotateEpoch(phase: PhaseId): Promise<Rekeyed | Refusal> {
-    return rotateEpoch(this.context, phase);
+  rotateEpoch(phase: PhaseId, accepted: readonly MemberId[] = []): Promise<Rekeyed | Refusal> {
+    return rotateEpoch(this.context, phase, accepted);
   }
 
   /** What would keep this member from writing a record into a phase now; null when nothing does. */

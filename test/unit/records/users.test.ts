@@ -143,7 +143,13 @@ describe('a member that lost its keys', () => {
       const reason = custody === CUSTODY.manager ? 'history' : null;
       expect(rotationReason(access.system(), phase(), 0)).toBe(reason);
       expect(rotatorsOf(access.system(), phase())).not.toContain('bob');
-      granted(await alice.rotateEpoch(intake));
+      if (custody === CUSTODY.participants) {
+        const question = { reject: 'keys_replaced', hint: expect.stringContaining('--accept bob') };
+        expect(await alice.rotateEpoch(intake)).toMatchObject(question);
+        const carol = { phase: intake, member: 'carol' as MemberId, roles: WRITER, grant: 'none' } as const;
+        expect(await alice.addParticipant(carol)).toMatchObject(question);
+      }
+      granted(await alice.rotateEpoch(intake, ['bob' as MemberId]));
       expect(await textOf(bob, intake, old.id)).toBe('with the lost key');
       expect(await textOf(bob, intake, second.id)).toBe('in the second epoch');
       const put = granted(await bob.putRecord(record(intake, 'by the same member')));
