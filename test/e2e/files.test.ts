@@ -163,7 +163,7 @@ describe('files on a running network', () => {
       'every holder to sign',
       async () => {
         const { purge } = await (await devnet.client('alice')).call<{
-          purge: { open: string[]; acknowledged: { member: string }[] } | null;
+          purge: { open: object[]; acknowledged: object[] } | null;
         }>('file_purgeStatus', { phase: 'intake', cid });
         return purge !== null && purge.open.length === 0 && purge.acknowledged.length === 3 ? true : null;
       },
@@ -171,10 +171,13 @@ describe('files on a running network', () => {
     );
     await devnet.ask(...BOB, 'file', 'certificate', cid, '--phase', 'intake', '--out', 'secret.purge');
     const genesis = at('net', 'genesis.json');
-    const { purge } = await devnet.ask<{ purge: { holders: { acknowledgedMs: number | null }[] } }>(
-      ...['dossier', 'verify', 'secret.purge', '--genesis', genesis],
+    const { purge } = await devnet.ask<{
+      purge: { complete: boolean; holders: { nodes: { acknowledgedMs: number | null }[] }[] };
+    }>('dossier', 'verify', 'secret.purge', '--genesis', genesis);
+    const signed = purge.holders.map(({ nodes }) =>
+      nodes.map(({ acknowledgedMs }) => acknowledgedMs !== null),
     );
-    expect(purge.holders.map(({ acknowledgedMs }) => acknowledgedMs !== null)).toEqual([true, true, true]);
+    expect([purge.complete, signed]).toEqual([true, [[true], [true], [true]]]);
     const gone = await devnet.run(...BOB, 'file', 'get', cid, '--phase', 'intake', '--out', 'secret.back');
     expect([gone.code, gone.stderr]).toEqual([3, expect.stringContaining('purged')]);
   });

@@ -305,7 +305,8 @@ export class Drafts {
     order: { position: number; record: Hash; leaf: Uint8Array },
     until: number,
   ): Draft {
-    const content = codec.encodeFilePurgeAck({ phase, acks: [{ ...order, cid, kept: false }] });
+    const node = by.card.peerIds[0] ?? '';
+    const content = codec.encodeFilePurgeAck({ phase, node, acks: [{ ...order, cid, kept: false }] });
     return this.sign(by, 'filePurgeAck', until, this.phaseLog(phase), [{ scope: 0, content }]);
   }
 

@@ -257,9 +257,9 @@ export class Actions {
   }
 
   /** @param position of the order */
-  purgeAck(actor: Actor, phase: PhaseId, position: number) {
+  purgeAck(actor: Actor, phase: PhaseId, position: number, node = actor.card.peerIds[0]!) {
     const acks = [{ ...this.leafAt(phase, position), cid: 'bafk', kept: false }];
-    return this.ledger.make(actor, 'filePurgeAck', this.phaseLog(phase), [{ phase, acks }]);
+    return this.ledger.make(actor, 'filePurgeAck', this.phaseLog(phase), [{ phase, node, acks }]);
   }
 
   /** @param received index in the handover at that position; null for a record that was written there */

@@ -16,10 +16,11 @@ interface PurgeAnswer {
   readonly elsewhere: readonly { readonly record: string }[];
   readonly acknowledged: readonly {
     readonly member: string;
+    readonly node: string;
     readonly height: number;
     readonly kept: boolean;
   }[];
-  readonly open: readonly string[];
+  readonly open: readonly { readonly member: string; readonly node: string | null }[];
 }
 
 interface PurgeOptions {
@@ -78,13 +79,19 @@ function showPurge(session: Session, answer: PurgeAnswer): void {
       ...answer.references.map(record => ['record without it', record] as const),
       ...answer.elsewhere.map(({ record }) => ['named elsewhere', record] as const),
       ...answer.acknowledged.map(
-        ({ member, height, kept }) =>
+        ({ member, node, height, kept }) =>
           [
-            'deleted by',
-            `${member}, signed at height ${height}${kept ? ' (kept for another phase)' : ''}`,
+            kept ? 'kept for another phase' : 'deleted by',
+            `${member}, node ${node}, signed at height ${height}`,
           ] as const,
       ),
-      ...answer.open.map(member => ['not yet acknowledged', member] as const),
+      ...answer.open.map(
+        ({ member, node }) =>
+          [
+            'not yet acknowledged',
+            node === null ? `${member}, whose card names no node` : `${member}, node ${node}`,
+          ] as const,
+      ),
     ],
   });
 }
@@ -111,7 +118,7 @@ export function addFilePurgeCommands(file: Command, io: Io): void {
     });
   file
     .command('certificate')
-    .description('the certificate of a purge: the order, and what each holder signed')
+    .description('the certificate of a purge: the order, and what each node of each holder signed')
     .argument(...cid)
     .requiredOption(...phase)
     .option('--out <file>', 'write it to a new file, for "phaseline dossier verify"')

@@ -29,7 +29,7 @@ export const filePurge: Rule<'filePurge'> = {
   apply: {},
 };
 
-/** Any participant says that its node carried out an order of the phase, or that it keeps the file for another phase. */
+/** Any participant says that a node of its carried out an order of the phase, or that it keeps the file for another phase. */
 export const filePurgeAck: Rule<'filePurgeAck'> = {
   scopes: ({ state }, [content]) => [state.logIdOf('phase', content.phase)],
   check: (context, [content]) => {
@@ -38,6 +38,7 @@ export const filePurgeAck: Rule<'filePurgeAck'> = {
     const logId = context.scopes[0]!;
     return firstRefusal(
       () => demand(content.acks.length > 0, OUTCOMES.malformed),
+      () => demand(context.sender.peerIds.includes(content.node), OUTCOMES.unknownNode),
       () =>
         demand(
           content.acks.every(({ position, leaf, record }) =>

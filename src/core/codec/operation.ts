@@ -235,13 +235,15 @@ export const { encode: encodeFilePurge, decode: decodeFilePurge } = contentCodec
 export const { encode: encodeFilePurgeAck, decode: decodeFilePurgeAck } = contentCodec<FilePurgeAck>(
   'file purge acknowledgement',
   (writer, content) => {
-    writer.hash(content.phase).list(content.acks, (out, entry) => {
+    writer.hash(content.phase).text(content.node);
+    writer.list(content.acks, (out, entry) => {
       writeLeafReference(out, entry);
       out.text(entry.cid).bool(entry.kept);
     });
   },
   reader => ({
     phase: reader.hash(),
+    node: reader.text(LIMITS.peerIdBytes),
     acks: reader.list(LIMITS.receiptsPerTransaction, from => ({
       ...readLeafReference(from),
       cid: from.text(LIMITS.cidBytes),

@@ -1,3 +1,5 @@
+import { ownKeyOf } from '../access/member-keys.ts';
+import { assertDefined } from '../base/assert.ts';
 import { equalBytes, utf8 } from '../base/bytes.ts';
 import type { Hash, MemberId, PhaseId, Sha256, Suite } from '../base/ids.ts';
 import { isReject, type Reject, reject } from '../base/reject.ts';
@@ -34,7 +36,7 @@ export interface ProvenLeaf {
   readonly path: readonly Hash[];
 }
 
-/** That a file was purged: the order, who had signed to hold the file, and who has signed that it is deleted. */
+/** That a file was purged: the order, who had signed to hold the file, and whose nodes have signed that it is deleted. */
 export interface PurgeCertificate {
   /** A dossier without logs: head, certificates, and the keys of those who signed. */
   readonly dossier: Uint8Array;
@@ -48,12 +50,21 @@ export interface PurgeCertificate {
   readonly acks: readonly ProvenLeaf[];
 }
 
-export interface PurgeHolder {
-  readonly member: MemberId;
-  /** Null while the member has not acknowledged. */
+export interface PurgeNode {
+  /** Peer id. */
+  readonly node: string;
+  /** Null while the node has not acknowledged. */
   readonly acknowledgedMs: number | null;
   /** True when it keeps the file for a record of another phase. */
   readonly kept: boolean;
+}
+
+export interface PurgeHolder {
+  readonly member: MemberId;
+  /** Of a member that had signed to hold the file: the nodes that its card names at the head, and those that acknowledged. */
+  readonly nodes: readonly PurgeNode[];
+  /** True when the card is newer than the order: nodes that it named before, and no more, are not among them. */
+  readonly cardChanged: boolean;
 }
 
 export interface PurgeVerdict {
@@ -68,6 +79,8 @@ export interface PurgeVerdict {
     readonly reason: string;
     readonly orderedMs: number;
     readonly holders: readonly PurgeHolder[];
+    /** True when every node of every holder has acknowledged. */
+    readonly complete: boolean;
   } | null;
 }
 
@@ -187,8 +200,12 @@ function checkReceipt(ground: Ground, proven: ProvenLeaf): MemberId | Reject {
   return names ? item.transaction.body.sender : reject('other_file', `leaf ${proven.position}`);
 }
 
-/** The sender signed that it carried out this very order. */
-function checkAck(ground: Ground, proven: ProvenLeaf, order: VerifiedItem): PurgeHolder | Reject {
+/** The sender signed that a node of its carried out this very order; the ledger took it only from a node that its card named. */
+function checkAck(
+  ground: Ground,
+  proven: ProvenLeaf,
+  order: VerifiedItem,
+): (PurgeNode & { readonly member: MemberId }) | Reject {
   const item = checkLeaf(ground, proven, KINDS.filePurgeAck);
   const content = isReject(item) ? item : contentOf(item, decodeFilePurgeAck);
   if (isReject(item)) return item;
@@ -197,7 +214,56 @@ function checkAck(ground: Ground, proven: ProvenLeaf, order: VerifiedItem): Purg
     ({ position, cid }) => position === order.leaf.position && cid === ground.content.cid,
   );
   if (ack === undefined) return reject('other_order', `leaf ${proven.position}`);
-  return { member: item.transaction.body.sender, acknowledgedMs: item.leaf.timeMs, kept: ack.kept };
+  const { node } = content;
+  return { member: item.transaction.body.sender, node, acknowledgedMs: item.leaf.timeMs, kept: ack.kept };
+}
+
+/** What the members' cards say of the nodes that have to acknowledge, and which of them have. */
+class Holders {
+  private readonly nodes = new Map<MemberId, Map<string, PurgeNode>>();
+
+  constructor(
+    private readonly ground: Ground,
+    private readonly orderHeight: number,
+  ) {}
+
+  /** Every node that the card names has to say so: that one of them deleted its copy says nothing of the others'. */
+  hold(member: MemberId): void {
+    const card = this.cardOf(member);
+    this.nodes.set(
+      member,
+      new Map(card.peerIds.map(node => [node, { node, acknowledgedMs: null, kept: false }])),
+    );
+  }
+
+  acknowledge({ member, ...said }: PurgeNode & { readonly member: MemberId }): void {
+    const ofMember = this.nodes.get(member) ?? new Map<string, PurgeNode>();
+    this.nodes.set(member, ofMember.set(said.node, said));
+  }
+
+  list(): PurgeHolder[] {
+    return [...this.nodes].map(([member, nodes]) => {
+      // every change of a card brings another key, which holds from the block after it
+      const cardChanged = ownKeyOf(this.cardOf(member)).key.fromHeight > this.orderHeight;
+      return { member, nodes: [...nodes.values()], cardChanged };
+    });
+  }
+
+  private cardOf(member: MemberId): Member {
+    const found = this.ground.members.members.find(({ id }) => id === member);
+    return assertDefined(found, 'authorship was checked against the member');
+  }
+}
+
+/** Who is missing, or null: a holder without any node has said nothing. */
+function missing(holders: readonly PurgeHolder[]): string | null {
+  const silent = holders.flatMap(({ member, nodes }) => {
+    if (nodes.length === 0) return [`${member} (its card names no node)`];
+    return nodes.flatMap(({ node, acknowledgedMs }) =>
+      acknowledgedMs === null ? [`${member}, node ${node}`] : [],
+    );
+  });
+  return silent.length === 0 ? null : silent.join('; ');
 }
 
 /**
@@ -219,20 +285,31 @@ export function verifyPurgeCertificate(suite: Suite, bytes: Uint8Array, anchor: 
     ...checks,
     { name: 'order to purge', ok: true, detail: `signed by ${sender}` },
   ];
-  const holders = new Map<MemberId, PurgeHolder>();
+  const found = new Holders(ground, order.leaf.height);
   for (const receipt of content.receipts) {
     const member = checkReceipt(ground, receipt);
-    all.push(checkOf(`receipt at ${receipt.position}`, member, 'a holder before the order'));
-    if (!isReject(member)) holders.set(member, { member, acknowledgedMs: null, kept: false });
+    all.push(checkOf(`receipt at ${receipt.position}`, member, `${member} held the file before the order`));
+    if (!isReject(member)) found.hold(member);
   }
   for (const proven of content.acks) {
     const ack = checkAck(ground, proven, order);
-    all.push(checkOf(`acknowledgement at ${proven.position}`, ack, 'signed by its holder'));
-    if (!isReject(ack)) holders.set(ack.member, ack);
+    const said = isReject(ack)
+      ? ''
+      : `${ack.member}, node ${ack.node}: ${ack.kept ? 'kept for another phase' : 'deleted'}`;
+    all.push(checkOf(`acknowledgement at ${proven.position}`, ack, said));
+    if (!isReject(ack)) found.acknowledge(ack);
   }
+  const holders = found.list();
+  const silent = missing(holders);
+  const changed = holders.flatMap(({ member, cardChanged }) => (cardChanged ? [member] : []));
+  const detail = [
+    silent === null ? 'by every node of every holder' : `not yet by ${silent}`,
+    ...changed.map(member => `${member} has changed its card since: nodes that it dropped are not asked for`),
+  ].join('; ');
+  all.push({ name: 'acknowledgements', ok: true, detail });
   const { phase, cid } = content;
   const said = { phase, cid, by: sender, reason: ordered.reason, orderedMs: order.leaf.timeMs };
-  const purge = { ...said, holders: [...holders.values()] };
+  const purge = { ...said, holders, complete: silent === null };
   return { ok: all.every(check => check.ok), checks: all, purge };
 }
 

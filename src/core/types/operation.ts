@@ -286,6 +286,8 @@ export interface FilePurge {
 }
 export interface FilePurgeAck {
   readonly phase: PhaseId;
+  /** Peer id of the sender's node that speaks; a node speaks for itself. */
+  readonly node: string;
   /** Orders of this phase; `kept` when a record of another phase still names the file, otherwise no byte of it is left. */
   readonly acks: readonly (LeafReference & { readonly cid: string; readonly kept: boolean })[];
 }

@@ -46,6 +46,7 @@ export const OUTCOMES = {
   requestExists: 63,
   approvalNotNeeded: 64,
   retained: 66,
+  unknownNode: 67,
   memberSuspended: 70,
   notSuspended: 71,
   complaintExists: 75,

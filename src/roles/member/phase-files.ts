@@ -239,9 +239,10 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
 
   async submitPurgeAcks(
     phase: PhaseId,
+    node: PeerId,
     acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
   ): Promise<Reject | null> {
-    return this.submit(phase, purgeAckDraft(this.access, this.logOf(phase), phase, acks));
+    return this.submit(phase, purgeAckDraft(this.access, this.logOf(phase), phase, node, acks));
   }
 
   /** The transaction's leaf is part of every answer when it resolves. */

@@ -9,6 +9,7 @@ import {
 import { encodeLeaf } from '../../core/codec/transaction.ts';
 import { LIMITS } from '../../core/types/limits.ts';
 import { KINDS } from '../../core/types/operation.ts';
+import type { PeerId } from '../../ports/transport.ts';
 import type { FileEntry, PurgeAck, PurgeOrder } from '../../services/files/ledger.ts';
 import type { LedgerAccess, LogItem } from '../../services/records/ports.ts';
 import type { Draft } from '../../services/records/sender.ts';
@@ -18,7 +19,7 @@ interface Purged {
   readonly acks: PurgeAck[];
 }
 
-/** The orders to purge that each phase's log has, and who acknowledged them. */
+/** The orders to purge that each phase's log has, and which nodes acknowledged them. */
 export class PhasePurges {
   private readonly phases = new Map<PhaseId, Map<string, Purged>>();
 
@@ -55,14 +56,15 @@ export class PhasePurges {
     const content = part === null ? null : decodeFilePurgeAck(part.content);
     if (content === null || isReject(content)) return;
     const member = transaction.body.sender;
+    const { node } = content;
     for (const { cid, position, kept } of content.acks) {
       const purged = this.phases.get(phase)?.get(cid);
       if (purged === undefined || purged.order.position !== position) continue;
-      const earlier = purged.acks.findIndex(ack => ack.member === member);
+      const earlier = purged.acks.findIndex(ack => ack.member === member && ack.node === node);
       // what was kept for another phase may be deleted later; what was deleted is not kept again
       if (earlier >= 0 && !purged.acks[earlier]!.kept) continue;
       if (earlier >= 0) purged.acks.splice(earlier, 1);
-      purged.acks.push({ member, height: leaf.height, kept });
+      purged.acks.push({ member, node, height: leaf.height, kept });
     }
   }
 }
@@ -104,6 +106,7 @@ export async function purgeAckDraft(
   access: LedgerAccess,
   logId: LogId,
   phase: PhaseId,
+  node: PeerId,
   acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
 ): Promise<Draft> {
   const known = await referencesTo(
@@ -118,7 +121,7 @@ export async function purgeAckDraft(
   return {
     kind: 'filePurgeAck',
     scopes: [logId],
-    parts: [{ scope: 0, content: encodeFilePurgeAck({ phase, acks: entries }) }],
+    parts: [{ scope: 0, content: encodeFilePurgeAck({ phase, node, acks: entries }) }],
     what: `acknowledge the purge of ${entries.length} files of phase ${phase.slice(0, 12)}`,
   };
 }

@@ -23,10 +23,10 @@ const { sha256 } = nodeSuite;
 /** Leaves that are read at a time. */
 const ITEMS_PER_READ = 256;
 
-/** Where the log has the receipts for a file before its purge, one a member, and the last acknowledgement of each. */
+/** Where the log has the receipts for a file before its purge, one a member, and the last acknowledgement of each node. */
 async function statements(node: MemberNode, logId: LogId, cid: string, order: number, size: number) {
   const receipts = new Map<MemberId, number>();
-  const acks = new Map<MemberId, number>();
+  const acks = new Map<string, number>();
   for (let from = 0; from < size; from += ITEMS_PER_READ) {
     for (const { leaf, transaction } of await node.light.items(
       logId,
@@ -43,9 +43,9 @@ async function statements(node: MemberNode, logId: LogId, cid: string, order: nu
       }
       if (kind === KINDS.filePurgeAck && leaf.position > order) {
         const content = decodeFilePurgeAck(part.content);
-        const names =
-          !isReject(content) && content.acks.some(ack => ack.cid === cid && ack.position === order);
-        if (names) acks.set(sender, leaf.position);
+        if (isReject(content)) continue;
+        const names = content.acks.some(ack => ack.cid === cid && ack.position === order);
+        if (names) acks.set(`${sender}/${content.node}`, leaf.position);
       }
     }
   }

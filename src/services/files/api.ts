@@ -1,5 +1,7 @@
 import type { Hash, MemberId, PhaseId, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
+import type { PeerId } from '../../ports/transport.ts';
+import type { PurgeAck } from './ledger.ts';
 import type { PutResult } from './local-files.ts';
 
 /** What a caller may say of a file on its way in. */
@@ -56,14 +58,10 @@ export interface PurgeStatus {
   readonly elsewhere: readonly { readonly logId: Hash; readonly record: TransactionId }[];
   /** Members that had signed to hold the file when it was purged. */
   readonly holders: readonly MemberId[];
-  /** Signed acknowledgements; `kept` when a record of another phase, in which it is not purged, still names the file. */
-  readonly acknowledged: readonly {
-    readonly member: MemberId;
-    readonly height: number;
-    readonly kept: boolean;
-  }[];
-  /** Holders that have not acknowledged yet. */
-  readonly open: readonly MemberId[];
+  /** Signed acknowledgements, each of one node; `kept` when a record of another phase, in which it is not purged, still names the file. */
+  readonly acknowledged: readonly PurgeAck[];
+  /** Nodes of holders, as their cards name them now, that have not acknowledged yet; null of a holder whose card names none. */
+  readonly open: readonly { readonly member: MemberId; readonly node: PeerId | null }[];
 }
 
 export interface StorageUse {

@@ -43,8 +43,10 @@ export interface PurgeOrder {
 
 export interface PurgeAck {
   readonly member: MemberId;
+  /** Which of the member's nodes says so, for itself. */
+  readonly node: PeerId;
   readonly height: number;
-  /** True when the member keeps the file for a record of another phase. */
+  /** True when the node keeps the file for a record of another phase. */
   readonly kept: boolean;
 }
 
@@ -102,8 +104,10 @@ export interface FileLedger {
     reason: string,
     elsewhere: readonly FileEntry[],
   ): Promise<Reject | null>;
+  /** @param node the member's node that carried them out: this one */
   submitPurgeAcks(
     phase: PhaseId,
+    node: PeerId,
     acks: readonly { readonly order: PurgeOrder; readonly kept: boolean }[],
   ): Promise<Reject | null>;
 }

@@ -2,6 +2,7 @@ import type { PhaseId } from '../../core/base/ids.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
+import type { Transport } from '../../ports/transport.ts';
 import { entryOf } from './access.ts';
 import type { PurgeStatus } from './api.ts';
 import type { FileIndex } from './file-index.ts';
@@ -15,6 +16,7 @@ export interface PurgerConfig {
   readonly ledger: FileLedger;
   readonly local: LocalFiles;
   readonly replicator: Replicator;
+  readonly transport: Pick<Transport, 'peerId'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: FilesLimits;
@@ -27,7 +29,8 @@ interface Ack {
 
 /**
  * Carries out the orders to purge: deletes first, then signs that it did. What a crash takes of it is done again at the next
- * start, for the log says what this member signed to hold and what it acknowledged.
+ * start, for the log says what this member signed to hold and what this node acknowledged: where a member has
+ * several, each deletes and speaks for itself.
  */
 export class Purger {
   private readonly waiting = new Map<PhaseId, Map<string, Ack>>();
@@ -63,21 +66,14 @@ export class Purger {
     const { order, position, height, timeMs, by, reason, references, elsewhere } = found;
     const holders = ledger.receipts(phase, cid);
     const acknowledged = ledger.purgeAcks(phase, cid);
-    const said = new Set(acknowledged.map(({ member }) => member));
-    const open = holders.filter(member => !said.has(member));
-    return {
-      order,
-      position,
-      height,
-      timeMs,
-      by,
-      reason,
-      references,
-      elsewhere,
-      holders,
-      acknowledged,
-      open,
-    };
+    const open = holders.flatMap(member => {
+      const said = acknowledged.filter(ack => ack.member === member).map(({ node }) => node);
+      const nodes = ledger.peersOf(member).filter(node => !said.includes(node));
+      const silent = nodes.length === 0 && said.length === 0 ? [null] : nodes;
+      return silent.map(node => ({ member, node }));
+    });
+    const ordered = { order, position, height, timeMs, by, reason, references, elsewhere };
+    return { ...ordered, holders, acknowledged, open };
   }
 
   private scan(): void {
@@ -95,7 +91,7 @@ export class Purger {
   }
 
   private async carryOut(order: PurgeOrder): Promise<void> {
-    const { index, ledger, local, logger, replicator } = this.config;
+    const { index, ledger, local, logger, replicator, transport } = this.config;
     const { phase, cid } = order;
     const record = index.root(cid);
     const had = record !== null;
@@ -109,7 +105,9 @@ export class Purger {
       if (index.root(cid) !== null) await local.drop(cid);
       if (had) logger.info({ phase, cid }, 'a file was purged');
     }
-    const own = ledger.purgeAcks(phase, cid).find(ack => ack.member === ledger.member);
+    const own = ledger
+      .purgeAcks(phase, cid)
+      .find(ack => ack.member === ledger.member && ack.node === transport.peerId);
     const answers = had || ledger.receipts(phase, cid).includes(ledger.member) || own !== undefined;
     const owes = answers && own?.kept !== kept && own?.kept !== false;
     const isParticipant = ledger.phase(phase)?.participants.includes(ledger.member) === true;
@@ -139,11 +137,11 @@ export class Purger {
   }
 
   private async flush(): Promise<void> {
-    const { ledger, limits, logger } = this.config;
+    const { ledger, limits, logger, transport } = this.config;
     for (const [phase, ofPhase] of [...this.waiting]) {
       if (this.stopped) return;
       const acks = [...ofPhase.values()].slice(0, limits.receiptsPerTransaction);
-      const refused = await ledger.submitPurgeAcks(phase, acks);
+      const refused = await ledger.submitPurgeAcks(phase, transport.peerId, acks);
       if (refused !== null) logger.warn({ phase, code: refused.reject }, 'acknowledgements were refused');
       for (const { order } of acks) {
         ofPhase.delete(order.cid);

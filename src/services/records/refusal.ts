@@ -63,6 +63,8 @@ const HINTS: { readonly [O in OutcomeName]: string } = {
   requestOver: 'Its time is over, or the phase or its members changed since: ask again.',
   requestExists: 'The same is asked for already: phaseline approval list PHASE shows it.',
   retained: 'Its phase keeps files longer: phaseline phase show PHASE tells until when.',
+  unknownNode:
+    "The member's card does not name this node: phaseline member show MEMBER lists those it names.",
   approvalNotNeeded: 'The policy of the phase asks for no approvals of this: do it.',
   memberSuspended: 'Administrators end a suspension: phaseline member resume MEMBER.',
   notSuspended: 'It is not suspended: phaseline member list shows who is.',

@@ -11,7 +11,7 @@ export type BookEvent = { readonly phase: PhaseId } & (
   | { readonly type: 'record'; readonly entry: FileEntry; readonly isOwn: boolean }
   | { readonly type: 'receipt'; readonly member: MemberId; readonly cid: string }
   | { readonly type: 'purge'; readonly cid: string; readonly order: PurgeOrder }
-  | { readonly type: 'ack'; readonly member: MemberId; readonly cid: string; readonly kept: boolean }
+  | ({ readonly type: 'ack'; readonly cid: string } & Omit<PurgeAck, 'height'>)
 );
 
 interface PhaseView {
@@ -70,7 +70,8 @@ export class View {
     } else if (event.type === 'purge') {
       if (!phase.purges.has(event.cid)) phase.purges.set(event.cid, { order: event.order, acks: [] });
     } else if (event.type === 'ack') {
-      phase.purges.get(event.cid)?.acks.push({ member: event.member, height: 1, kept: event.kept });
+      const { member, node, kept } = event;
+      phase.purges.get(event.cid)?.acks.push({ member, node, height: 1, kept });
     } else {
       const others = phase.members.filter(member => member !== event.member);
       phase.members = event.type === 'join' ? [...others, event.member] : others;

@@ -272,12 +272,12 @@ export class Holder {
           book.orderPurge(phase, cid, member);
           return true;
         }),
-      submitPurgeAcks: (phase, acks) => {
+      submitPurgeAcks: (phase, node, acks) => {
         for (const { order, kept } of acks) if (!kept) this.checker.acknowledged(this, order);
         return this.submit(() => {
           if (!isIn(phase)) return false;
           for (const { order, kept } of acks)
-            book.append({ type: 'ack', phase, member, cid: order.cid, kept });
+            book.append({ type: 'ack', phase, member, node, cid: order.cid, kept });
           return true;
         });
       },

@@ -55,9 +55,9 @@ describe('a purge over the real ledger', () => {
     await settle(() => eve.files.purgeStatus(phase, cid)?.open.length === 0);
     const status = eve.files.purgeStatus(phase, cid)!;
     expect(status.holders.toSorted()).toEqual(['ann', 'eve']);
-    expect(status.acknowledged.map(({ member, kept }) => [member, kept]).toSorted()).toEqual([
-      ['ann', false],
-      ['eve', false],
+    expect(status.acknowledged.map(({ member, node, kept }) => [member, node, kept]).toSorted()).toEqual([
+      ['ann', 'peer-of-ann', false],
+      ['eve', 'peer-of-eve', false],
     ]);
     expect(await blocksOf(ann)).toEqual([]);
     expect(await blocksOf(eve)).toEqual([]);

@@ -56,6 +56,40 @@ describe('purging a file', () => {
     expect(survey.get(file.cid)!.map(({ extent }) => extent)).toEqual(['purged', 'purged']);
   });
 
+  it('is acknowledged by each node of a member for itself: what one deleted says nothing of the other', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    const second = await world.node('bob-2', { member: 'bob' });
+    const empty = await world.node('bob-3', { member: 'bob' });
+    world.connectAll(ann, bob, second);
+    const file = await put(ann, 1);
+    world.ledger.record(phase, 'ann', file);
+    await world.settled(phase, file.cid, 2);
+    await until(() => isWhole(second, phase, file.cid));
+    await second.service.stop();
+    await second.transport.stop();
+    await ann.service.purge(phase, file.cid, '');
+    await settle(
+      () => acknowledged('ann', file.cid).length === 1 && acknowledged('bob', file.cid).length === 2,
+    );
+    // the third never had a byte of it, and says so: its member had signed for the file
+    expect(new Set(acknowledged('bob', file.cid).map(({ node }) => node))).toEqual(
+      new Set(['peer-bob', 'peer-bob-3']),
+    );
+    expect(await blocksOf(empty)).toBe(0);
+    expect(await blocksOf(second)).toBeGreaterThan(0);
+    const open = () => ann.service.purgeStatus(phase, file.cid)!.open;
+    expect(open()).toEqual([{ member: 'bob', node: 'peer-bob-2' }]);
+    const again = await world.node('bob-2', { member: 'bob', earlier: second });
+    await settle(() => open().length === 0);
+    expect(await blocksOf(again)).toBe(0);
+    expect(acknowledged('bob', file.cid)).toHaveLength(3);
+    // whose card names no node has said nothing either
+    world.ledger.sign(phase, memberId('eve'), [{ position: 0, record: file.cid as never, cid: file.cid }]);
+    expect(open()).toEqual([{ member: 'eve', node: null }]);
+  });
+
   it('[87] takes nothing of it from a holder that was away and offers it again', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob', 'cem']);
     const ann = await world.node('ann');
@@ -145,7 +179,9 @@ describe('purging a file', () => {
     expect(acknowledged('bob', file.cid)).toEqual([]);
     world.ledger.setParticipants(phase, ['ann', 'bob']);
     await settle(() => acknowledged('bob', file.cid).length === 1);
-    expect(acknowledged('bob', file.cid)).toEqual([{ member: 'bob', cid: file.cid, kept: false }]);
+    expect(acknowledged('bob', file.cid)).toEqual([
+      { member: 'bob', node: 'peer-bob', cid: file.cid, kept: false },
+    ]);
   });
 
   it('[87] signs nothing before the last block is gone, when the disk fails in the middle and after a start', async () => {

@@ -170,12 +170,12 @@ export class FakeLedger {
         this.orderPurge(phase, cid, member, reason, others);
         return null;
       },
-      submitPurgeAcks: async (phase, acks) => {
+      submitPurgeAcks: async (phase, node, acks) => {
         if (this.refusal !== null) return this.refusal;
         if (!this.book(phase).participants.includes(member)) return reject('notParticipant', member);
         for (const { order, kept } of acks) {
-          this.acknowledgements.push({ member, cid: order.cid, kept });
-          this.purge(phase, order.cid)?.acks.push({ member, height: 1, kept });
+          this.acknowledgements.push({ member, node, cid: order.cid, kept });
+          this.purge(phase, order.cid)?.acks.push({ member, node, height: 1, kept });
         }
         this.changed(phase);
         return null;
@@ -183,8 +183,7 @@ export class FakeLedger {
     };
   }
 
-  readonly acknowledgements: { readonly member: MemberId; readonly cid: string; readonly kept: boolean }[] =
-    [];
+  readonly acknowledgements: (Omit<PurgeAck, 'height'> & { readonly cid: string })[] = [];
 
   orderPurge(
     phase: PhaseId,

@@ -131,9 +131,14 @@ describe('filePurge and filePurgeAck', () => {
       ledger.make(actor, 'filePurge', scopes, [
         { phase, cid: 'bafk', reason: 'asked for', references, elsewhere: [] },
       ]);
-    const ack = (actor: typeof alice, place: number, changes: { record?: Hash } = {}) =>
+    const ack = (
+      actor: typeof alice,
+      place: number,
+      changes: { record?: Hash } = {},
+      node = actor.card.peerIds[0]!,
+    ) =>
       ledger.make(actor, 'filePurgeAck', log, [
-        { phase: INTAKE, acks: [{ ...at(place), cid: 'bafk', kept: false, ...changes }] },
+        { phase: INTAKE, node, acks: [{ ...at(place), cid: 'bafk', kept: false, ...changes }] },
       ]);
     return { ledger, act, position, order, ack, log };
   }
@@ -149,6 +154,8 @@ describe('filePurge and filePurgeAck', () => {
     expect(ledger.commit(ack(bob, place))).toEqual(['committed']);
     expect(ledger.commit(ack(dave, place))).toEqual(['notParticipant']);
     expect(ledger.commit(ack(bob, place, { record: hashOf('other') }))).toEqual(['unknownRecord']);
+    // bob does not speak for a node of somebody else
+    expect(ledger.commit(ack(bob, place, {}, alice.card.peerIds[0]))).toEqual(['unknownNode']);
     expect(position).toBeLessThan(place);
   });
 

@@ -326,11 +326,11 @@ export function memberKey(name: string, fromHeight: number, untilHeight: number)
   };
 }
 
-/** Alice has one key; bob rotated at height 5. */
+/** Alice has one key; bob rotated at height 5. Each has two nodes. */
 export function sampleSystem(): SystemState {
   const member = (id: string, keys: readonly MemberKey[]) => {
     const standing = { version: keys.length - 1, revoked: false, suspendedHeight: 0 };
-    return { id: id as MemberId, name: id, ...standing, peerIds: [], keys };
+    return { id: id as MemberId, name: id, ...standing, peerIds: [`${id}-1`, `${id}-2`], keys };
   };
   return {
     version: 0,

@@ -456,9 +456,10 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     purge: async () => this.fileCare.purgeStatus(hashOf(0xa1) as PhaseId, 'bafy0')!,
     purgeStatus: () => ({
       ...{ order: hashOf(40), position: 3, height: 4, timeMs: 1_700_000_000_000, by: alice.id },
-      ...{ reason: 'asked for', references: [hashOf(100)], holders: [alice.id], open: [alice.id] },
+      ...{ reason: 'asked for', references: [hashOf(100)], holders: [alice.id] },
       elsewhere: [{ logId: hashOf(41), record: hashOf(100) }],
-      acknowledged: [{ member: alice.id, height: 5, kept: false }],
+      acknowledged: [{ member: alice.id, node: 'peer-1', height: 5, kept: false }],
+      open: [{ member: alice.id, node: 'peer-2' }],
     }),
   };
   verifyFile = async () => [{ name: 'blocks', ok: false, detail: 'block 3 is damaged' }];

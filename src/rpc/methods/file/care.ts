@@ -3,7 +3,15 @@ import { isReject } from '../../../core/base/reject.ts';
 import type { PurgeStatus, StorageUse } from '../../../services/files/api.ts';
 import type { FileApi, ProjectReadApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
-import { cidSchema, count, hashText, phaseNameSchema, time, timeSchema } from '../../schemas.ts';
+import {
+  cidSchema,
+  count,
+  hashText,
+  peerIdSchema,
+  phaseNameSchema,
+  time,
+  timeSchema,
+} from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
 
 type Api = FileApi & ProjectReadApi;
@@ -97,8 +105,12 @@ const purgeSchema = z.object({
   references: z.array(hashText).meta({ description: 'records of the phase that lose the file' }),
   elsewhere: z.array(z.object({ logId: hashText, record: hashText })),
   holders: z.array(z.string()).meta({ description: 'members that had signed to hold the file' }),
-  acknowledged: z.array(z.object({ member: z.string(), height: count, kept: z.boolean() })),
-  open: z.array(z.string()).meta({ description: 'holders that have not acknowledged yet' }),
+  acknowledged: z
+    .array(z.object({ member: z.string(), node: peerIdSchema, height: count, kept: z.boolean() }))
+    .meta({ description: 'each by one node of the member, for itself' }),
+  open: z.array(z.object({ member: z.string(), node: peerIdSchema.nullable() })).meta({
+    description: 'nodes of holders that have not acknowledged yet; null of a holder whose card names none',
+  }),
 });
 
 function presentPurge({ timeMs, ...purge }: PurgeStatus) {
@@ -109,7 +121,7 @@ function presentPurge({ timeMs, ...purge }: PurgeStatus) {
     elsewhere: purge.elsewhere.map(one => ({ ...one })),
     holders: [...purge.holders],
     acknowledged: purge.acknowledged.map(one => ({ ...one })),
-    open: [...purge.open],
+    open: purge.open.map(one => ({ ...one })),
   };
 }
 
