@@ -15,8 +15,11 @@ const GENERATION_ROOMS = ['size', 'state', 'node', 'stale'];
 /** Behind every key. */
 const END = '~';
 
-/** How far it is: damage is only suspected; it is known; the state is being built anew. */
-const STAGES = ['suspected', 'known', 'begun'] as const;
+/**
+ * How far it is: damage is only suspected; it is known; the state is being built anew; the mark itself was read damaged, so that
+ * the head may be that of a state on its way.
+ */
+const STAGES = ['suspected', 'known', 'begun', 'unreadable'] as const;
 
 interface Mark {
   readonly stage: (typeof STAGES)[number];
@@ -57,7 +60,9 @@ export class KvStateRebuild {
 
   /** The state is to be built anew whatever the values look like: some may be gone. Durable when it resolves. */
   async demand(): Promise<void> {
-    if (this.mark()?.stage !== 'begun') await this.write({ stage: 'known', height: 0 });
+    const stage = this.mark()?.stage;
+    if (stage === 'begun') return;
+    await this.write({ stage: stage === 'unreadable' ? stage : 'known', height: 0 });
   }
 
   /** The next `begin` looks at every value, which takes its time. */
@@ -82,7 +87,7 @@ export class KvStateRebuild {
       await this.kv.batch([{ type: 'delete', key: keys.rebuild }], { sync: true });
       return null;
     }
-    const height = mark.stage === 'begun' ? mark.height : (this.headHeight() ?? survey.highestBlock);
+    const height = this.heightBefore(mark, survey);
     const generation = 1 + Math.max(-1, ...survey.generations);
     const removed = [keys.head, ...survey.damaged, ...survey.passing];
     await this.kv.batch(
@@ -134,16 +139,23 @@ export class KvStateRebuild {
     const stage = STAGES[reader.u8()];
     const read = reader.finish(reader.u64(), 'mark');
     // a mark that is damaged itself says that something is
-    return isReject(read) || stage === undefined ? { stage: 'known', height: 0 } : { stage, height: read };
+    return isReject(read) || stage === undefined
+      ? { stage: 'unreadable', height: 0 }
+      : { stage, height: read };
+  }
+
+  /** What the state had when it was whole, or more: a vote for anything lower could be a second one (SCENARIOS 16). */
+  private heightBefore({ stage, height }: Mark, { highestBlock }: Survey): number {
+    if (stage === 'begun') return height;
+    return (stage === 'unreadable' ? null : this.headHeight()) ?? highestBlock;
   }
 
   private write(mark: Mark): Promise<void> {
     return this.kv.batch([putMark(mark)], { sync: true });
   }
 
-  /** Null where it is not known, or where it may be that of a state on its way, because the mark is damaged itself. */
+  /** Null where it is not known. */
   private headHeight(): number | null {
-    if (this.sound(keys.rebuild)?.length === 0) return null;
     const head = this.sound(keys.head);
     return head === null || head.length === 0 ? null : decodeHeight(keys.head, head);
   }
@@ -164,18 +176,20 @@ export class KvStateRebuild {
     const passing: string[] = [];
     const generations = new Set<number>();
     let highestBlock = 0;
+    const see = (key: string) => {
+      const [room = '', second] = key.split('/', 2);
+      if (GENERATION_ROOMS.includes(room)) generations.add(Number(second));
+      else if (room === 'block') highestBlock = Number(second);
+      else if (room === 'staged' || room === 'served') passing.push(key);
+    };
     for (let from = ''; ; ) {
       try {
-        for await (const [key] of this.kv.entries({ from, to: END })) {
-          const [room = '', second] = key.split('/', 2);
-          if (GENERATION_ROOMS.includes(room)) generations.add(Number(second));
-          else if (room === 'block') highestBlock = Number(second);
-          else if (room === 'staged' || room === 'served') passing.push(key);
-        }
+        for await (const [key] of this.kv.entries({ from, to: END })) see(key);
         return { damaged, generations, passing, highestBlock };
       } catch (error) {
         if (!(error instanceof DamagedValue)) throw error;
         damaged.push(error.key);
+        see(error.key);
         from = `${error.key}\0`;
       }
     }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
 import type { KeyValueStore, KvOperation, KvRange } from '../../../src/ports/kv.ts';
 import { type Logger, silentLogger } from '../../../src/ports/logger.ts';
-import { sealValue, unsealValue } from '../../../src/store/checksum.ts';
+import { DamagedValue, sealValue, unsealValue } from '../../../src/store/checksum.ts';
 import { keys } from '../../../src/store/keyspaces.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
@@ -19,11 +19,17 @@ afterEach(async () => {
 /** A database on a disk of which bits can turn: values carry their checksums, as in LevelDB. */
 class RottingDisk implements KeyValueStore {
   private readonly inner = new MemoryStore();
+  /** Read damaged by the next look at it only. */
+  misread: string | null = null;
 
   open = () => this.inner.open();
   close = () => this.inner.close();
 
   get(key: string): Uint8Array | null {
+    if (key === this.misread) {
+      this.misread = null;
+      throw new DamagedValue(key);
+    }
     const sealed = this.inner.get(key);
     return sealed === null ? null : unsealValue(key, sealed);
   }
@@ -272,6 +278,29 @@ describe('a state that rots', () => {
     await net.sameHead();
     expect(net.node(3).consensus.status().seat).toBe(3);
     expect(net.fatal).toEqual([]);
+  });
+
+  it('[16][68] knows what it must reach before it votes, though the note of it is read damaged', async () => {
+    const { net, disk } = newCluster();
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    const height = net.node(3).chain.headHeight();
+    await net.stop(3);
+    await disk.open();
+    await new KvStateRebuild(disk).demand();
+    expect(await new KvStateRebuild(disk).begin()).toBe(height);
+    // the new state is at genesis when power is lost
+    await disk.batch([{ type: 'put', key: keys.head, value: new Uint8Array(8) }], { sync: true });
+    disk.misread = keys.rebuild;
+    expect(await new KvStateRebuild(disk).begin()).toBe(height);
+    await disk.batch([{ type: 'put', key: keys.head, value: new Uint8Array(8) }], { sync: true });
+    disk.misread = keys.rebuild;
+    await new KvStateRebuild(disk).demand();
+    expect(await new KvStateRebuild(disk).begin()).toBe(height);
+    await disk.rot(/^(block\/.*|meta\/rebuild)$/);
+    await disk.batch([{ type: 'put', key: keys.head, value: new Uint8Array(8) }], { sync: true });
+    expect(await new KvStateRebuild(disk).begin()).toBe(height);
   });
 
   it('[68] what it has voted for is not known any more: it stops and says so', async () => {
