@@ -1,4 +1,4 @@
-import { access, mkdir, open, opendir, readdir, rm, statfs } from 'node:fs/promises';
+import { access, mkdir, opendir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../core/base/assert.ts';
 import type { Blob, BlobStore } from '../ports/blob-store.ts';
@@ -6,7 +6,13 @@ import type { OperatingError } from '../ports/lifecycle.ts';
 import { blobFailure } from './blob-failure.ts';
 import { parseCid, verifyCid } from './cid.ts';
 import { concurrently } from './concurrently.ts';
-import { type FileOperations, isMissing, nodeFileOperations } from './file-operations.ts';
+import {
+  type BlockOperations,
+  isAligned,
+  isDirectRefused,
+  isMissing,
+  nodeFileOperations,
+} from './file-operations.ts';
 
 const BLOCKS = 'blocks';
 const TEMPORARY = 'tmp';
@@ -19,37 +25,23 @@ function shardOf(cid: string): string {
   return cid.slice(-SHARD_CHARACTERS);
 }
 
-/** In one piece: `readFile` reads in several and copies them together. */
-async function readWhole(path: string): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const bytes = Buffer.allocUnsafeSlow(size);
-    let filled = 0;
-    while (filled < size) {
-      const { bytesRead } = await file.read(bytes, filled, size - filled, filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return new Uint8Array(bytes.buffer, 0, filled);
-  } finally {
-    await file.close();
-  }
-}
-
 /**
  * Blocks as files: `blocks/<shard>/<cid>`. Paths are made of checked CIDs only, so no name from outside reaches the file system
- * (SCENARIOS 88). A block is written beside, flushed and renamed: it is there whole or not at all.
+ * (SCENARIOS 88). A block is written beside, flushed and renamed: it is there whole or not at all. Where the disk takes it, the
+ * system's cache is left out: blocks are written once and read seldom, and finding memory for them costs more than the writing.
+ * What is read is then what the disk has (SCENARIOS 68).
  */
 export class FileBlobStore implements BlobStore {
   private readonly blocks: string;
   private readonly temporary: string;
   private readonly shards = new Set<string>();
   private written = 0;
+  /** Until the disk refuses. */
+  private direct = true;
 
   constructor(
     private readonly directory: string,
-    private readonly disk: FileOperations = nodeFileOperations,
+    private readonly disk: BlockOperations = nodeFileOperations,
   ) {
     this.blocks = join(directory, BLOCKS);
     this.temporary = join(directory, TEMPORARY);
@@ -93,7 +85,7 @@ export class FileBlobStore implements BlobStore {
     if (parsed === null) return null;
     let bytes: Uint8Array;
     try {
-      bytes = await readWhole(this.pathOf(cid));
+      bytes = await this.read(this.pathOf(cid));
     } catch (error) {
       if (isMissing(error)) return null;
       throw this.failure('read', error);
@@ -142,11 +134,23 @@ export class FileBlobStore implements BlobStore {
     return join(this.blocks, shardOf(cid), cid);
   }
 
-  private async write({ cid, bytes }: Blob): Promise<void> {
+  private async read(path: string): Promise<Uint8Array> {
+    try {
+      return await this.disk.readWhole(path, this.direct);
+    } catch (error) {
+      if (!this.direct || !isDirectRefused(error)) throw error;
+      this.direct = false;
+      return this.disk.readWhole(path, false);
+    }
+  }
+
+  private async write(blob: Blob): Promise<void> {
+    const { cid, bytes } = blob;
     this.written += 1;
     const temporary = join(this.temporary, `${this.written}-${cid}`);
+    const direct = this.direct && isAligned(bytes.length);
     try {
-      const file = await this.disk.create(temporary);
+      const file = await (direct ? this.disk.createDirect(temporary) : this.disk.create(temporary));
       try {
         await file.write(bytes, 0);
         await file.sync();
@@ -156,7 +160,9 @@ export class FileBlobStore implements BlobStore {
       await this.disk.rename(temporary, this.pathOf(cid));
     } catch (error) {
       await rm(temporary, { force: true });
-      throw error;
+      if (!direct || !isDirectRefused(error)) throw error;
+      this.direct = false;
+      await this.write(blob);
     }
   }
 

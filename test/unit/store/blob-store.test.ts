@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/base/bytes.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { FileBlobStore } from '../../../src/store/file-blob-store.ts';
-import { type FileOperations, nodeFileOperations } from '../../../src/store/file-operations.ts';
+import {
+  type BlockOperations,
+  type DiskFile,
+  nodeFileOperations,
+} from '../../../src/store/file-operations.ts';
 import { KvBlobStore } from '../../../src/store/kv-blob-store.ts';
 import { LevelStore } from '../../../src/store/level-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
@@ -91,6 +95,91 @@ describe('FileBlobStore', () => {
   });
 });
 
+/** The real disk, which notes what goes past the cache, and refuses it with `code` where one is given. */
+class DirectDisk implements BlockOperations {
+  readonly direct: string[] = [];
+
+  constructor(private readonly refusal: string | null = null) {}
+
+  private note(what: string): void {
+    this.direct.push(what);
+    if (this.refusal !== null) throw Object.assign(new Error('refused'), { code: this.refusal });
+  }
+
+  async createDirect(path: string): Promise<DiskFile> {
+    this.note('write');
+    return nodeFileOperations.createDirect(path);
+  }
+
+  async readWhole(path: string, direct: boolean): Promise<Uint8Array> {
+    if (direct) this.note('read');
+    return nodeFileOperations.readWhole(path, direct);
+  }
+
+  readonly ensureDirectory = nodeFileOperations.ensureDirectory;
+  readonly openExisting = nodeFileOperations.openExisting;
+  readonly create = nodeFileOperations.create;
+  readonly rename = nodeFileOperations.rename;
+  readonly syncDirectory = nodeFileOperations.syncDirectory;
+  readonly remove = nodeFileOperations.remove;
+}
+
+describe("past the system's cache", () => {
+  // a page, several pieces of the aligned memory, and lengths that are no whole pages
+  const blocks = [4096, 1024 * 1024, 2 * 1024 * 1024, 100_000, 1024 * 1024 + 1].map(length => {
+    const bytes = Uint8Array.from({ length }, (_, at) => (at * 31 + length) % 251);
+    return { cid: rawCid(bytes), bytes };
+  });
+
+  async function putAndGet(disk: BlockOperations): Promise<void> {
+    const store = new FileBlobStore(newDirectory(), disk);
+    await store.open();
+    await store.putMany(blocks);
+    // more at once than there is aligned memory
+    const asked = Array.from({ length: 4 }, () => blocks).flat();
+    const found = await Promise.all(asked.map(({ cid }) => store.get(cid)));
+    for (const [index, { bytes }] of asked.entries()) expect(Buffer.compare(bytes, found[index]!)).toBe(0);
+  }
+
+  it('writes whole pages and reads all', async () => {
+    const disk = new DirectDisk();
+    await putAndGet(disk);
+    expect(disk.direct.filter(what => what === 'write')).toHaveLength(3);
+    expect(disk.direct.filter(what => what === 'read')).toHaveLength(20);
+  });
+
+  it('goes through the cache for good where the disk refuses', async () => {
+    const disk = new DirectDisk('EINVAL');
+    await putAndGet(disk);
+    expect(disk.direct).not.toContain('read');
+  });
+
+  it('[69] takes no other failure for a refusal', async () => {
+    const store = new FileBlobStore(newDirectory(), new DirectDisk('ENOSPC'));
+    await store.open();
+    await expect(store.putMany(blocks)).rejects.toMatchObject({ code: 'disk_full' });
+  });
+
+  it('[69] leaves a block of whole pages there or not at all, at every step of its writing', async () => {
+    const { cid, bytes } = blocks[1]!;
+    const probe = new FailingDisk(Number.POSITIVE_INFINITY);
+    const whole = new FileBlobStore(newDirectory(), probe);
+    await whole.open();
+    await whole.put(cid, bytes);
+    for (let step = 1; step < probe.steps.length; step += 1) {
+      const directory = newDirectory();
+      const store = new FileBlobStore(directory, new FailingDisk(step));
+      await store.open();
+      await expect(store.put(cid, bytes)).rejects.toMatchObject({ code: 'blob_store_failed' });
+      const after = new FileBlobStore(directory);
+      await after.open();
+      const found = await after.get(cid);
+      expect(found === null || Buffer.compare(found, bytes) === 0).toBe(true);
+      expect(readdirSync(join(directory, 'tmp'))).toEqual([]);
+    }
+  });
+});
+
 describe('a put that the disk breaks off', () => {
   const bytes = utf8('ciphertext that is to be there whole or not at all');
   const cid = rawCid(bytes);
@@ -118,7 +207,7 @@ describe('a put that the disk breaks off', () => {
   });
 
   it('[69] says that the disk is full when it is', async () => {
-    const full: FileOperations = {
+    const full: BlockOperations = {
       ...nodeFileOperations,
       create: async () => {
         throw Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });

@@ -1,6 +1,6 @@
 import {
+  type BlockOperations,
   type DiskFile,
-  type FileOperations,
   nodeFileOperations,
 } from '../../../src/store/file-operations.ts';
 
@@ -10,7 +10,7 @@ export type DiskStep = 'write' | 'sync' | 'rename' | 'syncDirectory' | 'create';
  * The real disk with a fault at the n-th step. A failing write leaves a prefix behind, as a full disk does.
  * After the fault nothing works any more, as if the process were dead, unless the disk `recovers`.
  */
-export class FailingDisk implements FileOperations {
+export class FailingDisk implements BlockOperations {
   readonly steps: DiskStep[] = [];
 
   constructor(
@@ -59,6 +59,15 @@ export class FailingDisk implements FileOperations {
   async create(path: string): Promise<DiskFile> {
     this.check('create');
     return this.wrap(await nodeFileOperations.create(path));
+  }
+
+  async createDirect(path: string): Promise<DiskFile> {
+    this.check('create');
+    return this.wrap(await nodeFileOperations.createDirect(path));
+  }
+
+  readWhole(path: string, direct: boolean): Promise<Uint8Array> {
+    return nodeFileOperations.readWhole(path, direct);
   }
 
   async rename(from: string, to: string): Promise<void> {
