@@ -30,18 +30,18 @@ function hashing({ program }) {
 }
 
 function signing({ program, material }) {
-  const { nodeSuite, p256Signer, rememberingSuite, rememberingVerify, decodeTransaction } = program;
+  const { nodeSuite, p256Signer, rememberingSuite, VerifiedTransactions, decodeTransaction } = program;
   const signer = p256Signer(material.keys.signing);
   const decode = bytes => decodeTransaction(nodeSuite.sha256, bytes);
   const key = signer.publicKey;
   const each = material.each.map(decode);
   const batch = material.batch.map(decode);
-  const forgetful = () => rememberingVerify(rememberingSuite(nodeSuite, 1), 1);
+  const remembering = size => new VerifiedTransactions(rememberingSuite(nodeSuite, size), size, null).verify;
   const shared = () => {
-    const verify = rememberingVerify(rememberingSuite(nodeSuite, 4_096), 4_096);
+    const verify = remembering(4_096);
     for (const transaction of batch) if (!verify(transaction, key)) throw new Error('refused');
   };
-  const one = forgetful();
+  const one = remembering(1);
   return [
     { name: 'sign', run: () => signer.sign(randomBytes(32)), ceiling: 'sign' },
     {

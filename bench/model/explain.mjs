@@ -10,7 +10,7 @@ const most = values => values.reduce((best, value, index) => (value > values[bes
 /** What to do about the largest part of a node's processor time. */
 const LIFTS = {
   "members' signatures": ({ share, gain }) =>
-    `verify members' signatures in worker threads (${share} of the event loop: at most ×${gain}), or have members sign trees of up to 64`,
+    `verify members' signatures on other threads, as the program does and the model does not (${share} of the event loop: at most ×${gain}), or have members sign trees of up to 64`,
   "validators' signatures": ({ share, gain, nodes }) =>
     `fewer or cheaper votes: ${2 * (nodes - 1)} are verified for each block at each node (${share}: at most ×${gain} in worker threads or with larger blocks)`,
   transport: ({ share, gain, nodes }) =>

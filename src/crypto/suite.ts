@@ -1,5 +1,6 @@
 import { createPublicKey, ECDH, hash, type KeyObject, verify } from 'node:crypto';
 import type { Hash, Suite } from '../core/base/ids.ts';
+import type { VerifyAside } from '../ports/verify-aside.ts';
 import { isPublicKeyForm, isSignatureForm } from './p256.ts';
 
 export { nobleSuite } from './noble-suite.ts';
@@ -36,14 +37,31 @@ function cachedKey(publicKey: Uint8Array): KeyObject | null {
   return imported;
 }
 
+/** What a signature is verified with; null when key or signature have no accepted form. */
+function keyOf(publicKey: Uint8Array, signature: Uint8Array) {
+  if (!isPublicKeyForm(publicKey) || !isSignatureForm(signature)) return null;
+  const key = cachedKey(publicKey);
+  return key === null ? null : ({ key, dsaEncoding: 'ieee-p1363' } as const);
+}
+
 /** The suite of every node: node:crypto behind the one verification rule. Never throws on input. */
 export const nodeSuite: Suite = {
   sha256: bytes =>
     hash('sha256', Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 'hex') as Hash,
   verify: (publicKey, bytes, signature) => {
-    if (!isPublicKeyForm(publicKey) || !isSignatureForm(signature)) return false;
-    const key = cachedKey(publicKey);
-    return key !== null && verify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature);
+    const key = keyOf(publicKey, signature);
+    return key !== null && verify('sha256', bytes, key, signature);
   },
   isPoint: publicKey => isPublicKeyForm(publicKey) && cachedKey(publicKey) !== null,
+};
+
+/** The same rule on Node's pool of threads: the caller's thread pays a tenth (docs/performance.md). */
+export const verifyAside: VerifyAside = (publicKey, bytes, signature, verified) => {
+  const key = keyOf(publicKey, signature);
+  if (key === null) setImmediate(() => verified(false));
+  else {
+    // A machine that could not do it there says nothing about the signature.
+    const retry = () => nodeSuite.verify(publicKey, bytes, signature);
+    verify('sha256', bytes, key, signature, (error, isGood) => verified(error === null ? isGood : retry()));
+  }
 };

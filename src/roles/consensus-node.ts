@@ -5,7 +5,7 @@ import { logIdOf } from '../core/codec/transaction.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
 import { readSystem } from '../core/ledger/read.ts';
 import type { Genesis } from '../core/types/state.ts';
-import { nodeSuite } from '../crypto/suite.ts';
+import { nodeSuite, verifyAside } from '../crypto/suite.ts';
 import type { ChainStore } from '../ports/chain-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyValueStore } from '../ports/kv.ts';
@@ -132,7 +132,7 @@ export class ConsensusNode implements Service {
       this.repairer.noticed(damage),
     );
     this.store = store;
-    const chain = new ChainReader(store, suite, transport);
+    const chain = new ChainReader(store, suite, transport, parts.suite === undefined ? verifyAside : null);
     const links = new ConsensusLinks(chain, transport, options.validators);
     this.links = links;
     this.chain = chain;

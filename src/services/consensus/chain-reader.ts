@@ -3,7 +3,7 @@ import { assertDefined } from '../../core/base/assert.ts';
 import type { BlockHash, Hash, Suite, TransactionId } from '../../core/base/ids.ts';
 import type { Reject } from '../../core/base/reject.ts';
 import { checkAdmission } from '../../core/ledger/admission.ts';
-import { readSystem } from '../../core/ledger/read.ts';
+import { findMember, readSystem } from '../../core/ledger/read.ts';
 import type { VerifyTransaction } from '../../core/ledger/signature.ts';
 import type { EngineStart, Reign } from '../../core/pbft/config.ts';
 import { quorumSize } from '../../core/quorum/quorum.ts';
@@ -12,9 +12,10 @@ import type { Parameters, SystemState } from '../../core/types/state.ts';
 import type { Transaction } from '../../core/types/transaction.ts';
 import type { ChainStore, StoredBlock } from '../../ports/chain-store.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
+import type { VerifyAside } from '../../ports/verify-aside.ts';
 import { POOL_LIMITS } from '../pool/limits.ts';
 import type { PoolChain } from '../pool/pool.ts';
-import { rememberingVerify } from '../pool/verified.ts';
+import { VerifiedTransactions } from '../pool/verified.ts';
 
 /** The committed chain as the services of a consensus node ask for it. */
 export class ChainReader implements PoolChain {
@@ -27,15 +28,17 @@ export class ChainReader implements PoolChain {
 
   /** Remembers what it has verified: a transaction costs one curve operation from arrival to commit. */
   readonly verify: VerifyTransaction;
+  private readonly verified: VerifiedTransactions;
 
-  /** @param verifiedMax transactions remembered as verified */
+  /** @param aside null: signatures are verified on this thread */
   constructor(
     readonly store: ChainStore,
     readonly suite: Suite,
     private readonly transport: Transport,
-    verifiedMax = POOL_LIMITS.verifiedSignaturesMax,
+    aside: VerifyAside | null = null,
   ) {
-    this.verify = rememberingVerify(suite, verifiedMax);
+    this.verified = new VerifiedTransactions(suite, POOL_LIMITS.verifiedSignaturesMax, aside);
+    this.verify = this.verified.verify;
   }
 
   /** After genesis was applied. */
@@ -108,6 +111,13 @@ export class ChainReader implements PoolChain {
         .map(info => info.peer),
     );
     return peers.filter(peer => connected.has(peer));
+  }
+
+  verifyAhead(transaction: Transaction): Promise<void> | null {
+    const { sender, keyId, lastValidHeight } = transaction.body;
+    const key = findMember(this.system(), sender)?.keys[keyId];
+    if (key === undefined || lastValidHeight <= this.headHeight()) return null;
+    return this.verified.ahead(transaction, key.signingKey);
   }
 
   checkAdmission(transaction: Transaction): Reject | null {

@@ -7,13 +7,8 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import {
-  POOL_WIRE_LIMITS,
-  type PoolReference,
-  poolFetchCodec,
-  poolFetchedCodec,
-  poolFrameCodec,
-} from '../../wire/pool.ts';
+import { POOL_WIRE_LIMITS, poolFetchCodec, poolFetchedCodec, poolFrameCodec } from '../../wire/pool.ts';
+import { Announced } from './announced.ts';
 import { Fetcher } from './fetcher.ts';
 import { Inbox } from './inbox.ts';
 import {
@@ -34,6 +29,8 @@ export interface PoolChain {
   parameters(): Parameters;
   /** Everything that execution at the next height would hold against the wrapper, its signature included. */
   checkAdmission(transaction: Transaction): Reject | null;
+  /** Has the signature verified on another thread; null: `checkAdmission` may as well be asked at once. */
+  verifyAhead(transaction: Transaction): Promise<void> | null;
   /** True when a committed block names the id. */
   isCommitted(id: TransactionId): boolean;
   /** The encoded wrapper, committed or stored ahead of its block. */
@@ -81,8 +78,7 @@ export class Pool {
   private readonly dismissals = new Map<TransactionId, Reject>();
   /** Faults found after the frame was taken; answered to the peer's next frame. */
   private readonly faults = new Map<PeerId, Reject>();
-  /** Announced ids that are still to be fetched, by peer: one fetch at a time each, bounded like the pool. */
-  private readonly announced = new Map<PeerId, TransactionId[]>();
+  private readonly announced: Announced;
   private readonly abort = new AbortController();
 
   constructor(private readonly config: PoolConfig) {
@@ -97,8 +93,16 @@ export class Pool {
       const transaction = this.decode(bytes);
       return isReject(transaction) ? null : transaction;
     };
-    this.inbox = new Inbox(this.limits, clock, (from, entry) => this.check(from, entry));
+    this.inbox = new Inbox(this.limits, clock, {
+      ahead: entry => this.verifyAhead(entry),
+      check: (from, entry) => this.check(from, entry),
+    });
     this.fetcher = new Fetcher(transport, logger, this.limits, decode, () => clock.monotonicMs());
+    this.announced = new Announced(this.limits.transactionsMax, {
+      isMissing: id => this.isMissing(id),
+      fetch: async (missing, from) => (await this.fetcher.fetch(missing, [from], this.abort.signal)).values(),
+      found: (from, entry) => this.inbox.add(from, entry),
+    });
   }
 
   /** Before the transport starts. */
@@ -125,6 +129,7 @@ export class Pool {
   stop(): void {
     this.stopped = true;
     this.inbox.stop();
+    this.announced.stop();
     this.abort.abort();
   }
 
@@ -164,6 +169,12 @@ export class Pool {
     const { id } = transaction;
     if (this.mempool.get(id) !== null) return { id, status: 'pending' };
     const entry: PoolEntry = { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
+    const ahead = this.verifyAhead(entry);
+    if (ahead !== null) {
+      await ahead;
+      if (this.stopped) return reject('not_ready', 'the node stops', 'ignore');
+      if (this.mempool.get(id) !== null) return { id, status: 'pending' };
+    }
     const refused = this.checkEntry(entry);
     if (refused !== null) {
       // only now: most are new, and to look for them in all that is committed costs as much as the rest
@@ -193,7 +204,7 @@ export class Pool {
     const held = references.map(reference => this.held(reference.id, reference.wrapperHash));
     if (!held.includes(null)) return held;
     // Bodies travel ahead of proposals: what is missing is most often still in the inbox.
-    this.inbox.drain();
+    await this.inbox.drain();
     const found = references.map(
       (reference, index) => held[index] ?? this.held(reference.id, reference.wrapperHash),
     );
@@ -275,6 +286,11 @@ export class Pool {
     return { transaction, bytes, sinceMs: this.config.clock.monotonicMs() };
   }
 
+  /** Nothing for what there is no room for: it is refused without a look at its signature. */
+  private verifyAhead({ transaction }: PoolEntry): Promise<void> | null {
+    return this.mempool.checkRoom(transaction) === null ? this.config.chain.verifyAhead(transaction) : null;
+  }
+
   private checkEntry({ transaction }: PoolEntry): Reject | null {
     const { chain } = this.config;
     const parameters = chain.parameters();
@@ -307,7 +323,7 @@ export class Pool {
     const decoded = poolFrameCodec.decode(frame);
     if (isReject(decoded)) return decoded;
     if (decoded.kind === 'have') {
-      void this.fetchAnnounced(from, decoded.ids);
+      void this.announced.fetch(from, decoded.ids);
       return null;
     }
     for (const bytes of decoded.transactions) {
@@ -340,27 +356,6 @@ export class Pool {
     this.config.logger.debug({ peer: from, id, code: refused.reject }, 'gossiped transaction refused');
     // Only what depends on no state proves the relay faulty: its head may be ahead of this node's.
     if (refused.reject === 'bad_signature') this.faults.set(from, refused);
-  }
-
-  private async fetchAnnounced(from: PeerId, ids: readonly TransactionId[]): Promise<void> {
-    const waiting = this.announced.get(from);
-    if (waiting !== undefined) {
-      waiting.push(...ids.slice(0, Math.max(0, this.limits.transactionsMax - waiting.length)));
-      return;
-    }
-    const queue = [...ids];
-    this.announced.set(from, queue);
-    try {
-      while (queue.length > 0 && !this.stopped) {
-        const chunk = queue.splice(0, POOL_WIRE_LIMITS.referencesPerFetch).filter(id => this.isMissing(id));
-        const references: PoolReference[] = chunk.map(id => ({ id, wrapperHash: null }));
-        if (references.length === 0) continue;
-        const found = await this.fetcher.fetch(references, [from], this.abort.signal);
-        for (const entry of found.values()) this.inbox.add(from, entry);
-      }
-    } finally {
-      this.announced.delete(from);
-    }
   }
 
   private isUnknown(id: TransactionId): boolean {

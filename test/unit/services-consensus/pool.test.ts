@@ -12,7 +12,6 @@ import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
 import type { PoolLimits } from '../../../src/services/pool/limits.ts';
 import { Pool, type PoolChain } from '../../../src/services/pool/pool.ts';
-import { rememberingSuite } from '../../../src/services/pool/verified.ts';
 import { poolFrameCodec } from '../../../src/wire/pool.ts';
 import { MemoryNetwork, type MemoryTransport, realClock } from '../../support/memory-transport.ts';
 import { makeWrapper, newSender, verifyPlain } from './transactions.ts';
@@ -51,6 +50,11 @@ class TestChain implements PoolChain {
       return reject('unknown_sender', transaction.body.sender, 'ignore');
     if (transaction.body.lastValidHeight <= this.height) return reject('expired', 'too old', 'ignore');
     return verifyPlain(transaction, key) ? null : reject('bad_signature', transaction.id);
+  }
+  /** Tests say what waits for another thread. */
+  aside: ((transaction: Transaction) => Promise<void> | null) | null = null;
+  verifyAhead(transaction: Transaction) {
+    return this.aside?.(transaction) ?? null;
   }
   isCommitted(id: TransactionId) {
     return this.committed.has(id);
@@ -309,30 +313,85 @@ describe('gossip', () => {
   });
 });
 
-describe('remembered signatures', () => {
-  it('verifies a good signature once, and a bad one never becomes good', () => {
-    let calls = 0;
-    const suite = rememberingSuite(
-      {
-        ...nodeSuite,
-        verify: (...input) => {
-          calls += 1;
-          return nodeSuite.verify(...input);
-        },
-      },
-      2,
+/** Waits that a test ends. */
+function gates() {
+  const open: (() => void)[] = [];
+  return { open, aside: () => new Promise<void>(resolve => open.push(resolve)) };
+}
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise(resolve => setImmediate(resolve));
+};
+
+describe('signatures that are verified aside', () => {
+  it('keep the order of arrival, and a proposal waits for them', async () => {
+    const { nodes } = await startNodes(['a', 'b']);
+    const [a, b] = nodes as [TestNode, TestNode];
+    const { open, aside } = gates();
+    const texts = ['first', 'second', 'third'];
+    const wrappers = texts.map(text => makeWrapper(alice, { chainId, text }));
+    const ids = wrappers.map(bytes => decoded(bytes).id);
+    // the second needs no other thread, and may not overtake the first
+    b.chain.aside = transaction => (transaction.id === ids[1] ? null : aside());
+    await Promise.all(wrappers.map(bytes => a.pool.submit(bytes)));
+    await turns(5);
+    expect(open).toHaveLength(2);
+    expect(b.pool.size).toBe(0);
+    const references = wrappers.map(bytes => {
+      const { id, wrapperHash } = decoded(bytes);
+      return { id, wrapperHash };
+    });
+    const collected = b.pool.collect(references, [], new AbortController().signal);
+    for (const end of open.toReversed()) end();
+    expect((await collected).map(entry => entry?.transaction.id)).toEqual(ids);
+    expect(b.pool.take(takeAll, () => false).map(entry => entry.transaction.id)).toEqual(ids);
+  });
+
+  it('are judged by the state after the wait', async () => {
+    const { nodes } = await startNodes(['a']);
+    const [a] = nodes as [TestNode];
+    const { open, aside } = gates();
+    a.chain.aside = aside;
+    const bytes = makeWrapper(alice, { chainId, text: 'meanwhile' });
+    const { id } = decoded(bytes);
+    const twice = [a.pool.submit(bytes), a.pool.submit(bytes)];
+    const late = a.pool.submit(makeWrapper(alice, { chainId, text: 'late' }));
+    open[0]?.();
+    expect(await twice[0]).toEqual({ id, status: 'pending' });
+    a.pool.committed(2, [id]);
+    a.chain.committed.set(id, bytes);
+    a.chain.expelled.add('alice');
+    open[1]?.();
+    expect(await twice[1]).toEqual({ id, status: 'committed' });
+    open[2]?.();
+    expect(await late).toMatchObject({ reject: 'unknown_sender' });
+    expect(a.pool.size).toBe(0);
+  });
+
+  it('end with the pool, which takes nothing then', async () => {
+    const { nodes } = await startNodes(['a', 'b']);
+    const [a, b] = nodes as [TestNode, TestNode];
+    const { open, aside } = gates();
+    a.chain.aside = aside;
+    b.chain.aside = aside;
+    const own = a.pool.submit(makeWrapper(alice, { chainId, text: 'own' }));
+    b.transport.send(
+      'a',
+      '/phaseline/pool/1',
+      poolFrameCodec.encode({
+        kind: 'bodies',
+        transactions: [makeWrapper(bob, { chainId, text: 'gossiped' })],
+      }),
     );
-    const message = new Uint8Array([1]);
-    const { signer } = alice;
-    const signature = signer.sign(message);
-    expect([1, 2, 3].map(() => suite.verify(signer.publicKey, message, signature))).toEqual([
-      true,
-      true,
-      true,
-    ]);
-    expect(calls).toBe(1);
-    expect(suite.verify(signer.publicKey, new Uint8Array([2]), signature)).toBe(false);
-    expect(suite.verify(bob.signer.publicKey, message, signature)).toBe(false);
-    expect(calls).toBe(3);
+    await turns(5);
+    expect(open).toHaveLength(2);
+    a.pool.stop();
+    a.chain.checkAdmission = () => {
+      throw new Error('the store is closed');
+    };
+    for (const end of open) end();
+    expect(await own).toMatchObject({ reject: 'not_ready' });
+    await turns(5);
+    expect(a.pool.size).toBe(0);
   });
 });
