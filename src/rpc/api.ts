@@ -174,6 +174,8 @@ export interface PhaseView {
   readonly current: boolean;
   /** Numbers of the epochs whose secrets this node has. */
   readonly openEpochs: readonly number[];
+  /** Numbers of those that the chain says this member was given, and whose secrets are not here. */
+  readonly missingEpochs: readonly number[];
 }
 
 /** A project that this member owns. */

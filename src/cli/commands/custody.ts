@@ -29,6 +29,7 @@ export interface KeysAnswer {
   }[];
   readonly epochs: readonly { readonly number: number; readonly opener: string }[];
   readonly openEpochs: readonly number[];
+  readonly missingEpochs: readonly number[];
   readonly complaints: readonly {
     readonly member: string;
     readonly reason: string;
@@ -186,6 +187,13 @@ function faultsOf(phase: KeysAnswer): string[] {
   }
   for (const { member, fromEpoch, heldFrom } of lacking(phase, null)) {
     faults.push(`${member} waits for the keys of epochs ${fromEpoch} to ${heldFrom - 1}`);
+  }
+  if (phase.missingEpochs.length > 0) {
+    const openers = [...new Set(phase.epochs.slice(phase.missingEpochs[0]).map(epoch => epoch.opener))];
+    const numbers = phase.missingEpochs.join(', ');
+    faults.push(
+      `the keys of epochs ${numbers} were given to you, says the chain, and are not here; openers: ${openers}`,
+    );
   }
   const { recovery } = phase;
   if (recovery !== null && recovery.holders.length < recovery.threshold) {

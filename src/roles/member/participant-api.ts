@@ -121,6 +121,7 @@ async function phaseView({ light, records, member }: MemberNode, known: PhaseSta
     entry: { size: frontier.size, root: frontierRoot(sha256, frontier), digest },
     current: inside && light.held(logId)?.ended !== true,
     openEpochs: records.vault.openEpochs(state.id),
+    missingEpochs: records.vault.missing(state),
   };
 }
 

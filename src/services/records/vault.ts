@@ -1,3 +1,4 @@
+import { heldFrom } from '../../core/access/epochs.ts';
 import { equalBytes } from '../../core/base/bytes.ts';
 import type { MemberId, PhaseId } from '../../core/base/ids.ts';
 import { isReject } from '../../core/base/reject.ts';
@@ -115,6 +116,15 @@ export class PhaseVault implements PhaseVisitor {
     let from = phase.epochs.length;
     while (from > 0 && held?.has(from - 1)) from -= 1;
     return from;
+  }
+
+  /** Epochs whose secrets the chain says this member was given, and that are not here: an opener can leave them out. */
+  missing(phase: PhaseState): number[] {
+    const { access, member } = this.config;
+    const from = heldFrom(access.system(), phase, member) ?? phase.epochs.length;
+    return phase.epochs.flatMap(({ number }) =>
+      number >= from && this.keys(phase.id, number) === null ? [number] : [],
+    );
   }
 
   /** Secrets of the epochs [from, to], to be granted; those that are not held are missing. */

@@ -150,6 +150,23 @@ describe('an envelope that is no good', () => {
     }
   });
 
+  it('shows its member which keys of the past it lacks, though the chain says that they were given', async () => {
+    const { world, phase, state } = await heldByParticipants();
+    const sparing = nodeOf(world, 'alice', {
+      ...phaseCrypto,
+      sealEnvelope: (context, key, secrets) => phaseCrypto.sealEnvelope(context, key, secrets.slice(-1)),
+    });
+    granted(await sparing.records.rotateEpoch(phase));
+    granted(await sparing.records.addParticipant({ phase, member: CAROL, roles: WRITER, grant: 'all' }));
+    const carol = world.records('carol');
+    granted(await carol.putRecord(record(phase, 'can write')));
+    const current = state().epochs.length - 1;
+    expect(carol.vault.openEpochs(phase)).toEqual([current]);
+    expect(carol.vault.missing(state())).toEqual(Array.from({ length: current }, (_, number) => number));
+    expect(sparing.records.vault.missing(state())).toEqual([]);
+    expect(world.records('dora').vault.missing(state())).toEqual([]);
+  });
+
   it('[84] by the only steward there is: its node tries three times, and then waits for people', async () => {
     const { world, phase, state } = await heldByParticipants();
     const hostile = nodeOf(world, 'alice', noiseFor(BOB));

@@ -294,6 +294,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
       entry: { size: 0, root: hashOf(12), digest: hashOf(13) },
       current: true,
       openEpochs: [1],
+      missingEpochs: [],
     });
     this.recordsOf.set(id, []);
   }

@@ -100,6 +100,9 @@ export const phaseSchema = phaseStateSchema.extend({
   projectLabel: z.string().nullable(),
   current: z.boolean(),
   openEpochs: z.array(count),
+  missingEpochs: z
+    .array(count)
+    .meta({ description: 'that the chain says this member was given, and whose keys are not here' }),
   log: z.object({ size: count, root: hashText, digest: hashText }),
 });
 
@@ -109,6 +112,7 @@ export function presentPhase(view: PhaseView) {
     projectLabel: view.projectLabel,
     current: view.current,
     openEpochs: [...view.openEpochs],
+    missingEpochs: [...view.missingEpochs],
     log: { ...view.entry },
   };
 }
