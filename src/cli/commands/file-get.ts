@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
 import { transferring } from '../files/command.ts';
-import { type ByteSpan, type GetEnvironment, getFile, getFiles, getToStream } from '../files/get.ts';
+import { type ByteSpan, type GetEnvironment, getFile, getToStream } from '../files/get.ts';
+import { getDirectory } from '../files/get-directory.ts';
 import { findFiles, isCid } from '../files/list.ts';
 import { safeRelativePath } from '../files/names.ts';
 import type { Io } from '../io.ts';
@@ -55,10 +56,11 @@ async function get(io: Io, what: string, options: GetOptions, command: Command):
   await transferring(io, { output, what }, async (progress, signal) => {
     const environment: GetEnvironment = { client: session.client, progress, signal };
     if (directory) {
-      const written = await getFiles(environment, phase, files, resolve(io.directory, out ?? '.'));
+      const got = await getDirectory(environment, phase, files, resolve(io.directory, out ?? '.'));
       progress.end();
-      const rows = written.map(({ path, bytes, sha256 }) => [path, bytes, sha256]);
-      return session.show({ files: written }, { head: ['WROTE', 'BYTES', 'SHA256'], rows });
+      const rows = got.files.map(({ path, bytes, sha256 }) => [path, bytes, sha256]);
+      const gone = got.purged.length === 0 ? {} : { text: `purged, and not here: ${got.purged.join(', ')}` };
+      return session.show(got, { head: ['WROTE', 'BYTES', 'SHA256'], rows, ...gone });
     }
     // a CID that no record here names is the node's to answer for: unknown, purged or not readable
     const { cid, name } = files[0] ?? { cid: what, name: what };

@@ -66,7 +66,7 @@ async function list(
     {
       head: ['POS', 'NAME', 'SIZE', 'AUTHOR', 'TIME', 'CID'],
       rows: files.map(file => [
-        ...[file.position, file.name, formatBytes(file.bytes)],
+        ...[file.position, file.name, file.purged ? 'purged' : formatBytes(file.bytes)],
         ...[file.author, file.time.iso, file.cid],
       ]),
     },

@@ -1,18 +1,16 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, open, rm, stat } from 'node:fs/promises';
 import type { Client } from '../../client/client.ts';
 import type { GotFile } from '../../client/get.ts';
 import { RpcError } from '../../client/rpc-error.ts';
 import { publishNewFile, writeNewFile } from '../../rpc/streams.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
-import { distinctPaths } from './names.ts';
 import type { TransferProgress } from './progress.ts';
 
 export interface GetEnvironment {
   readonly client: Client;
-  readonly progress: TransferProgress;
+  readonly progress: Pick<TransferProgress, 'update' | 'end'>;
   readonly signal: AbortSignal;
 }
 
@@ -28,8 +26,6 @@ export interface GetAnswer {
   readonly bytes: number;
   readonly sha256: string;
 }
-
-const FILES_IN_FLIGHT = 4;
 
 async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => null)) !== null;
@@ -148,29 +144,6 @@ export async function getFile(
   } finally {
     environment.progress.end();
   }
-}
-
-/** Several files into a directory, under names that are safe there. */
-export async function getFiles(
-  environment: GetEnvironment,
-  phase: string,
-  files: readonly { readonly cid: string; readonly name: string }[],
-  directory: string,
-): Promise<readonly GetAnswer[]> {
-  const paths = distinctPaths(files.map(({ name }) => name)).map(path => join(directory, path));
-  const answers: GetAnswer[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < files.length) {
-      const at = next;
-      next += 1;
-      await mkdir(dirname(paths[at]!), { recursive: true });
-      const { cid } = files[at]!;
-      answers[at] = await getFile(environment, { phase, cid }, paths[at]!, null);
-    }
-  };
-  await Promise.all(Array.from({ length: FILES_IN_FLIGHT }, lane));
-  return answers;
 }
 
 /** Writes authentic bytes as they come. @throws when they end early or are not what the record says of them */

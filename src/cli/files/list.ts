@@ -11,6 +11,8 @@ export interface ListedFile {
   readonly position: number;
   readonly author: string;
   readonly time: { readonly iso: string };
+  /** True when it was purged from the phase: its record stays, and nobody has its bytes. */
+  readonly purged: boolean;
 }
 
 const RECORDS_PER_CALL = 500;
@@ -59,7 +61,12 @@ export async function findFiles(
   const found = newest(byCid ? files.filter(({ cid }) => cid === what) : files);
   if (found.length > 0 || byCid) return found.slice(0, byCid ? 1 : undefined);
   const detail = `no record of the phase names a file "${what}"`;
-  throw new CommandFailure(EXIT.error, detail, `phaseline file list --phase ${phase} shows the files.`);
+  const inside = what.endsWith('/') ? [] : await listFiles(client, phase, `${what}/`);
+  const hint =
+    inside.length > 0
+      ? `A directory of the phase has that name: ${what}/ with a slash at the end.`
+      : `phaseline file list --phase ${phase} shows the files.`;
+  throw new CommandFailure(EXIT.error, detail, hint);
 }
 
 /** The CID of one file that is named by its CID or its name. */

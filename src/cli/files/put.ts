@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Client } from '../../client/client.ts';
 import type { PutSource } from '../../client/put.ts';
 import { RpcError } from '../../client/rpc-error.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
+import { sha256Of } from './hash.ts';
 import { type ListedFile, listFiles } from './list.ts';
 import type { TransferProgress } from './progress.ts';
 import type { FoundFile } from './walk.ts';
@@ -49,7 +48,7 @@ export interface PutEnvironment {
   readonly client: Client;
   /** True while the node is thought to see the files of this machine under the same paths. */
   readonly local: boolean;
-  readonly progress: TransferProgress;
+  readonly progress: Pick<TransferProgress, 'update' | 'end'>;
   readonly signal: AbortSignal;
   /** Waits between looks at a running call. */
   readonly pause: () => Promise<void>;
@@ -59,7 +58,11 @@ interface UploadAnswer {
   readonly id: string;
   readonly offset: number;
   readonly stage: string;
-  readonly copies: { readonly copies: number; readonly wanted: number } | null;
+  readonly copies: {
+    readonly copies: number;
+    readonly wanted: number;
+    readonly bytesConfirmed: number;
+  } | null;
 }
 
 /** Files up to this size go into the record's own call, when the node reads them itself. */
@@ -89,12 +92,6 @@ function groups(files: readonly FoundFile[], oneRecord: boolean): readonly (read
     }
   }
   return all;
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 /** A file of this machine as bytes that can be read again from any place. */
@@ -161,7 +158,7 @@ export class FilePut {
     const known = new Map<string, ListedFile[]>();
     for (const root of roots) {
       for (const file of await listFiles(this.environment.client, phase, `${root}/`))
-        known.set(file.name, [...(known.get(file.name) ?? []), file]);
+        if (!file.purged) known.set(file.name, [...(known.get(file.name) ?? []), file]);
     }
     const fresh: FoundFile[] = [];
     for (const file of files) {
@@ -212,6 +209,7 @@ export class FilePut {
     };
     return this.watched(
       this.environment.client.call('record_put', params, { signal: this.environment.signal }),
+      this.doneBytes - before,
     );
   }
 
@@ -233,22 +231,26 @@ export class FilePut {
     }
   }
 
-  /** Shows what the record waits for, until it is committed. */
-  private async watched(committed: Promise<RecordPutAnswer>): Promise<RecordPutAnswer> {
-    const { client, pause } = this.environment;
+  /** Shows what the record waits for, until it is committed. @param bytes of its files */
+  private async watched(committed: Promise<RecordPutAnswer>, bytes: number): Promise<RecordPutAnswer> {
+    const { client, pause, progress } = this.environment;
     const { phase, waitForCopies } = this.request;
     let over = false;
     const done = committed.finally(() => {
       over = true;
     });
-    this.show('commit', 0);
-    if (waitForCopies === null) return done;
+    if (waitForCopies === null) {
+      this.show('commit', 0);
+      return done;
+    }
     const watching = (async () => {
       while (!over) {
         const { uploads } = await client.call<{ uploads: UploadAnswer[] }>('file_uploads', { phase });
         const copies = uploads.find(({ stage }) => stage === 'replicating')?.copies;
-        if (copies !== undefined && copies !== null && !over)
-          this.show(`replicate ${copies.copies}/${copies.wanted}`, 0);
+        const stage = copies ? `replicate ${copies.copies}/${copies.wanted}` : 'commit';
+        // what other nodes have confirmed, of all that they are to have; the ciphertext is a little longer
+        const total = bytes * Math.max(0, (copies?.wanted ?? 1) - 1);
+        if (!over) progress.update({ stage, bytes: Math.min(total, copies?.bytesConfirmed ?? 0), total });
         await Promise.race([pause(), done.catch(() => {})]);
       }
     })().catch(() => {});

@@ -70,6 +70,16 @@ describe('a file that is named', () => {
       message: 'no record of the phase names a file "plan"',
       hint: 'phaseline file list --phase intake shows the files.',
     });
+    // a directory without its slash
+    const listed = {
+      call: async (_: string, { name }: { name: string }) => ({
+        files: name === 'd/' ? [{}] : [],
+        next: null,
+      }),
+    };
+    await expect(cidOf(listed as never, 'd', 'intake')).rejects.toMatchObject({
+      hint: 'A directory of the phase has that name: d/ with a slash at the end.',
+    });
     const two = [
       { name: 'd/a', cid: 'a' },
       { name: 'd/b', cid: 'b' },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isReject } from '../../../core/base/reject.ts';
-import type { ProjectReadApi, RecordApi } from '../../api.ts';
+import type { FileApi, ProjectReadApi, RecordApi } from '../../api.ts';
 import { defineMethod, type RpcMethod } from '../../method.ts';
 import { count, hashText, phaseNameSchema, timeSchema } from '../../schemas.ts';
 import { findPhase } from '../phase/find.ts';
@@ -8,7 +8,7 @@ import { fileSchema, presentRecord } from '../record/present.ts';
 
 const RECORDS_PER_CALL_MAX = 500;
 
-export const fileList = (api: RecordApi & ProjectReadApi): RpcMethod =>
+export const fileList = (api: FileApi & RecordApi & ProjectReadApi): RpcMethod =>
   defineMethod({
     name: 'file_list',
     summary: 'The files that the readable records of a phase name, in the order of the log.',
@@ -31,21 +31,26 @@ export const fileList = (api: RecordApi & ProjectReadApi): RpcMethod =>
     }),
     result: z.object({
       files: z.array(
-        fileSchema.extend({ record: hashText, position: count, author: z.string(), time: timeSchema }),
+        fileSchema.extend({
+          ...{ record: hashText, position: count, author: z.string(), time: timeSchema },
+          purged: z.boolean().meta({ description: 'the record stays; nobody has the bytes any more' }),
+        }),
       ),
       next: count.nullable(),
     }),
     errors: ['not_found', 'ambiguous_name', 'forbidden'],
     handle: async ({ phase, name, from, limit }) => {
-      const page = await api.records((await findPhase(api, phase)).state.id, from, limit);
+      const { id } = (await findPhase(api, phase)).state;
+      const page = await api.records(id, from, limit);
       if (isReject(page)) return page;
       const fits = (given: string) =>
         name === null || (name.endsWith('/') ? given.startsWith(name) : given === name);
       const files = page.records.flatMap(view => {
         const { id: record, position, author, time, content } = presentRecord(view, false);
+        const isPurged = (cid: string) => api.fileCare.purgeStatus(id, cid) !== null;
         return (content?.files ?? [])
           .filter(file => fits(file.name))
-          .map(file => ({ ...file, record, position, author, time }));
+          .map(file => ({ ...file, record, position, author, time, purged: isPurged(file.cid) }));
       });
       return { files, next: page.next < page.size ? page.next : null };
     },
