@@ -39,6 +39,7 @@ const REFUSALS: ReadonlySet<number | string> = new Set([1000, 1001, 1004, 1006, 
 const COMMANDS_FOR_METHODS: Readonly<Record<string, string>> = {
   chain_status: 'phaseline status',
   file_purge: 'phaseline file purge',
+  file_purgeStatus: 'phaseline file certificate CID --phase PHASE',
   file_quota: 'phaseline file quota',
   file_repair: 'phaseline file repair',
   file_status: 'phaseline file status --phase PHASE',
@@ -63,7 +64,7 @@ function hintForCommands(code: number | string, hint: string | null): string | n
     return 'Ask a node of another role with --as NAME: phaseline status shows the nodes.';
   if (code === INVALID_PARAMS && hint?.startsWith('rpc.discover') === true)
     return 'phaseline COMMAND --help shows what a command takes.';
-  return hint?.replace(/\b[a-z]+_[a-z]+\b/g, name => COMMANDS_FOR_METHODS[name] ?? name) ?? null;
+  return hint?.replace(/\b[a-z]+_[a-zA-Z]+\b/g, name => COMMANDS_FOR_METHODS[name] ?? name) ?? null;
 }
 
 /** What a node calls a wrong call, told to somebody who typed a command. */

@@ -97,7 +97,7 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
   key_missing: ['forbidden', 'The epoch was never opened to this member.'],
   not_owner: ['forbidden', null],
   not_administrator: ['forbidden', null],
-  purged: ['purged', null],
+  purged: ['purged', 'file_purgeStatus tells who ordered it and which nodes have deleted it.'],
   not_purged: ['not_found', 'file_purge orders it.'],
   expired: ['expired', 'Send the transaction again: nothing of it was written.'],
   no_source: ['unavailable', 'No consensus node can be reached; node_status shows the connections.'],

@@ -116,6 +116,8 @@ async function verify(
     {},
     { signal: new AbortController().signal },
   );
+  if (damaged.length > 0)
+    session.tell('damaged files are fetched again by themselves: verify once more in a moment');
   const checks = [
     {
       name: 'every block of every file',

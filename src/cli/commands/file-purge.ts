@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../failure.ts';
+import { isCid } from '../files/list.ts';
 import { type Io, printable } from '../io.ts';
 import { openSession, type Session, short } from '../session.ts';
 import { purgeExpired } from './retention.ts';
@@ -41,18 +42,15 @@ async function confirm(io: Io, session: Session, cid: string, options: PurgeOpti
   const { references: found } = await references(session, options.phase, cid);
   const lines = found.map(
     ({ phase, record, position }) =>
-      `  record ${short(record)} at position ${position} of phase ${short(phase)}`,
+      `record ${short(record)} at position ${position} of phase ${short(phase)}`,
   );
-  const warning = [
-    `file ${cid} will be deleted by every holder of the phase, for good. These records name it:`,
-    ...lines,
-    'Those of other phases keep their copies until it is purged there too.',
-  ];
+  const deed = `file ${cid} will be deleted by every holder of the phase, for good. These records name it:`;
+  const rest = 'Those of other phases keep their copies until it is purged there too.';
   if (options.yes === true) return;
   if (!process.stdin.isTTY || !io.interactive) {
-    throw new CommandFailure(EXIT.usage, warning.map(line => line.trim()).join(' '), 'Say that with --yes.');
+    throw new CommandFailure(EXIT.usage, `${deed} ${lines.join(', ')}. ${rest}`, 'Say that with --yes.');
   }
-  for (const line of warning) io.err(printable(line));
+  for (const line of [deed, ...lines.map(one => `  ${one}`), rest]) io.err(printable(line));
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await reader.question('Type yes to purge it: ');
   reader.close();
@@ -64,6 +62,10 @@ function oneFile(cid: string | undefined, options: Partial<PurgeOptions>): Purge
   if (cid === undefined || phase === undefined || reason === undefined || expired === true) {
     const detail = 'purge takes one CID with --phase and --reason, or --expired for what is due';
     throw new CommandFailure(EXIT.usage, detail, 'phaseline file purge CID --phase PHASE --reason TEXT');
+  }
+  if (!isCid(cid)) {
+    const detail = `${cid} is no CID, and a name may have stood for several files`;
+    throw new CommandFailure(EXIT.usage, detail, `phaseline file list --phase ${phase} shows the CIDs.`);
   }
   return { ...options, cid, phase, reason };
 }

@@ -14,6 +14,9 @@ describe('what a node answered, told on a command line', () => {
     );
     expect(exitCode).toBe(1);
     expect(lines).toEqual(['no phase is called "x"', 'phaseline phase list shows what this node may read.']);
+    expect(told(1006, 'x', 'file_purgeStatus tells.').lines[1]).toBe(
+      'phaseline file certificate CID --phase PHASE tells.',
+    );
     expect(told(1002, 'x', 'some_word stays.').lines).toEqual(['x', 'some_word stays.']);
   });
 
