@@ -16,3 +16,10 @@ export function blockInFlight(engine: Engine, blockHash: BlockHash): Block | nul
   for (const slot of engine.slots.values()) if (slot.hash === blockHash) return slot.block;
   return null;
 }
+
+/** Blocks above the head that this view has proposed, or that are decided. */
+export function blocksUnderWay(engine: Engine): Block[] {
+  return [...engine.slots.values()].flatMap(({ block, proposed, decided }) =>
+    block !== null && (proposed || decided !== null) ? [block] : [],
+  );
+}

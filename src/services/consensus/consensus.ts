@@ -132,7 +132,7 @@ export class Consensus {
       pool,
       clock,
       reminderIdsMax: this.limits.reminderIdsMax,
-      view: () => this.engine?.view ?? 0,
+      engine: () => this.engine,
       complain: reason => this.complain(reason),
     });
     this.lostPeers = new LostPeers({

@@ -1,20 +1,23 @@
+import type { TransactionId } from '../../core/base/ids.ts';
+import { blocksUnderWay, type Engine } from '../../core/pbft/engine.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { PoolEntry } from '../pool/mempool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ChainReader } from './chain-reader.ts';
-import { LOOKS_PER_TIMEOUT, Pace } from './pace.ts';
+import { LOOKS_PER_TIMEOUT, Pace, type Sight } from './pace.ts';
 
 export interface SupervisorConfig {
   readonly chain: ChainReader;
   readonly pool: Pool;
   readonly clock: Clock;
   readonly reminderIdsMax: number;
-  view(): number;
+  /** Null before the start. */
+  engine(): Engine | null;
   /** The primary leaves a transaction out although its blocks have room, or is slow. */
   complain(reason: string): void;
 }
 
-/** Waiting this many view timeouts while blocks with room are committed is censorship. */
+/** Waiting this many view timeouts of one view, unproposed, while blocks with room are committed is censorship. */
 const CENSORED_TIMEOUTS = 4;
 
 /**
@@ -28,6 +31,9 @@ export class Supervisor {
   private roomyAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private readonly pace = new Pace();
+  private view = -1;
+  /** Monotonic milliseconds at which `view` was seen first. */
+  private viewSinceMs = 0;
   private stopped = false;
 
   constructor(private readonly config: SupervisorConfig) {}
@@ -47,9 +53,10 @@ export class Supervisor {
   committed(entries: number): void {
     const { blockTransactionsMax, memberTransactionsPerBlockMax } = this.config.chain.parameters();
     const full = Math.min(blockTransactionsMax, memberTransactionsPerBlockMax);
-    if (entries * 2 >= full) return;
-    this.roomyAtMs = this.config.clock.monotonicMs();
-    this.pace.hadRoom();
+    const nowMs = this.config.clock.monotonicMs();
+    const hadRoom = entries * 2 < full;
+    if (hadRoom) this.roomyAtMs = nowMs;
+    this.pace.committed(nowMs, hadRoom);
   }
 
   private schedule(): void {
@@ -63,20 +70,48 @@ export class Supervisor {
 
   private look(viewTimeoutMs: number): void {
     const { pool, chain, clock, reminderIdsMax } = this.config;
+    const engine = this.config.engine();
+    if (engine === null) return;
     const nowMs = clock.monotonicMs();
     const lookedAtMs = this.lookedAtMs;
     this.lookedAtMs = nowMs;
+    if (engine.view !== this.view) {
+      this.view = engine.view;
+      this.viewSinceMs = nowMs;
+    }
     const oldest = pool.oldest();
-    const ageMs = oldest === null ? 0 : nowMs - oldest.sinceMs;
-    if (this.pace.look(this.config.view(), ageMs, viewTimeoutMs)) this.config.complain('the primary is slow');
+    const sight = this.sight(engine, nowMs);
+    if (this.pace.look(engine.view, sight, viewTimeoutMs)) this.config.complain('the primary is slow');
+    if (this.leavesOut(sight, viewTimeoutMs)) this.config.complain('the primary leaves transactions out');
     if (oldest === null || nowMs - oldest.sinceMs < viewTimeoutMs) return;
     const due = ({ sinceMs }: PoolEntry) =>
       reminders(nowMs - sinceMs, viewTimeoutMs) > reminders(lookedAtMs - sinceMs, viewTimeoutMs);
     const ids = pool.pending(due, reminderIdsMax);
     for (const peer of chain.connectedValidators()) pool.announce(peer, ids);
-    const roomySinceMs = this.roomyAtMs - oldest.sinceMs;
-    if (roomySinceMs > CENSORED_TIMEOUTS * viewTimeoutMs)
-      this.config.complain('the primary leaves transactions out');
+  }
+
+  /**
+   * Each primary has that long: where what waits was late before its view, it would be replaced before its first block. What it
+   * has proposed is committed with its blocks.
+   */
+  private leavesOut({ unproposedSinceMs }: Sight, viewTimeoutMs: number): boolean {
+    if (unproposedSinceMs === null) return false;
+    const sinceMs = Math.max(unproposedSinceMs, this.viewSinceMs);
+    return this.roomyAtMs - sinceMs > CENSORED_TIMEOUTS * viewTimeoutMs;
+  }
+
+  private sight(engine: Engine, nowMs: number): Sight {
+    const { pool } = this.config;
+    const blocks = blocksUnderWay(engine);
+    const named = new Set<TransactionId>();
+    for (const { entries } of blocks) for (const { id } of entries) named.add(id);
+    const [unproposed] = pool.pending(({ transaction }) => !named.has(transaction.id), 1);
+    return {
+      nowMs,
+      oldestSinceMs: pool.oldest()?.sinceMs ?? null,
+      unproposedSinceMs: unproposed === undefined ? null : (pool.get(unproposed)?.sinceMs ?? null),
+      isUnderWay: blocks.length > 0,
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TransactionId } from '../../../src/core/base/ids.ts';
+import type { Engine } from '../../../src/core/pbft/engine.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { ChainReader } from '../../../src/services/consensus/chain-reader.ts';
 import { Supervisor } from '../../../src/services/consensus/supervisor.ts';
@@ -7,9 +8,17 @@ import type { PoolEntry } from '../../../src/services/pool/mempool.ts';
 import type { Pool } from '../../../src/services/pool/pool.ts';
 
 const VIEW_TIMEOUT_MS = 400;
+const LEFT_OUT = 'the primary leaves transactions out';
 
-/** One transaction that waits from the start, in time that the test moves. */
-function watch() {
+interface Case {
+  /** Since when the one transaction waits; from the start when not given. */
+  readonly ageMs?: number;
+  /** It is in a block that the view has proposed. */
+  readonly isProposed?: boolean;
+}
+
+/** One transaction that waits, in time that the test moves. */
+function watch({ ageMs, isProposed = false }: Case = {}) {
   let nowMs = 0;
   let fire: (() => void) | null = null;
   const clock: Clock = {
@@ -21,24 +30,42 @@ function watch() {
     },
     defer: later => later(),
   };
-  const entry = { sinceMs: 0, transaction: { id: 'waiting' as TransactionId } } as unknown as PoolEntry;
+  const id = 'waiting' as TransactionId;
+  const entry = {
+    get sinceMs() {
+      return ageMs === undefined ? 0 : nowMs - ageMs;
+    },
+    transaction: { id },
+  } as unknown as PoolEntry;
   const remindedAtMs: number[] = [];
   const pool = {
     oldest: () => entry,
+    get: () => entry,
     pending: (select: (entry: PoolEntry) => boolean) => (select(entry) ? [entry.transaction.id] : []),
     announce: (_: string, ids: readonly TransactionId[]) => {
       if (ids.length > 0) remindedAtMs.push(nowMs);
     },
   } as unknown as Pool;
   const chain = {
-    parameters: () => ({ viewTimeoutMs: VIEW_TIMEOUT_MS }),
+    parameters: () => ({
+      viewTimeoutMs: VIEW_TIMEOUT_MS,
+      blockTransactionsMax: 10,
+      memberTransactionsPerBlockMax: 10,
+    }),
     connectedValidators: () => ['other'],
   } as unknown as ChainReader;
-  new Supervisor({ chain, pool, clock, reminderIdsMax: 10, view: () => 0, complain: () => {} }).start();
+  const slot = { block: { entries: [{ id }] }, proposed: true, decided: null };
+  const slots = new Map(isProposed ? [[1, slot]] : []);
+  const seen = { view: 0, slots };
+  const engine = () => seen as unknown as Engine;
+  const complaints: string[] = [];
+  const complain = (reason: string) => complaints.push(reason);
+  const supervisor = new Supervisor({ chain, pool, clock, reminderIdsMax: 10, engine, complain });
+  supervisor.start();
   const until = (endMs: number) => {
     for (; nowMs < endMs; nowMs += VIEW_TIMEOUT_MS / 4) fire!();
   };
-  return { remindedAtMs, until };
+  return { supervisor, seen, clock, remindedAtMs, complaints, until };
 }
 
 describe('Supervisor', () => {
@@ -46,5 +73,43 @@ describe('Supervisor', () => {
     const { remindedAtMs, until } = watch();
     until(20 * VIEW_TIMEOUT_MS);
     expect(remindedAtMs).toEqual([400, 800, 1600, 3200, 6400]);
+  });
+
+  it('[25] complains of who does not propose what waits, not of who has proposed it', () => {
+    const cases = [false, true].map(isProposed => watch({ ageMs: 0.75 * VIEW_TIMEOUT_MS, isProposed }));
+    for (const { supervisor, until } of cases) {
+      until(VIEW_TIMEOUT_MS);
+      supervisor.committed(1);
+      until(5 * VIEW_TIMEOUT_MS);
+    }
+    expect(cases.map(({ complaints }) => complaints)).toEqual([['the primary is slow'], []]);
+  });
+
+  /** A block with room each view timeout, until then. */
+  function commitUntil({ supervisor, until, clock }: ReturnType<typeof watch>, endMs: number): void {
+    while (clock.monotonicMs() < endMs) {
+      until(clock.monotonicMs() + VIEW_TIMEOUT_MS);
+      supervisor.committed(1);
+    }
+  }
+
+  it('[24] complains of who leaves a transaction out for four view timeouts of its own view', () => {
+    const watched = watch();
+    const { seen, complaints } = watched;
+    commitUntil(watched, 4 * VIEW_TIMEOUT_MS);
+    expect(complaints).not.toContain(LEFT_OUT);
+    // the transaction has waited for long when the next view begins: its primary has its time
+    seen.view = 1;
+    complaints.length = 0;
+    commitUntil(watched, 8 * VIEW_TIMEOUT_MS);
+    expect(complaints).not.toContain(LEFT_OUT);
+    commitUntil(watched, 10 * VIEW_TIMEOUT_MS);
+    expect(complaints).toContain(LEFT_OUT);
+  });
+
+  it('[24] does not take what is proposed for left out, however long a loaded network takes', () => {
+    const watched = watch({ isProposed: true });
+    commitUntil(watched, 10 * VIEW_TIMEOUT_MS);
+    expect(watched.complaints).not.toContain(LEFT_OUT);
   });
 });
