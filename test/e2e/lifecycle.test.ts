@@ -105,8 +105,13 @@ describe('a network on one machine', () => {
     height = report.blocks - 1;
   });
 
-  it('continues the same chain at the second start', async () => {
+  it('continues the same chain at the second start, as the files of its nodes say', async () => {
+    writeFileSync(join(dir, 'alice', 'config.toml'), '\n[files]\nphaseQuotaBytes = 12345\n', { flag: 'a' });
     const devnet = await Devnet.start(dir, cwd);
+    const { phases } = await (await devnet.client('alice')).call<{ phases: { bytesMax: number }[] }>(
+      'file_quota',
+    );
+    expect(phases.map(({ bytesMax }) => bytesMax)).toEqual([12_345]);
     expect(devnet.program.stdout).toContain('continued the chain');
     const status = async () =>
       (await devnet.client('node-1')).call<{ head: { height: number } }>('node_status');

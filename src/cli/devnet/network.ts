@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_PARAMETERS, formatGenesis } from '../../config/genesis-file.ts';
-import { dataPaths, type NodeConfig } from '../../config/node-config.ts';
+import { dataPaths, type NodeConfig, readNodeConfig } from '../../config/node-config.ts';
 import { toHex } from '../../core/base/bytes.ts';
 import type { MemberId } from '../../core/base/ids.ts';
 import type { Validator } from '../../core/types/chain.ts';
@@ -173,17 +173,17 @@ export class DevNetwork {
     await writeFile(join(this.dir, 'pids.json'), `${JSON.stringify(pids)}\n`);
   }
 
-  /** Data directories and genesis at the first start; ports are chosen anew at every start. */
+  /** Data directories and genesis at the first start; ports are chosen anew at every start, and what else a node's file says stays. */
   private async writeConfigs(plan: readonly PlannedNode[], continued: boolean, from: number): Promise<void> {
     const taken = (port: number) => this.tell(`port ${port} is taken; using the next one`);
     const ports = await freePorts(plan.length * 2, from, taken);
     const addressOf = (index: number) => `/ip4/127.0.0.1/tcp/${ports[plan.length + index]}`;
     const passphrase = continued ? null : toHex(systemRandom(24));
-    const configOf = (index: number, peers: NodeConfig['network']['peers']): NodeConfig => ({
+    const configOf = (index: number): NodeConfig => ({
       role: plan[index]!.role,
       name: plan[index]!.name as MemberId,
       displayName: displayNameOf(plan[index]!.name),
-      network: { listen: [addressOf(index)], peers },
+      network: { listen: [addressOf(index)], peers: [] },
       rpc: {
         ...{ host: '127.0.0.1', port: ports[index]!, portTries: 20 },
         ...{ allowedHosts: [], allowedOrigins: [], admin: true },
@@ -197,7 +197,7 @@ export class DevNetwork {
       const identity =
         passphrase === null
           ? await publicIdentity(role, name, displayNameOf(name), await openKeys(dataPaths(dir)))
-          : await this.createNode(dir, configOf(index, []), passphrase);
+          : await this.createNode(dir, configOf(index), passphrase);
       if (identity.role === 'consensus') validators.push(identity.validator);
       else cards.push(identity.card);
     }
@@ -205,8 +205,12 @@ export class DevNetwork {
       peerId: validator.peerId,
       addresses: [addressOf(index)],
     }));
-    for (const [index, { name }] of plan.entries())
-      await writeConfig(join(this.dir, name), configOf(index, peers));
+    for (const [index, { name }] of plan.entries()) {
+      const dir = join(this.dir, name);
+      const { rpc, ...own } = await readNodeConfig(dir);
+      const network = { listen: [addressOf(index)], peers };
+      await writeConfig(dir, { ...own, network, rpc: { ...rpc, port: ports[index]! } });
+    }
     if (!continued) await this.writeGenesis(plan, validators, cards[0]!);
   }
 
