@@ -42,18 +42,21 @@ export interface ChainStoreOptions {
   readonly staleNodeBlocks: number;
   /** Bound of each of the two read caches. */
   readonly cacheBytesMax: number;
+  /** What has outlived its time is looked for at each so many heights: a search costs as much as a small block. */
+  readonly cleaningIntervalBlocks: number;
 }
 
 const DEFAULTS: ChainStoreOptions = {
   replayWindowBlocks: () => 1000,
   staleNodeBlocks: 256,
   cacheBytesMax: 32 * 1024 * 1024,
+  cleaningIntervalBlocks: 8,
 };
 
 /** Weight of one entry in the cache of decoded blocks, beside its header. */
 const BLOCK_CACHE_ENTRIES = 65_536;
-/** Heights, or writes ahead, that one commit cleans up at most: cleaning keeps pace and never stalls a block. */
-const CLEANED_HEIGHTS_MAX = 8;
+/** Heights, or writes ahead, that are cleaned up at most for each height since the last time: it keeps pace and never stalls a block. */
+const CLEANED_PER_HEIGHT_MAX = 2;
 const HASH_BYTES = 32;
 
 /** `ChainStore` over any key-value store: one block, one atomic synced write. */
@@ -212,14 +215,8 @@ export class KvChainStore implements ChainStore {
       const cleaning = await this.cleanUp(header.height, new Set(entries.map(entry => entry.wrapperHash)));
       // nodes need no pin: their hash names them, and who sees one early sees what it will be
       this.values.pin(writes.values);
-      const all = [
-        ...writes.immutable,
-        ...writes.values,
-        ...writes.nodes,
-        ...cleaning.rest,
-        ...cleaning.nodes,
-      ];
-      await this.write(all);
+      const { immutable, values, nodes } = writes;
+      await this.write([...immutable, ...values, ...nodes, ...cleaning.rest, ...cleaning.nodes]);
       this.values.release(writes.values);
       this.nodes.release(writes.nodes, cleaning.nodes);
       this.headHeight = header.height;
@@ -304,12 +301,15 @@ export class KvChainStore implements ChainStore {
   ): Promise<{ rest: KvOperation[]; nodes: KvOperation[] }> {
     const nodes: KvOperation[] = [];
     const rest: KvOperation[] = [];
+    const { cleaningIntervalBlocks, staleNodeBlocks } = this.options;
+    if (height % cleaningIntervalBlocks !== 0) return { rest, nodes };
+    const limit = CLEANED_PER_HEIGHT_MAX * cleaningIntervalBlocks;
     const remove = (key: string): void => {
       rest.push({ type: 'delete', key });
     };
     const { generation } = this.record();
-    const staleHeight = Math.min(height - this.options.staleNodeBlocks, this.pinnedHeight);
-    const staleRange = { ...staleBelow(generation, staleHeight), limit: CLEANED_HEIGHTS_MAX };
+    const staleHeight = Math.min(height - staleNodeBlocks, this.pinnedHeight);
+    const staleRange = { ...staleBelow(generation, staleHeight), limit };
     for await (const [key, value] of this.kv.entries(staleRange)) {
       const staleAt = Number(key.slice(key.lastIndexOf('/') + 1));
       for (const hash of decodeHashes(key, value)) {
@@ -319,7 +319,7 @@ export class KvChainStore implements ChainStore {
       remove(key);
     }
     const expired = height - this.options.replayWindowBlocks();
-    const aheadRange = { ...aheadBelow(expired), limit: CLEANED_HEIGHTS_MAX };
+    const aheadRange = { ...aheadBelow(expired), limit };
     for await (const [key, value] of this.kv.entries(aheadRange)) {
       for (const { id, wrapperHash } of decodeAhead(key, value)) {
         if (committing.has(wrapperHash) || this.location(id)?.wrapperHash === wrapperHash) continue;

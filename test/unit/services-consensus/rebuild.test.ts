@@ -111,13 +111,16 @@ const damaged = expect.objectContaining({
   hint: expect.stringContaining('Start the node again: it builds its state anew before it votes;'),
 });
 
+/** Enough for the store to look for what has outlived its time, which it does not at each block. */
+const BLOCKS_TO_NOTICE = 8;
+
 /** Starts node 3 until it stays, with work for it to do; what ended it must be the damage, by name. */
 async function comesBack(net: Cluster): Promise<number> {
   const others = [0, 1, 2].map(index => net.node(index));
   for (let ends = 0; ends < 3; ends += 1) {
     try {
       await net.start(3);
-      await commitBlocks(net, 2, others);
+      await commitBlocks(net, BLOCKS_TO_NOTICE, others);
       const isThere = () => net.node(3).chain.headHeight() === others[0]!.chain.headHeight();
       await net.until(() => net.fatal.length > 0 || (isThere() && net.node(3).rebuild.target === null));
       if (net.fatal.length === 0) return ends;

@@ -79,7 +79,7 @@ describe('KvChainStore', () => {
 
   it('keeps map nodes for a while after they went stale, and then deletes them', async () => {
     const kv = await memoryStore();
-    const store = new KvChainStore(kv, { staleNodeBlocks: 2 });
+    const store = new KvChainStore(kv, { staleNodeBlocks: 2, cleaningIntervalBlocks: 1 });
     const chain = new SampleChain();
     await commitTo(store, chain.next({ added: ['old', 'stays'] }));
     await commitTo(store, chain.next({ added: ['new'], stale: ['old'] }));
@@ -94,7 +94,7 @@ describe('KvChainStore', () => {
   });
 
   it('does not delete a map node that came back before its time was up, or in the same block', async () => {
-    const store = new KvChainStore(await memoryStore(), { staleNodeBlocks: 2 });
+    const store = new KvChainStore(await memoryStore(), { staleNodeBlocks: 2, cleaningIntervalBlocks: 1 });
     const chain = new SampleChain();
     await commitTo(store, chain.next({ added: ['back', 'same'] }));
     await commitTo(store, chain.next({ stale: ['back', 'same'], added: ['same'] }));
@@ -104,9 +104,39 @@ describe('KvChainStore', () => {
     expect(store.state.mapNode(hashOf('same'))).toEqual(utf8('same'));
   });
 
+  it('looks for what is stale at some heights only, and keeps pace', async () => {
+    const kv = await memoryStore();
+    let searches = 0;
+    const counting: KeyValueStore = {
+      open: () => kv.open(),
+      close: () => kv.close(),
+      get: key => kv.get(key),
+      batch: (operations, options) => kv.batch(operations, options),
+      entries: range => {
+        searches += 1;
+        return kv.entries(range);
+      },
+    };
+    const store = new KvChainStore(counting, {
+      staleNodeBlocks: 2,
+      replayWindowBlocks: () => 2,
+      cleaningIntervalBlocks: 4,
+    });
+    const chain = new SampleChain();
+    for (let height = 0; height <= 40; height += 1) {
+      await store.putAhead([wrapperOf(`never ${height}`)]);
+      await commitTo(store, chain.next({ added: [`${height}`], stale: [`${height - 1}`] }));
+    }
+    expect(searches).toBe(2 * 11);
+    // at height 40: those of 38, 39 and 40
+    expect(await countKeys(kv, 'stale')).toBe(3);
+    expect(await countKeys(kv, 'node')).toBe(4);
+    expect(await countKeys(kv, 'ahead')).toBe(2);
+  });
+
   it('drops bodies whose block never came once they cannot come any more', async () => {
     const kv = await memoryStore();
-    const store = new KvChainStore(kv, { replayWindowBlocks: () => 2 });
+    const store = new KvChainStore(kv, { replayWindowBlocks: () => 2, cleaningIntervalBlocks: 1 });
     const chain = new SampleChain();
     await commitTo(store, chain.next());
     const second = { ...wrapperOf('t'), wrapperHash: hashOf('second'), bytes: utf8('second wrapper of t') };
@@ -125,7 +155,7 @@ describe('KvChainStore', () => {
 
   it('keeps a body whose block comes at the last moment', async () => {
     const kv = await memoryStore();
-    const store = new KvChainStore(kv, { replayWindowBlocks: () => 2 });
+    const store = new KvChainStore(kv, { replayWindowBlocks: () => 2, cleaningIntervalBlocks: 1 });
     const chain = new SampleChain();
     await commitTo(store, chain.next());
     await store.putAhead([wrapperOf('t')]);
