@@ -4,17 +4,23 @@ import { RpcFailure } from './errors.ts';
 const QUOTE = 34;
 const BACKSLASH = 92;
 
+/** Where the string that is open at `start` ends: most of a long text is searched, not read. */
+function stringEnd(text: string, start: number): number {
+  for (let end = text.indexOf('"', start); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
 /** Nesting depth of JSON text without parsing it, so that no hostile depth reaches the parser's stack (SCENARIOS 90). */
 function isDeeperThan(text: string, depthMax: number): boolean {
   let depth = 0;
-  let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (inString) {
-      if (code === BACKSLASH) index += 1;
-      else if (code === QUOTE) inString = false;
-    } else if (code === QUOTE) {
-      inString = true;
+    if (code === QUOTE) {
+      index = stringEnd(text, index + 1);
     } else if (code === 0x5b || code === 0x7b) {
       depth += 1;
       if (depth > depthMax) return true;

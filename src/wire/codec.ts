@@ -1,6 +1,5 @@
 import Long from 'long';
 import $protobuf from 'protobufjs/minimal.js';
-import { equalBytes } from '../core/base/bytes.ts';
 import { isReject, type Reject, reject } from '../core/base/reject.ts';
 
 /** The part of a generated protobufjs class that the mapping uses. */
@@ -49,7 +48,7 @@ export function wireCodec<Wire, T>(
       }
       const value = fromWire(wire);
       if (isReject(value)) return value;
-      if (!equalBytes(type.encode(toWire(value)).finish(), bytes))
+      if (Buffer.compare(type.encode(toWire(value)).finish(), bytes) !== 0)
         return reject('undecodable', `${name}: not canonical`);
       return value;
     },
