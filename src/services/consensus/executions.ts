@@ -53,9 +53,11 @@ export class Executions {
     const entries = await this.collect(effect, signal);
     if (entries === null || this.isOvertaken(effect)) return;
     const { executor, chain } = this.config;
+    // The disk writes while the block is executed. The answer waits for both: whoever hears of it may vote.
+    const stored = chain.store.putAhead(entries.map(wrapperOf));
     const overlay = executor.execute(block, blockHash, entries);
+    await stored;
     if (isReject(overlay)) return this.config.executed(effect, overlay, null);
-    await chain.store.putAhead(entries.map(wrapperOf));
     if (signal.aborted) return;
     this.config.executed(effect, null, overlay.nextSet);
   }
