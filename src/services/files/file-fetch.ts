@@ -46,6 +46,8 @@ export class FileFetch {
   /** Set when the tree itself is at fault: no source can help. */
   private malformed: string | null = null;
   private broken: { readonly error: unknown } | null = null;
+  /** True when neither the root block nor a word of the file was here before: then nothing of it is. */
+  private isFresh = false;
   private inFlight = 0;
   private readonly idle: (() => void)[] = [];
 
@@ -61,10 +63,12 @@ export class FileFetch {
   async run(): Promise<FetchFault> {
     const { index, limits, sources } = this.config;
     const { root } = this.address;
+    const isNew = !index.belongs(root, root);
     await index.add(root, [root]);
     this.known.add(root);
     this.unchecked.push({ cid: root, contentBytes: this.ciphertextBytes });
     await this.takeLocal();
+    this.isFresh = isNew && this.missing.length === 1 && this.missing[0]!.cid === root;
     const tried = new Set<PeerId>();
     while (!this.finished()) {
       const fresh = sources.candidates(this.address).filter(peer => !tried.has(peer));
@@ -213,7 +217,7 @@ export class FileFetch {
   /** Null also for what came with other files only: another right than this file's brought it here. */
   private async readLocal(cid: string): Promise<DagNode | null> {
     const { blobs, dag, index } = this.config;
-    if (await index.isForeign(this.address.root, cid)) return null;
+    if (this.isFresh || (await index.isForeign(this.address.root, cid))) return null;
     const bytes = await blobs.get(cid);
     return bytes === null ? null : dag.parseBlock(cid, bytes);
   }

@@ -49,14 +49,41 @@ describe('what a node does about a file', () => {
 });
 
 describe('the cache of served blocks', () => {
-  it('holds at most its bytes, and forgets what was not asked for longest', () => {
+  const found = (cache: BlockCache, names: string) =>
+    [...names].filter(name => cache.get(name) !== null).join('');
+
+  it('holds at most its bytes, and forgets the oldest first: what one reader had already is no use to it', () => {
     const cache = new BlockCache(30);
     for (const name of ['a', 'b', 'c']) cache.put(name, new Uint8Array(10));
     expect(cache.get('a')).toHaveLength(10);
     cache.put('d', new Uint8Array(10));
-    expect(['a', 'b', 'c', 'd'].filter(name => cache.get(name) !== null)).toEqual(['a', 'c', 'd']);
-    cache.put('large', new Uint8Array(31));
-    expect(cache.get('large')).toBeNull();
+    expect(found(cache, 'abcd')).toBe('bcd');
+    cache.put('e', new Uint8Array(31));
+    expect(found(cache, 'bcde')).toBe('bcd');
+    cache.put('f', new Uint8Array(30));
+    expect(found(cache, 'bcdf')).toBe('f');
+  });
+
+  it('gives out what was put, of any lengths and as often as it goes round, and copies of it', () => {
+    const cache = new BlockCache(1000);
+    for (let turn = 0; turn < 500; turn += 1) {
+      const bytes = new Uint8Array(1 + ((turn * 37) % 400)).fill(turn % 251);
+      cache.put(`block ${turn}`, bytes);
+      for (let back = turn; back >= 0 && back > turn - 20; back -= 1) {
+        const copy = cache.get(`block ${back}`);
+        if (copy === null) continue;
+        const sound = new Uint8Array(1 + ((back * 37) % 400)).fill(back % 251);
+        expect(Buffer.compare(copy, sound)).toBe(0);
+        copy.fill(255);
+      }
+      expect(cache.get(`block ${turn}`)).toHaveLength(bytes.length);
+    }
+  });
+
+  it('holds nothing when it may not', () => {
+    const cache = new BlockCache(0);
+    cache.put('a', new Uint8Array(1));
+    expect(cache.get('a')).toBeNull();
   });
 });
 

@@ -52,6 +52,26 @@ describe('replication of files', () => {
     }
   });
 
+  it('looks on its own disk for the root only of a file of which nothing came before', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    let reads = 0;
+    const bob = await world.node('bob', {
+      serve: blobs =>
+        reading(blobs, (_, bytes) => {
+          reads += 1;
+          return bytes;
+        }),
+    });
+    world.connect(ann, bob);
+    const file = await put(ann, 5);
+    world.ledger.record(phase, 'ann', file);
+    await until(() => isWhole(bob, phase, file.cid));
+    expect(reads).toBe(1);
+    expect(await bob.service.verifyFile(file.cid)).toMatchObject({ sound: true });
+    expect(reads).toBeGreaterThan(5);
+  });
+
   it('signs for many files in few transactions, and for each file once', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const ann = await world.node('ann');
