@@ -40,6 +40,12 @@ export async function createBlobStore(
   );
 }
 
+/** Names the store that `[files]` asks for; another name is another store. */
+export function placeOf({ store, s3 }: FilesConfig): string {
+  if (store !== 's3' || s3 === undefined) return store;
+  return ['s3', s3.endpoint ?? '', s3.bucket, s3.prefix].join(' ');
+}
+
 /** The limits of the file service that the operator set. */
 export function limitsOf(config: FilesConfig): Partial<FilesLimits> {
   const quota = (bytes: number) => (bytes === 0 ? null : bytes);

@@ -27,7 +27,7 @@ import { systemClock } from '../../system/clock.ts';
 import { createLibp2pTransport } from '../../transport/libp2p-transport.ts';
 import { publicIdentity } from '../data-directory.ts';
 import { type RoleInput, sequence } from '../node-role.ts';
-import { createBlobStore, limitsOf } from './blob-store.ts';
+import { createBlobStore, limitsOf, placeOf } from './blob-store.ts';
 import { keepsEvidence } from './evidence.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PhaseFiles } from './phase-files.ts';
@@ -88,7 +88,7 @@ async function createFiles(
     ...parts,
     ...{ blobs, dag: new UnixFsDag(blobs), car: carFormat, cipher: fileCipher },
     ...{ clock: systemClock, logger, random: systemRandom, sha256: nodeSuite.sha256 },
-    limits: limitsOf(filesConfig),
+    ...{ limits: limitsOf(filesConfig), place: placeOf(filesConfig) },
   });
   return { blobs, files };
 }

@@ -43,6 +43,7 @@ import { RemoteReader } from './remote-reader.ts';
 import { Replicator } from './replicator.ts';
 import { Scrubber } from './scrubber.ts';
 import { type Misdeed, Sources } from './sources.ts';
+import { followStore } from './store-change.ts';
 import { survey } from './survey.ts';
 import { Usage } from './usage.ts';
 
@@ -116,6 +117,8 @@ export class FileService implements Service, FileCare {
 
   /** After the stores are open and the ledger has its verified state. */
   async start(): Promise<void> {
+    const { place } = this.config;
+    if (place !== undefined) await followStore({ ...this.config, index: this.index, place });
     await this.usageOf.load();
     await this.collectGarbage();
     await this.challenger.start();

@@ -17,6 +17,8 @@ import type { FilesLimits } from './limits.ts';
 
 export interface FileServiceConfig {
   readonly blobs: BlobStore;
+  /** Names the store, where the operator can choose another: files that are not there are fetched again. */
+  readonly place?: string;
   /** Over the same blob store. */
   readonly dag: FileDag;
   /** Opened; keys under `files/`. */

@@ -247,6 +247,7 @@ export interface NodeOptions {
   readonly member?: string;
   readonly limits?: Partial<FilesLimits>;
   readonly blobs?: BlobStore;
+  readonly place?: string;
   /** Stores of an earlier life. */
   readonly earlier?: FileNode;
   /** How others see this node's blob store; for holders that lie. */
@@ -274,6 +275,7 @@ export class World {
     const transport = this.network.create({ peerId });
     const service = new FileService({
       blobs,
+      ...(options.place === undefined ? {} : { place: options.place }),
       dag,
       kv,
       cipher: fileCipher,
