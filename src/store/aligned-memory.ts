@@ -2,8 +2,8 @@
 export const ALIGNED_BYTES = 4096;
 /** Bytes of one piece: a leaf of a file's tree. */
 const PIECE_BYTES = 1024 * 1024;
-/** More than the threads that Node reads and writes with. */
-const PIECES = 8;
+/** As many as the threads that Node reads and writes with. */
+const PIECES = 4;
 /** Of WebAssembly. */
 const PAGE_BYTES = 64 * 1024;
 
