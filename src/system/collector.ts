@@ -9,4 +9,6 @@ const GROWTH_PERCENT = 300;
  */
 export function expectBuffers(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
+  // Buffers that a thread sweeps count as alive until the next collection, and twice as many call for the thorough one.
+  setFlagsFromString('--no-concurrent-array-buffer-sweeping');
 }

@@ -90,7 +90,8 @@ export class FrameParser {
       // A view would keep the whole chunk alive for a small frame.
       return bytes * 2 < first.buffer.byteLength ? first.slice(0, bytes) : first.subarray(0, bytes);
     }
-    const whole = new Uint8Array(bytes);
+    // Not cleared: all of it is written here.
+    const whole = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
     let offset = 0;
     let used = 0;
     while (offset < bytes) {

@@ -1,5 +1,4 @@
 import './polyfill.ts';
-import { noise } from '@chainsafe/libp2p-noise';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { Libp2p, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
@@ -8,6 +7,7 @@ import { createLibp2p } from 'libp2p';
 import { OperatingError } from '../ports/lifecycle.ts';
 import type { PeerId } from '../ports/transport.ts';
 import type { InboundGate } from './inbound-gate.ts';
+import { leanNoise } from './lean-noise.ts';
 import type { LinkLimits } from './limits.ts';
 
 /** A libp2p node that is not started: TCP, Noise, Yamux, and a gate on peer ids that the handshake has proven. */
@@ -19,12 +19,13 @@ export async function buildNode(
   inbound: InboundGate,
 ): Promise<Libp2p> {
   const denied = (peer: Libp2pPeerId) => !admits(peer.toString());
+  const socket = { noDelay: true, highWaterMark: limits.socketBytesMax };
   return createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', seed),
     addresses: { listen: [...listen] },
-    transports: [tcp({ listenOpts: { noDelay: true }, dialOpts: { noDelay: true } })],
-    connectionEncrypters: [noise()],
+    transports: [tcp({ listenOpts: socket, dialOpts: socket })],
+    connectionEncrypters: [leanNoise()],
     streamMuxers: [
       yamux({
         // Anything less and a paused stream is aborted (DEPENDENCIES.md).

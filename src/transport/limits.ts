@@ -32,6 +32,8 @@ export interface LinkLimits {
   readonly protocolsMax: number;
   /** Largest piece given to a stream at once. */
   readonly flushBytesMax: number;
+  /** Encrypted bytes that a socket takes before it makes its connection wait. */
+  readonly socketBytesMax: number;
   readonly controlFrameBytesMax: number;
 }
 
@@ -57,5 +59,6 @@ export const LINK_LIMITS: LinkLimits = {
   pendingRequestsMax: 4_096,
   protocolsMax: 32,
   flushBytesMax: 1 << 20,
+  socketBytesMax: 1 << 20,
   controlFrameBytesMax: 16 << 10,
 };
