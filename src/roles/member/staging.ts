@@ -83,7 +83,9 @@ export class Staging {
     });
     if (isReject(state)) return state;
     if (state.copies >= state.wanted) return null;
-    const detail = `${state.copies} of ${state.wanted} copies after ${Math.round(wanted.waitMs / 1000)} s`;
+    const fewest = state.holders.find(members => members.length === state.copies) ?? [];
+    const said = `${state.copies} of ${state.wanted} copies after ${Math.round(wanted.waitMs / 1000)} s`;
+    const detail = `${said}: at ${fewest.join(', ')}; the others were not reached, have no room, or were not done`;
     return reject('too_few_copies', detail, 'ignore');
   }
 

@@ -73,7 +73,8 @@ describe('the same file put twice', () => {
     await eve.transport.stop();
     const waitForCopies = { copies: 2, waitMs: 0 };
     const done = await ann.api.putRecord({ ...asRecord([input('a.pdf', bytes)]), waitForCopies }, signal);
-    expect(done).toMatchObject({ reject: 'too_few_copies' });
+    const detail = expect.stringMatching(/^1 of 2 copies after 0 s: at ann; /);
+    expect(done).toMatchObject({ reject: 'too_few_copies', detail });
   });
 
   it('is stored again while the phase has too few copies', async () => {
