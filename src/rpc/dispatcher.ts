@@ -65,7 +65,7 @@ export class Dispatcher {
   }
 
   private async batch(messages: readonly unknown[], context: DispatchContext): Promise<string | null> {
-    const { batchCallsMax, batchConcurrency, batchAnswerBytesMax } = this.options.limits;
+    const { batchCallsMax, batchAnswerBytesMax } = this.options.limits;
     if (messages.length === 0)
       return errorText(null, invalidRequest('empty_batch', 'A batch has at least one call.'));
     if (messages.length > batchCallsMax) {
@@ -85,9 +85,19 @@ export class Dispatcher {
         characters += answer?.length ?? 0;
       }
     };
-    await Promise.all(Array.from({ length: Math.min(batchConcurrency, messages.length) }, worker));
+    await Promise.all(Array.from({ length: this.concurrencyOf(messages) }, worker));
     const given = answers.filter(answer => answer !== null);
     return given.length === 0 ? null : `[${given.join(',')}]`;
+  }
+
+  private concurrencyOf(messages: readonly unknown[]): number {
+    const { batchConcurrency, briefCallsInFlightMax } = this.options.limits;
+    const isBrief = (message: unknown) => {
+      const request = readRequest(message);
+      return !(request instanceof RpcFailure) && this.methods.get(request.method)?.isBrief === true;
+    };
+    const all = this.inFlight + messages.length <= briefCallsInFlightMax && messages.every(isBrief);
+    return all ? messages.length : Math.min(batchConcurrency, messages.length);
   }
 
   private async single(message: unknown, context: DispatchContext, full = false): Promise<string | null> {

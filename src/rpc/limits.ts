@@ -16,6 +16,8 @@ export const RPC_LIMITS = {
   jsonDepthMax: 64,
   /** Calls of all connections that may run at the same time. */
   callsInFlightMax: 1024,
+  /** Up to so many in flight, a batch of brief calls runs them all at once; the rest is left to the other batches. */
+  briefCallsInFlightMax: 512,
   connectionsMax: 1024,
   webSocketsMax: 256,
   /** Of these, without a session: times a small body, for what is unfinished and again for what waits for an answer. */

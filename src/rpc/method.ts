@@ -47,6 +47,8 @@ export interface MethodDefinition<P extends z.ZodObject, R extends z.ZodType> {
   readonly result: R;
   /** Errors that callers should expect, beyond those of every call. */
   readonly errors: readonly ErrorName[];
+  /** It answers little, and costs less together with others: a batch of such calls runs them all at the same time. */
+  readonly isBrief?: boolean;
   handle(params: z.output<P>, context: CallContext): z.input<R> | Reject | Promise<z.input<R> | Reject>;
 }
 
@@ -58,6 +60,7 @@ export interface RpcMethod {
   readonly params: z.ZodObject;
   readonly result: z.ZodType;
   readonly errors: readonly ErrorName[];
+  readonly isBrief?: boolean;
   handle(params: unknown, context: CallContext): unknown;
 }
 

@@ -15,6 +15,7 @@ export const txSubmit = (api: ConsensusNodeApi): RpcMethod =>
     }),
     result: z.object({ id: hashText }),
     errors: ['refused', 'busy', 'expired', 'unavailable'],
+    isBrief: true,
     handle: async ({ transaction }) => {
       const taken = await api.submit(transaction);
       return isReject(taken) ? taken : { id: taken.id };
