@@ -274,7 +274,7 @@ function sentNameOf(kind: SignedMessage['kind']): string {
 const REJECTION_STEPS = 32;
 
 /** All promises that can settle have settled when this one has: ticks are run when no promise is left to settle. */
-function promisesSettled(): Promise<void> {
+export function promisesSettled(): Promise<void> {
   return new Promise(resolve => process.nextTick(resolve));
 }
 

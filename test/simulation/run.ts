@@ -1,6 +1,6 @@
 import { faultsOf } from './checker-certificate.ts';
 import { LedgerModel } from './checker-flow.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, promisesSettled } from './cluster.ts';
 import { collude, isConspiracy } from './collusion.ts';
 import type { RunOptions } from './draw.ts';
 import { disturb, loseDisk } from './faults.ts';
@@ -87,6 +87,8 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
           .shuffled(mayStayDown)
           .slice(0, random.chance(0.2) ? 0 : random.between(Math.min(1, spare), spare));
   cluster.heal();
+  // a program that is ended in the turn in which it was started would go on in the next one's life
+  await promisesSettled();
   const out = new Minority(cluster);
   out.leave(down);
   let isLoaded = true;
