@@ -2,11 +2,10 @@
 // processor time is its own too.
 import { fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { timeSyncs } from '../syncs.mjs';
 import { noiseCeiling } from './noise.mjs';
 import { loadProgram } from './program.mjs';
 
@@ -60,21 +59,7 @@ function percentile(sorted, part) {
 
 /** Appends and fdatasyncs, one at a time, where the nodes have their data. */
 function syncs({ dir }) {
-  const path = join(dir, 'ceiling-sync');
-  const file = openSync(path, 'w');
-  const bytes = randomBytes(SYNC_BYTES);
-  const tookMs = [];
-  const endMs = performance.now() + MEASURED_MS;
-  for (let nowMs = performance.now(); nowMs < endMs; ) {
-    writeSync(file, bytes);
-    fdatasyncSync(file);
-    const afterMs = performance.now();
-    tookMs.push(afterMs - nowMs);
-    nowMs = afterMs;
-  }
-  closeSync(file);
-  rmSync(path);
-  const sorted = tookMs.sort((a, b) => a - b);
+  const sorted = timeSyncs(dir, SYNC_BYTES, MEASURED_MS).sort((a, b) => a - b);
   const sum = sorted.reduce((a, b) => a + b, 0);
   return {
     perSecond: (sorted.length * 1000) / sum,

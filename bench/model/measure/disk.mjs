@@ -1,7 +1,8 @@
 // The disk below a directory, and the write-ahead log on it.
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { timeSyncs } from '../../syncs.mjs';
 import { median, spentBy } from './clock.mjs';
 
 const SMALL_BYTES = 300;
@@ -11,25 +12,6 @@ const LARGE_MS = 800;
 /** Threads that the runtime writes files with. */
 const TOGETHER = 4;
 const APPENDS = 300;
-
-/** @returns milliseconds of each append with its fdatasync */
-function appends(dir, bytes, measuredMs) {
-  const path = join(dir, 'prices-sync');
-  const file = openSync(path, 'w');
-  const data = Buffer.alloc(bytes, 1);
-  const tookMs = [];
-  const endMs = performance.now() + measuredMs;
-  for (let nowMs = performance.now(); nowMs < endMs; ) {
-    writeSync(file, data);
-    fdatasyncSync(file);
-    const afterMs = performance.now();
-    tookMs.push(afterMs - nowMs);
-    nowMs = afterMs;
-  }
-  closeSync(file);
-  rmSync(path);
-  return tookMs;
-}
 
 /** Appends a second of several files at once, against those of one file in the same way. */
 async function parallel(dir) {
@@ -55,8 +37,8 @@ async function parallel(dir) {
 }
 
 export async function measureDisk(parts, { dir }) {
-  const small = median(appends(dir, SMALL_BYTES, MEASURED_MS)) * 1000;
-  const large = median(appends(dir, LARGE_BYTES, LARGE_MS)) * 1000;
+  const small = median(timeSyncs(dir, SMALL_BYTES, MEASURED_MS)) * 1000;
+  const large = median(timeSyncs(dir, LARGE_BYTES, LARGE_MS)) * 1000;
   const log = new parts.FileWal(join(dir, 'prices-log'));
   await log.open();
   await log.create();
