@@ -36,7 +36,8 @@ export class KnownFiles {
   /**
    * Of what the last `refresh` read.
    * @param content of a file that was read by this node
-   * @returns the file of a record of the phase whose whole copy here has this content and is safe at its holders, or null
+   * @returns the file of a record of the phase whose whole copy here has this content, or null; how many copies there are is
+   *   asked of it as of a new file
    */
   async find(
     phase: PhaseId,
@@ -47,18 +48,17 @@ export class KnownFiles {
       const view = await this.node.records.getRecord(phase, id);
       const files = isReject(view) ? [] : (view.content?.files ?? []);
       const file = files.find(one => one.plaintextHash === content.plaintextHash);
-      if (file !== undefined && (await this.isSafe(phase, file, content))) return file;
+      if (file !== undefined && (await this.isHere(phase, file, content))) return file;
     }
     return null;
   }
 
-  private async isSafe(
+  private async isHere(
     phase: PhaseId,
     file: RecordFile,
     content: Pick<RecordFile, 'plaintextHash' | 'plaintextBytes'>,
   ): Promise<boolean> {
-    const status = this.node.files.status(phase, file.cid);
-    if (status?.local !== 'whole' || status.condition === 'short') return false;
+    if (this.node.files.status(phase, file.cid)?.local !== 'whole') return false;
     return this.node.files.hasContent(file, content);
   }
 
