@@ -57,14 +57,18 @@ export class Executions {
     const stored = chain.store.putAhead(entries.map(wrapperOf));
     const overlay = executor.execute(block, blockHash, entries);
     await stored;
-    if (isReject(overlay)) return this.config.executed(effect, overlay, null);
-    if (signal.aborted) return;
-    this.config.executed(effect, null, overlay.nextSet);
+    if (signal.aborted || this.isOvertaken(effect)) return;
+    if (isReject(overlay)) this.config.executed(effect, overlay, null);
+    else this.config.executed(effect, null, overlay.nextSet);
   }
 
-  /** State transfer has committed the height meanwhile: the engine hears of that next, and any answer now could contradict it. */
-  private isOvertaken({ block }: Execute): boolean {
-    return block.header.height <= this.config.chain.headHeight();
+  /**
+   * State transfer has committed the height meanwhile, or another block than the one below: the engine hears of that when the
+   * transfer is over, and any answer now could contradict what it knows.
+   */
+  private isOvertaken({ block: { header } }: Execute): boolean {
+    const { chain, executor } = this.config;
+    return header.height <= chain.headHeight() || executor.base(header.parentHash) === null;
   }
 
   private checkClock({ block, checkClock }: Execute): Reject | null {

@@ -10,6 +10,7 @@ const block = consortium.block(consortium.genesis, 'a');
 /** One execution, with a disk that is done when the test says so. */
 function execute(result: unknown) {
   const said: string[] = [];
+  let base: object | null = {};
   let flushed = () => {};
   const executions = new Executions({
     chain: {
@@ -28,6 +29,7 @@ function execute(result: unknown) {
     clock: { nowMs: () => 0 },
     pool: { collect: async () => [] },
     executor: {
+      base: () => base,
       execute: () => {
         said.push('executes');
         return result;
@@ -38,7 +40,10 @@ function execute(result: unknown) {
   } as unknown as ExecutionsConfig);
   const effect = { type: 'execute', executionId: 1, block, checkClock: false, proposerPeerId: '' } as const;
   executions.start({ ...effect, blockHash: headerHash(suite.sha256, block.header) });
-  return { said, flush: () => flushed() };
+  const replaceParent = () => {
+    base = null;
+  };
+  return { said, flush: () => flushed(), replaceParent };
 }
 
 /** What follows from what is settled already. */
@@ -55,5 +60,16 @@ it('executes while the bodies are written, and answers only when they are on dis
     flush();
     await turn();
     expect(said).toEqual(['stores', 'executes', answer]);
+  }
+});
+
+it('[50] gives no answer once another block was committed in the place of the one below', async () => {
+  for (const result of [{ nextSet: null }, reject('unknown_parent', 'height 1')]) {
+    const { said, flush, replaceParent } = execute(result);
+    await turn();
+    replaceParent();
+    flush();
+    await turn();
+    expect(said).toEqual(['stores', 'executes']);
   }
 });
