@@ -13,6 +13,7 @@ export class ConsensusLinks {
   /** Peers of the configuration, this node left out. */
   readonly configured: readonly PeerId[];
   private readonly kept = new Set<PeerId>();
+  private candidates = '';
 
   constructor(
     private readonly chain: ChainReader,
@@ -44,8 +45,11 @@ export class ConsensusLinks {
     return memberOfPeer(chain.system(), peer) !== null;
   }
 
-  /** Validators or members have changed. */
-  membershipChanged(): void {
+  /** After each block. @param changed validators or members are others; candidates also go when their proposal expires */
+  committed(changed: boolean): void {
+    const candidates = this.chain.candidatePeers().join(' ');
+    if (!changed && candidates === this.candidates) return;
+    this.candidates = candidates;
     this.transport.recheckGate();
     this.connect();
   }

@@ -295,9 +295,9 @@ export class ConsensusNode implements Service {
   }
 
   private followMembership({ diff }: Committed): void {
-    if (!diff.state.has(STATE_KEYS.system)) return;
-    this.links.membershipChanged();
-    void this.settleKeys();
+    const changed = diff.state.has(STATE_KEYS.system);
+    this.links.committed(changed);
+    if (changed) void this.settleKeys();
   }
 
   private async checkChain(): Promise<void> {
