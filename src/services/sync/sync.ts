@@ -231,7 +231,8 @@ export class Sync {
       if (source !== null) {
         const far = head + this.config.snapshotBehindBlocks + 1;
         if (this.goalHeight(peers) >= far && tried.size === 0) await this.fetchSnapshot(peers, far);
-        else if ((await this.fetchFrom(source)) === 'pruned') pruned += 1;
+        // nobody may have a snapshot that is high enough, and this source be the only one
+        if (target.headHeight() === head && (await this.fetchFrom(source)) === 'pruned') pruned += 1;
       } else if (pruned > 0) {
         await this.fetchSnapshot(peers, head + 1);
       }

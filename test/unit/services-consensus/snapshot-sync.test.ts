@@ -136,6 +136,22 @@ describe('state transfer by snapshot', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[50] a node far behind takes blocks of the only source that there is when that offers no snapshot', async () => {
+    const net = newCluster({
+      keepBlocks: index => (index === 3 ? WINDOW : null),
+      limits: { sync: { snapshotPeriodMs: 1e9 } },
+    });
+    await net.start();
+    await commitBlocks(net, 2);
+    await net.stop(3);
+    await commitBlocks(net, 15);
+    await net.stop(1, 2);
+    await net.start(3);
+    await net.until(() => net.node(3).chain.headHeight() === net.node(0).chain.headHeight());
+    expect(net.node(3).store.history.baseHeight).toBe(0);
+    expect(net.fatal).toEqual([]);
+  });
+
   it('is not started with fewer whole blocks than the replay window has', async () => {
     const net = newCluster({ keepBlocks: () => WINDOW - 1 });
     await expect(net.start(0)).rejects.toMatchObject({
