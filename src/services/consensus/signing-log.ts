@@ -38,6 +38,7 @@ export class SigningLog {
   private committedHeight = 0;
   private resumed: readonly Uint8Array[] = [];
   private preparing: Promise<Signer> | null = null;
+  private changing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly config: SigningLogConfig) {}
 
@@ -117,7 +118,7 @@ export class SigningLog {
    * one, in the same log, or in a new log when the current key has lost its own.
    */
   prepare(): Promise<Signer> {
-    this.preparing ??= this.prepareOnce().finally(() => {
+    this.preparing ??= this.exclusively(() => this.prepareOnce()).finally(() => {
       this.preparing = null;
     });
     return this.preparing;
@@ -127,7 +128,11 @@ export class SigningLog {
    * After a block that changed the set, and at the start: when the set names the next key, the one before has signed its last
    * value and is erased.
    */
-  async settle(set: ValidatorSet): Promise<boolean> {
+  settle(set: ValidatorSet): Promise<boolean> {
+    return this.exclusively(() => this.settleOnce(set));
+  }
+
+  private async settleOnce(set: ValidatorSet): Promise<boolean> {
     const { keys, records } = this.config;
     const entry = this.entryOf(set);
     const [, next] = keys.signers();
@@ -158,12 +163,21 @@ export class SigningLog {
     const { records } = this.config;
     const { publicKey } = set.validators[seat.index]!;
     const isIt = (record: SigningRecord) => equalBytes(record.publicKey, publicKey);
-    await records.write(records.read().map(record => (isIt(record) ? { ...record, lost: true } : record)));
+    await this.exclusively(() =>
+      records.write(records.read().map(record => (isIt(record) ? { ...record, lost: true } : record))),
+    );
     throw new OperatingError(
       'signing_state_lost',
       `this node's consensus key signed block ${height}, and its log does not know of it`,
       'This is an old copy, or the key is used twice. Started again, the node observes; it votes with a new consensus key.',
     );
+  }
+
+  /** One change of keys and records at a time: each of two at once would write back what the other has replaced. */
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.changing.then(work);
+    this.changing = done.catch(() => undefined);
+    return done;
   }
 
   private entryOf(set: ValidatorSet): Validator | null {

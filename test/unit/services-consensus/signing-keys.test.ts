@@ -18,6 +18,8 @@ class Machine {
   keystore: readonly Signer[] = [FIRST];
   records: readonly SigningRecord[] = [];
   wal = new MemoryWal();
+  /** Writes that are under way, where the test says when they land. */
+  held: (() => void)[] | null = null;
   private made = 0;
   private stepsLeft = Number.POSITIVE_INFINITY;
 
@@ -51,6 +53,7 @@ class Machine {
         read: () => this.records,
         write: async records => {
           this.step();
+          if (this.held !== null) await new Promise<void>(land => this.held!.push(land));
           this.records = records;
         },
       },
@@ -107,6 +110,8 @@ async function crashEverywhere(
     if (!crashed) return steps;
   }
 }
+
+const turn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 async function running(): Promise<{ machine: Machine; log: SigningLog }> {
   const machine = new Machine();
@@ -179,6 +184,25 @@ describe('the next consensus key', () => {
       },
     );
     expect(steps).toBe(2);
+  });
+
+  it('[58] is made while the change before is written, and neither undoes the other', async () => {
+    const { machine, log } = await running();
+    const next = await log.prepare();
+    machine.held = [];
+    const ends = [log.settle(setOf(next, 1)), turn().then(() => log.prepare())];
+    for (let writes = 0; writes < 2; writes += 1) {
+      await turn();
+      // of several the last one lands first
+      machine.held.pop()?.();
+    }
+    await turn();
+    machine.held.pop()?.();
+    const [, third] = await Promise.all(ends);
+    machine.held = null;
+    const again = await machine.start();
+    expect(again.observes(setOf(next, 1))).toBeNull();
+    expect(again.seatIn(setOf(third as Signer, 2))).not.toBeNull();
   });
 
   it('is not asked for twice, and an observer keeps no promises in the log', async () => {
