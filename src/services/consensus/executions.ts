@@ -20,7 +20,7 @@ export interface ExecutionsConfig {
   fail(error: unknown): void;
 }
 
-/** Performs `execute`: gets the bodies however long that takes, executes, stores the bodies, answers. */
+/** Performs `execute`: gets the bodies however long that takes, executes while they are stored, answers. */
 export class Executions {
   private readonly running = new Map<number, { readonly effect: Execute; readonly abort: AbortController }>();
 
@@ -68,7 +68,7 @@ export class Executions {
    */
   private isOvertaken({ block: { header } }: Execute): boolean {
     const { chain, executor } = this.config;
-    return header.height <= chain.headHeight() || executor.base(header.parentHash) === null;
+    return header.height <= chain.headHeight() || executor.inFlightTo(header.parentHash) === null;
   }
 
   private checkClock({ block, checkClock }: Execute): Reject | null {

@@ -45,8 +45,8 @@ export class Executor {
     return this.overlays.size;
   }
 
-  /** Null when the parent is neither the head nor executed on top of it. */
-  base(parentHash: BlockHash): Base | null {
+  /** Blocks above the head up to the parent, oldest first; null when the parent is neither the head nor executed on top of it. */
+  inFlightTo(parentHash: BlockHash): readonly Overlay[] | null {
     const { block, hash: headHash } = this.chain.head();
     const inFlight: Overlay[] = [];
     for (let hash = parentHash; hash !== headHash; ) {
@@ -55,6 +55,14 @@ export class Executor {
       inFlight.unshift(overlay);
       hash = overlay.block.header.parentHash;
     }
+    return inFlight;
+  }
+
+  /** Null as for `inFlightTo`. */
+  base(parentHash: BlockHash): Base | null {
+    const { block } = this.chain.head();
+    const inFlight = this.inFlightTo(parentHash);
+    if (inFlight === null) return null;
     const view =
       inFlight.length === 0
         ? this.chain.store.state

@@ -10,7 +10,7 @@ const block = consortium.block(consortium.genesis, 'a');
 /** One execution, with a disk that is done when the test says so. */
 function execute(result: unknown) {
   const said: string[] = [];
-  let base: object | null = {};
+  let below: readonly object[] | null = [];
   let flushed = () => {};
   const executions = new Executions({
     chain: {
@@ -29,7 +29,7 @@ function execute(result: unknown) {
     clock: { nowMs: () => 0 },
     pool: { collect: async () => [] },
     executor: {
-      base: () => base,
+      inFlightTo: () => below,
       execute: () => {
         said.push('executes');
         return result;
@@ -41,7 +41,7 @@ function execute(result: unknown) {
   const effect = { type: 'execute', executionId: 1, block, checkClock: false, proposerPeerId: '' } as const;
   executions.start({ ...effect, blockHash: headerHash(suite.sha256, block.header) });
   const replaceParent = () => {
-    base = null;
+    below = null;
   };
   return { said, flush: () => flushed(), replaceParent };
 }

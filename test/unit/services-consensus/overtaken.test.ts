@@ -32,7 +32,7 @@ it.each([
           return [];
         },
       },
-      executor: { base: () => ({}) },
+      executor: { inFlightTo: () => [] },
       clock: { nowMs: () => 0 },
       bodiesRetryMs: 1,
       executed: (...answer: unknown[]) => answers.push(answer),

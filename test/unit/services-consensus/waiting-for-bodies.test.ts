@@ -27,7 +27,7 @@ it('a block whose bodies are asked for again and again leaves nothing behind for
         return [null];
       },
     },
-    executor: { base: () => ({}) },
+    executor: { inFlightTo: () => [] },
     clock: {
       nowMs: () => 0,
       setTimer: (_delayMs: number, fire: () => void) => {

@@ -48,16 +48,23 @@ async function turns(): Promise<void> {
   for (let count = 0; count < 20; count += 1) await Promise.resolve();
 }
 
+/** A writer, with what it says is durable and what has failed. */
+function writerTo(log: SlowLog) {
+  const durable: number[] = [];
+  const failures: unknown[] = [];
+  const writer = new WalWriter(
+    log,
+    ({ ticket }) => durable.push(ticket),
+    error => failures.push(error),
+    new Meter(noMetrics, clock),
+  );
+  return { writer, durable, failures };
+}
+
 describe('the writer of the log', () => {
   it('[8] performs what waits for records after their flush, never before', async () => {
     const log = new SlowLog();
-    const durable: number[] = [];
-    const writer = new WalWriter(
-      log,
-      ({ ticket }) => durable.push(ticket),
-      () => {},
-      new Meter(noMetrics, clock),
-    );
+    const { writer, durable } = writerTo(log);
     writer.add(persist(1));
     writer.add(persist(2));
     await turns();
@@ -70,13 +77,7 @@ describe('the writer of the log', () => {
 
   it('[55] writes what was promised with a seat that was lost before the flush, and nothing of an observer', async () => {
     const log = new SlowLog();
-    const durable: number[] = [];
-    const writer = new WalWriter(
-      log,
-      ({ ticket }) => durable.push(ticket),
-      () => {},
-      new Meter(noMetrics, clock),
-    );
+    const { writer, durable } = writerTo(log);
     writer.add(persist(1));
     log.seated = false;
     writer.add(persist(2));
@@ -94,14 +95,7 @@ describe('the writer of the log', () => {
 
   it('[67] performs nothing that waits on a flush that failed, nor anything later', async () => {
     const log = new SlowLog();
-    const durable: number[] = [];
-    const failures: unknown[] = [];
-    const writer = new WalWriter(
-      log,
-      ({ ticket }) => durable.push(ticket),
-      error => failures.push(error),
-      new Meter(noMetrics, clock),
-    );
+    const { writer, durable, failures } = writerTo(log);
     writer.add(persist(1));
     await turns();
     log.end(new Error('no space left'));
