@@ -42,6 +42,7 @@ await build({
 // they cost less than interpreted for a while.
 const flags = [
   '--enable-source-maps',
+  '--min-semi-space-size=64',
   '--max-semi-space-size=64',
   '--single-threaded-gc',
   '--always-sparkplug',

@@ -22,6 +22,9 @@ type Message =
   | { readonly type: 'failure'; readonly seed: number; readonly text: string }
   | { readonly type: 'end' };
 
+/** Whoever watches a long search sees that it goes on. */
+const RUNS_PER_LINE = 500;
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function work(share: Share, tell: (message: Message) => void): Promise<void> {
@@ -41,14 +44,21 @@ async function work(share: Share, tell: (message: Message) => void): Promise<voi
 /** All seeds over the workers, and what they found. */
 async function runMany(first: number, runs: number, seconds: number, workers: number) {
   const coverage = new Coverage();
-  const untilMs = Date.now() + seconds * 1000;
+  const startMs = Date.now();
+  const untilMs = startMs + seconds * 1000;
   const totals = { runs: 0, holders: 0, blocks: 0, short: 0 };
+  const ended = new AbortController();
   let failure: Extract<Message, { type: 'failure' }> | null = null;
   const hear = (message: Message): void => {
-    if (message.type === 'failure') failure ??= message;
+    if (message.type === 'failure') {
+      failure ??= message;
+      ended.abort();
+    }
     if (message.type !== 'report') return;
     const { report } = message;
     totals.runs += 1;
+    if (totals.runs % RUNS_PER_LINE === 0)
+      print(`${totals.runs} runs in ${Math.round((Date.now() - startMs) / 1000)} s, none failed`);
     coverage.add(report.coverage);
     if ('files' in report) totals.holders += 1;
     else {
@@ -63,11 +73,15 @@ async function runMany(first: number, runs: number, seconds: number, workers: nu
     untilMs,
   });
   if (workers === 1) await work(share(0), hear);
-  else await Promise.all(Array.from({ length: workers }, (_, index) => inThread(share(index), hear)));
+  else
+    await Promise.all(
+      Array.from({ length: workers }, (_, index) => inThread(share(index), hear, ended.signal)),
+    );
   return { coverage, totals, failure: failure as Extract<Message, { type: 'failure' }> | null };
 }
 
-function inThread(share: Share, hear: (message: Message) => void): Promise<void> {
+/** Until its share is done, or a failure of any of them has ended the search. */
+function inThread(share: Share, hear: (message: Message) => void, ended: AbortSignal): Promise<void> {
   return new Promise((resolve, fail) => {
     const worker = new Worker(new URL(import.meta.url), {
       workerData: share,
@@ -75,8 +89,10 @@ function inThread(share: Share, hear: (message: Message) => void): Promise<void>
     });
     worker.on('message', (message: Message) => {
       hear(message);
-      if (message.type === 'end') void worker.terminate().then(() => resolve());
+      if (message.type === 'end') void worker.terminate();
     });
+    ended.addEventListener('abort', () => void worker.terminate());
+    worker.on('exit', () => resolve());
     worker.on('error', fail);
   });
 }
@@ -153,7 +169,7 @@ async function main(): Promise<void> {
   const first = Number(values.first ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
   const runs = Number(values.runs ?? (values.seconds === undefined ? 20 : 1e9));
   const workers = Number(values.workers ?? 1);
-  print(`seeds from ${first}, ${workers} worker${workers === 1 ? '' : 's'}`);
+  print(`seeds from ${first}, ${workers} worker${workers === 1 ? '' : 's'}, Node ${process.versions.node}`);
   const startMs = Date.now();
   const { coverage, totals, failure } = await runMany(first, runs, Number(values.seconds ?? 1e9), workers);
   printCoverage(coverage);
