@@ -10,6 +10,7 @@ import { Pruner } from '../services/sync/pruner.ts';
 import { lockDirectory } from '../store/directory-lock.ts';
 import { keys } from '../store/keyspaces.ts';
 import { KvChainStore } from '../store/kv-chain-store.ts';
+import { KvServedSnapshots } from '../store/kv-served-snapshots.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { KvStateRebuild } from '../store/state-rebuild.ts';
@@ -81,7 +82,8 @@ export function databaseInfo(dir: string): Promise<DatabaseInfo> {
 }
 
 /**
- * Deletes the transactions of blocks below the newest `keepBlocks`, of a stopped node that is configured to prune.
+ * Deletes the transactions of blocks below the newest `keepBlocks`, of a stopped node that is configured to prune. Takes a snapshot
+ * first, for those who need what is deleted.
  * @returns the history afterwards
  */
 export function pruneDatabase(dir: string): Promise<HistoryView> {
@@ -97,13 +99,15 @@ export function pruneDatabase(dir: string): Promise<HistoryView> {
     const { chainId, height } = head.block.header;
     const systemLog = () => logIdOf(nodeSuite.sha256, chainId, 'system', chainId);
     const failures: unknown[] = [];
-    const pruner = new Pruner({
-      store,
-      served: { heights: () => [] },
-      keepBlocks: config.keepBlocks ?? KEEP_BLOCKS_DEFAULT,
-      systemLog,
-      fail: error => failures.push(error),
-    });
+    const fail = (error: unknown) => failures.push(error);
+    const served = new KvServedSnapshots(kv, store, nodeSuite.sha256, fail);
+    await served.open();
+    served.take();
+    await served.idle();
+    const keepBlocks = config.keepBlocks ?? KEEP_BLOCKS_DEFAULT;
+    // nobody is fetching an older one from a node that is stopped
+    const newest = { heights: () => served.heights().slice(0, 1) };
+    const pruner = new Pruner({ store, served: newest, keepBlocks, systemLog, fail });
     pruner.onCommitted(height);
     await pruner.idle();
     if (failures.length > 0) throw failures[0];

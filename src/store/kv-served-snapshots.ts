@@ -36,7 +36,7 @@ export class KvServedSnapshots implements ServedSnapshots {
     private readonly fail: (error: unknown) => void,
   ) {}
 
-  /** Before `heights` is asked; removes what a crash has left half made. */
+  /** Before `heights` is asked; removes what a crash has left half made, and takes one where blocks are gone and none is left. */
   async open(): Promise<void> {
     const heights: number[] = [];
     for await (const [key] of this.kv.entries(startingWith('served/'))) {
@@ -44,6 +44,7 @@ export class KvServedSnapshots implements ServedSnapshots {
     }
     this.complete = heights;
     await this.drop(height => !heights.includes(height));
+    if (this.chain.history.bodiesFrom > (heights[0] ?? 0) + 1) this.take();
   }
 
   heights(): readonly number[] {

@@ -42,6 +42,7 @@ export async function serverAt(
     store,
     served,
     suite: nodeSuite,
+    clock: { monotonicMs: () => 0 },
     limits: { ...SYNC_LIMITS, ...limits },
   });
   return { store, served, server };

@@ -29,8 +29,8 @@ export class Pruner {
   /** After each commit. */
   onCommitted(height: number): void {
     const { store, served, keepBlocks } = this.config;
-    // whoever has taken the oldest snapshot goes on with the blocks after it
-    const oldest = served.heights().at(-1) ?? height;
+    // whoever has taken the oldest snapshot goes on with the blocks after it; without one, whoever is new needs them all
+    const oldest = served.heights().at(-1) ?? 0;
     const below = Math.min(height - keepBlocks, oldest) + 1;
     if (this.running !== null || this.stopped || store.history.bodiesFrom >= below) return;
     this.running = this.prune(below)

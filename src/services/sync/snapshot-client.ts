@@ -85,7 +85,11 @@ export class SnapshotClient {
       }
       await stage.put({ state: new Map(), leaves: [], blocks: [], bodies: [] }, found.changes);
       await served.idle();
-      await this.config.install(height, () => stage.install(end));
+      await this.config.install(height, async () => {
+        await stage.install(end);
+        // it lacks the blocks before, as its sources may soon: so it has this to offer in their place
+        served.take();
+      });
       logger.info({ height, logs: fetch.progress.scopes }, 'snapshot installed');
       return true;
     } finally {

@@ -5,6 +5,7 @@ import { logIdOf } from '../../core/codec/transaction.ts';
 import type { CertifiedBlock, SnapshotChunk, SnapshotRequest } from '../../core/snapshot/chunks.ts';
 import { cutBlocks, cutLeaves } from '../../core/snapshot/serve.ts';
 import type { ChainStore, ServedSnapshots } from '../../ports/chain-store.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { SubtreeCache } from '../light-server/subtree-cache.ts';
 import type { SyncLimits } from './limits.ts';
 
@@ -12,28 +13,39 @@ export interface SnapshotServerConfig {
   readonly store: ChainStore;
   readonly served: ServedSnapshots;
   readonly suite: Suite;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly limits: Pick<SyncLimits, 'snapshotPeriodMs' | 'answerBytesTarget' | 'subtreesKept'>;
 }
 
 /** Takes a snapshot now and then, and answers questions for parts of one. */
 export class SnapshotServer {
   private readonly subtrees: SubtreeCache;
+  private takenMs: number;
 
   constructor(private readonly config: SnapshotServerConfig) {
+    this.takenMs = config.clock.monotonicMs();
     this.subtrees = new SubtreeCache(config.limits.subtreesKept);
   }
 
   /**
    * After each commit, before the next. The first block of a period is taken, by the blocks' own times: so every node has
    * snapshots of the same heights, and a fetcher asks several of them at once.
+   * @param catchesUp then many periods pass in a moment: no more than one a period is taken by the clock of this node. It must
+   * not be none, for one whose sources are silent, or lie about their heads, catches up for ever
    */
-  onCommitted(height: number): void {
-    const { store, served, limits } = this.config;
+  onCommitted(height: number, catchesUp: boolean): void {
+    const { store, served, limits, clock } = this.config;
+    const nowMs = clock.monotonicMs();
+    if (catchesUp && nowMs < this.takenMs + limits.snapshotPeriodMs) return;
     const block = store.block(height);
     const parent = store.block(height - 1);
     if (block === null || parent === null) return;
     const period = (timeMs: number) => Math.floor(timeMs / limits.snapshotPeriodMs);
-    if (period(block.block.header.timeMs) > period(parent.block.header.timeMs)) served.take();
+    const isFirst = period(block.block.header.timeMs) > period(parent.block.header.timeMs);
+    // a state that is built anew has had these heights before
+    if (!isFirst || height <= (served.heights()[0] ?? 0)) return;
+    served.take();
+    this.takenMs = nowMs;
   }
 
   /** @returns `gone` when what was asked for is not here, or not any more */

@@ -84,6 +84,8 @@ export class Sync {
   private readonly snapshots: SnapshotClient;
   private readonly server: SnapshotServer;
   private exploring = false;
+  /** Asked since the exploring began: the chain goes on meanwhile, and one that is silent must not make it go on for ever. */
+  private readonly explored = new Set<PeerId>();
   private running: Promise<void> | null = null;
   private readonly abort = new AbortController();
   private pause: { timer: Timer; end: () => void } | null = null;
@@ -92,9 +94,9 @@ export class Sync {
   constructor(private readonly config: SyncConfig) {
     this.limits = { ...SYNC_LIMITS, ...config.limits };
     this.sources = new Sources(config.clock, this.limits);
-    const { store, served, suite, logger, target } = config;
+    const { store, served, suite, logger, target, clock } = config;
     const { limits } = this;
-    this.server = new SnapshotServer({ store, served, suite, limits });
+    this.server = new SnapshotServer({ store, served, suite, limits, clock });
     this.snapshots = new SnapshotClient({
       store,
       served,
@@ -135,7 +137,7 @@ export class Sync {
 
   /** After each commit, before the next one. */
   onCommitted(height: number): void {
-    if (this.running === null) this.server.onCommitted(height);
+    this.server.onCommitted(height, this.running !== null);
   }
 
   /** For repairs: sources that are connected and not left out. */
@@ -169,6 +171,7 @@ export class Sync {
   /** Asks every connected source once what it has: this node may be behind by an unknown number of blocks. */
   explore(): void {
     this.exploring = true;
+    this.explored.clear();
     this.wake();
   }
 
@@ -224,11 +227,16 @@ export class Sync {
     for (let goal = this.goal(); goal !== null && !this.abort.signal.aborted; goal = this.goal()) {
       const peers = this.connectedSources();
       this.sources.keepOnly(peers);
+      if (this.exploring && peers.every(peer => this.explored.has(peer) || !this.sources.isUsable(peer))) {
+        this.exploring = false;
+        continue;
+      }
       const own = this.config.ownBlock?.(target.headHeight() + 1) ?? null;
       if (own !== null && (await this.applyOwn(own))) continue;
       const head = target.headHeight();
       const source = this.sources.next(peers, head, goal.askAll, tried);
       if (source !== null) {
+        this.explored.add(source);
         const far = head + this.config.snapshotBehindBlocks + 1;
         if (this.goalHeight(peers) >= far && tried.size === 0) await this.fetchSnapshot(peers, far);
         // nobody may have a snapshot that is high enough, and this source be the only one
@@ -242,9 +250,6 @@ export class Sync {
         pruned = 0;
       } else if (source !== null) {
         tried.add(source);
-      } else if (this.exploring && !goal.insist && pruned === 0) {
-        this.exploring = false;
-        tried = new Set();
       } else {
         fruitless += 1;
         if (!goal.insist && fruitless >= this.limits.claimRoundsMax) return;

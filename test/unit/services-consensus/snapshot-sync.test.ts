@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isReject, type Reject, reject } from '../../../src/core/base/reject.ts';
 import type { SnapshotChunk } from '../../../src/core/snapshot/chunks.ts';
 import { silentLogger } from '../../../src/ports/logger.ts';
-import type { ProtocolHandler, ProtocolOptions, Transport } from '../../../src/ports/transport.ts';
+import type { PeerId, ProtocolHandler, ProtocolOptions, Transport } from '../../../src/ports/transport.ts';
+import type { Sync } from '../../../src/services/sync/sync.ts';
+import type { KvServedSnapshots } from '../../../src/store/kv-served-snapshots.ts';
 import { type SyncAnswer, syncAnswerCodec } from '../../../src/wire/sync.ts';
 import { GovernanceActions } from '../../support/governance-actions.ts';
 import { joinedAnswer } from '../../support/joined-answer.ts';
@@ -47,8 +49,13 @@ async function commitBlocks(net: Cluster, count: number): Promise<void> {
   }
 }
 
-/** A transport whose owner changes its answers of the sync protocol. */
-function lying(transport: Transport, lie: (answer: SyncAnswer) => SyncAnswer | Reject | null): Transport {
+type Told = SyncAnswer | Reject | null;
+
+/** A transport whose owner changes its answers of the sync protocol, or gives them late. */
+function lying(
+  transport: Transport,
+  lie: (answer: SyncAnswer, to: PeerId) => Told | Promise<Told>,
+): Transport {
   const register = (options: ProtocolOptions, handler: ProtocolHandler) =>
     transport.register(options, {
       ...handler,
@@ -59,7 +66,7 @@ function lying(transport: Transport, lie: (answer: SyncAnswer) => SyncAnswer | R
               const bytes = joinedAnswer(await handler.request!(from, frame));
               if (!options.id.includes('sync') || isReject(bytes)) return bytes;
               const answer = syncAnswerCodec.decode(bytes);
-              const told = isReject(answer) ? null : lie(answer);
+              const told = isReject(answer) ? null : await lie(answer, from);
               if (told === null) return bytes;
               return isReject(told) ? told : syncAnswerCodec.encode(told);
             },
@@ -134,6 +141,59 @@ describe('state transfer by snapshot', () => {
     expect(net.node(3).store.history.baseHeight).toBeGreaterThan(first);
     await commitBlocks(net, 1);
     expect(net.fatal).toEqual([]);
+  });
+
+  it('[54] a node that began with a snapshot offers it at once: it has no blocks to offer in its place', async () => {
+    const net = newCluster({
+      keepBlocks: index => (index === 3 ? WINDOW : null),
+      limits: { sync: { snapshotPeriodMs: 1e9 } },
+    });
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 15);
+    const { served } = net.node(0) as unknown as { served: KvServedSnapshots };
+    served.take();
+    await served.idle();
+    await net.start(3);
+    await net.sameHead();
+    expect(net.node(3).store.history.baseHeight).toBe(15);
+    await (net.node(3) as unknown as { served: KvServedSnapshots }).served.idle();
+    expect(heightsOf(net, 3)).toEqual([15]);
+  });
+
+  it('[50] asks each source once what it has, although the chain goes on before a slow one answers', async () => {
+    let asked = 0;
+    let reached = () => {};
+    let late: Promise<void> | null = null;
+    const net = newCluster({
+      transport: index => {
+        const plain = net.network.create({ peerId: net.peerId(index) });
+        if (index !== 3) return plain;
+        return lying(plain, async (answer, to) => {
+          if (answer.kind !== 'blocks' || to !== net.peerId(0) || late === null) return null;
+          asked += 1;
+          reached();
+          await late;
+          return null;
+        });
+      },
+    });
+    await net.start();
+    await commitBlocks(net, 1);
+    const { sync } = net.node(0) as unknown as { sync: Sync };
+    await sync.idle();
+    let release = () => {};
+    late = new Promise(resolve => {
+      release = resolve;
+    });
+    const isAsked = new Promise<void>(resolve => {
+      reached = resolve;
+    });
+    sync.explore();
+    await isAsked;
+    await commitBlocks(net, 3);
+    release();
+    await sync.idle();
+    expect(asked).toBe(1);
   });
 
   it('[50] a node far behind takes blocks of the only source that there is when that offers no snapshot', async () => {

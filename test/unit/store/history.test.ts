@@ -28,11 +28,15 @@ while (chain.height < 80) chain.next();
 const systemLog = chain.ledger.logId('system');
 const source = await serverAt(chain, HEIGHT);
 
-async function pruned(keepBlocks: number, kv: KeyValueStore = new MemoryStore(), oldestServed?: number) {
+async function pruned(
+  keepBlocks: number,
+  kv: KeyValueStore = new MemoryStore(),
+  heights: readonly number[] = [chain.height],
+) {
   const store = await chain.store(chain.height, kv);
   const pruner = new Pruner({
     store,
-    served: { heights: () => (oldestServed === undefined ? [] : [oldestServed]) },
+    served: { heights: () => heights },
     keepBlocks,
     systemLog: () => systemLog,
     fail: error => {
@@ -83,8 +87,13 @@ describe('pruning', () => {
   });
 
   it('keeps what whoever took the oldest snapshot still needs', async () => {
-    const { store } = await pruned(10, new MemoryStore(), 40);
+    const { store } = await pruned(10, new MemoryStore(), [60, 40]);
     expect(store.history.bodiesFrom).toBe(41);
+  });
+
+  it('keeps everything while there is no snapshot: whoever is new has nothing else to begin with', async () => {
+    const { store } = await pruned(10, new MemoryStore(), []);
+    expect(store.history.bodiesFrom).toBe(1);
   });
 });
 

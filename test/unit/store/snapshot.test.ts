@@ -11,7 +11,10 @@ import type { Transaction } from '../../../src/core/types/transaction.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import type { SnapshotStage } from '../../../src/ports/chain-store.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
+import { SYNC_LIMITS } from '../../../src/services/sync/limits.ts';
+import { SnapshotServer } from '../../../src/services/sync/snapshot-server.ts';
 import type { KvChainStore } from '../../../src/store/kv-chain-store.ts';
+import { KvServedSnapshots } from '../../../src/store/kv-served-snapshots.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { createActor, hashOf } from '../../support/ledger-kit.ts';
 import { ask, fetchOf, serverAt, transfer } from '../../support/snapshot-kit.ts';
@@ -428,6 +431,45 @@ function accepted(fetch: ReturnType<typeof fetchOf>, request: SnapshotRequest, c
 }
 
 describe('served snapshots', () => {
+  it('[54] takes one at the start where blocks are gone and none is left', async () => {
+    const kv = new MemoryStore();
+    const store = await chain.store(chain.height, kv);
+    const open = async () => {
+      const served = new KvServedSnapshots(kv, store, sha256, () => {});
+      await served.open();
+      await served.idle();
+      return served.heights();
+    };
+    expect(await open()).toEqual([]);
+    await store.prune(20, 100, () => false);
+    expect(await open()).toEqual([100]);
+  });
+
+  it('takes one a period of its own clock while the node catches up, and none of a height that it had before', async () => {
+    const kv = new MemoryStore();
+    const store = await chain.store(1, kv);
+    const served = new KvServedSnapshots(kv, store, sha256, () => {});
+    await served.open();
+    let nowMs = 0;
+    const limits = { ...SYNC_LIMITS, snapshotPeriodMs: 1 };
+    const clock = { monotonicMs: () => nowMs };
+    const server = new SnapshotServer({ store, served, suite: nodeSuite, clock, limits });
+    const commit = async (height: number, catchesUp: boolean) => {
+      await chain.fill(store, height);
+      server.onCommitted(height, catchesUp);
+      await served.idle();
+      return served.heights();
+    };
+    expect(await commit(2, true)).toEqual([]);
+    nowMs = 1;
+    expect(await commit(3, true)).toEqual([3]);
+    expect(await commit(4, true)).toEqual([3]);
+    expect(await commit(5, false)).toEqual([5, 3]);
+    server.onCommitted(3, false);
+    await served.idle();
+    expect(served.heights()).toEqual([5, 3]);
+  });
+
   it('keeps the two newest, also over a restart, and drops what a crash left half made', async () => {
     const kv = new MemoryStore();
     const { store, served } = await serverAt(chain, 10, {}, kv);
@@ -437,7 +479,6 @@ describe('served snapshots', () => {
     await kv.batch([{ type: 'put', key: 'snapshot/0000000000000044/x/entry', value: new Uint8Array(1) }], {
       sync: true,
     });
-    const { KvServedSnapshots } = await import('../../../src/store/kv-served-snapshots.ts');
     const again = new KvServedSnapshots(kv, store, sha256, () => {});
     await again.open();
     expect(again.heights()).toEqual([100, 10]);
