@@ -38,6 +38,14 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
     this.wake();
   }
 
+  /** The reader is gone, or will never come: no writer waits for it. */
+  close(): void {
+    this.closed = true;
+    this.chunks.length = 0;
+    this.wakeWriter?.();
+    this.wakeWriter = null;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
@@ -54,9 +62,7 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
           });
       }
     } finally {
-      this.closed = true;
-      this.chunks.length = 0;
-      this.wakeWriter?.();
+      this.close();
     }
   }
 

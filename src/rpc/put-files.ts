@@ -4,6 +4,7 @@ import type { ParticipantApi, RecordInput, RecordReceipt, StagedFile } from './a
 import { failure, failureOfReject } from './errors.ts';
 import { localFileBytes, readLocalFile } from './streams.ts';
 import { takeLocalFile } from './take-file.ts';
+import type { Upload } from './uploads.ts';
 
 export interface GivenPath {
   readonly path: string;
@@ -66,7 +67,9 @@ class PutFiles {
       throw error;
     }
     const files = this.ready.filter(file => file !== null);
-    const done = await api.putRecord({ ...record, phase, files, ...this.waiting(record) }, signal);
+    const done = await api
+      .putRecord({ ...record, phase, files, ...this.waiting(record) }, signal)
+      .finally(() => this.waited());
     if (isReject(done)) {
       await this.drop(done.reject === 'too_few_copies');
       return done;
@@ -75,9 +78,18 @@ class PutFiles {
     return done;
   }
 
+  private get uploads(): readonly Upload[] {
+    return [...this.large, ...this.named].flatMap(id => this.api.uploads.find(id) ?? []);
+  }
+
+  /** What did not find its copies in time can be gone on with. */
+  private waited(): void {
+    for (const upload of this.uploads) if (upload.stage === 'replicating') upload.stage = 'stored';
+  }
+
   private waiting({ waitForCopies }: Pick<RecordInput, 'waitForCopies'>): Pick<RecordInput, 'waitForCopies'> {
     if (waitForCopies === undefined || waitForCopies === null) return {};
-    const uploads = [...this.large, ...this.named].flatMap(id => this.api.uploads.find(id) ?? []);
+    const { uploads } = this;
     return {
       waitForCopies: {
         ...waitForCopies,

@@ -105,7 +105,11 @@ export class Uploads implements Service {
       ...{ pipe, stored: this.store(input, pipe), settled: null, writing: false },
       usedMs: this.clock.monotonicMs(),
     };
-    upload.stored.catch(error => fail(upload, error));
+    upload.stored.catch(error => {
+      fail(upload, error);
+      // refused before a byte was read
+      pipe.close();
+    });
     this.uploads.set(upload.id, upload);
     this.completeWhenWhole(upload);
     return upload;

@@ -22,7 +22,8 @@ export class BlockCache {
   }
 
   put(cid: string, bytes: Uint8Array): void {
-    if (bytes.length > this.bytesMax || this.places.has(cid)) return;
+    // an empty block has no place of its own, and would be taken for the oldest
+    if (bytes.length === 0 || bytes.length > this.bytesMax || this.places.has(cid)) return;
     this.memory ??= new Uint8Array(this.bytesMax);
     if (this.next + bytes.length > this.bytesMax) {
       this.forget(this.next, this.bytesMax);

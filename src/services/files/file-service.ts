@@ -156,9 +156,11 @@ export class FileService implements Service, FileCare {
     return this.copies.replicate(phase, files, wait);
   }
 
-  /** After a record that was to name the file was refused. */
-  discardFile(cid: string): Promise<void> {
-    return this.local.drop(cid);
+  /** After a record that was to name the file was refused; it stays where another record came to name it meanwhile. */
+  async discardFile(cid: string): Promise<void> {
+    const { ledger } = this.config;
+    if (ledger.phases().some(phase => ledger.references(phase, cid).length > 0)) return;
+    await this.local.drop(cid);
   }
 
   /** Authentic plaintext while it is read; only the end says that it was whole. Throws as `LocalFiles.get`. */

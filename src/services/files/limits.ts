@@ -85,7 +85,7 @@ export const FILES_LIMITS: FilesLimits = {
   surveyTimeoutMs: 3000,
   receiptDelayMs: 1000,
   receiptsPerTransaction: 256,
-  unreferencedMs: 24 * 60 * 60_000,
+  unreferencedMs: 48 * 60 * 60_000,
   bytesPerBlockMin: 256 * 1024,
   fileBytesMax: 32 * 1024 * 1024 * 1024,
   quotaBytes: null,

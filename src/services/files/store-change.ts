@@ -15,6 +15,12 @@ export interface StoreChangeConfig {
   readonly place: string;
 }
 
+/** A store that was used before may have some of them. */
+async function hasAll(blobs: BlobStore, cids: AsyncIterable<string>): Promise<boolean> {
+  for await (const cid of cids) if (!(await blobs.has(cid))) return false;
+  return true;
+}
+
 /**
  * After the operator chose another store the index speaks of the one before. What is not in this one counts as lost, so that it
  * is fetched again and nobody is told that it is here.
@@ -27,7 +33,7 @@ export async function followStore({ kv, index, blobs, logger, place }: StoreChan
   if (before !== null && equalBytes(before, now)) return;
   let lost = 0;
   for await (const [root, record] of index.roots()) {
-    if (!record.whole || (await blobs.has(root))) continue;
+    if (!record.whole || (await hasAll(blobs, index.blocksOf(root)))) continue;
     await index.setRoot(root, { ...record, whole: false });
     lost += 1;
   }

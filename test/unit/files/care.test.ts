@@ -211,7 +211,7 @@ describe('proof of possession', () => {
     const liar = nodes.find(node => node.name !== 'ann' && desired.includes(node.name as never))!;
     const spare = nodes.find(node => !desired.includes(node.name as never))!;
     await liar.service.stop();
-    await liar.service.discardFile(file.cid);
+    for await (const cid of liar.blobs.list()) await liar.blobs.delete(cid);
     await nodes[0]!.service.challenge(phase, file.cid);
     expect(nodes[0]!.service.status(phase, file.cid)).toMatchObject({ missing: [spare.name] });
     // the spare node has no copy to compare with: it learns of it when it is asked for one

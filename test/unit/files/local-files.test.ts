@@ -168,6 +168,15 @@ describe('the local store of files', () => {
     expect(await blocksOf(node)).toEqual([]);
   });
 
+  it('keeps what was to be discarded when another record names it: its twin was given up', async () => {
+    const phase = world.ledger.addPhase('p', ['ann']);
+    const node = await world.node('ann');
+    const put = await node.service.putFile(chunked(patterned(MIB)));
+    world.ledger.record(phase, 'ann', put);
+    await node.service.discardFile(put.cid);
+    expect(await node.service.verifyFile(put.cid)).toMatchObject({ sound: true });
+  });
+
   it('reads no faster than it stores: memory does not grow with the file', async () => {
     const memory = new MemoryBlobStore();
     let open = () => {};

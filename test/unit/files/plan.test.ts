@@ -64,6 +64,15 @@ describe('the cache of served blocks', () => {
     expect(found(cache, 'bcdf')).toBe('f');
   });
 
+  it('takes no empty block, which would stay for ever where the memory ends', () => {
+    const cache = new BlockCache(30);
+    cache.put('a', new Uint8Array(30));
+    cache.put('none', new Uint8Array(0));
+    cache.put('b', new Uint8Array(20));
+    cache.put('c', new Uint8Array(20));
+    expect(found(cache, 'abc')).toBe('c');
+  });
+
   it('gives out what was put, of any lengths and as often as it goes round, and copies of it', () => {
     const cache = new BlockCache(1000);
     for (let turn = 0; turn < 500; turn += 1) {

@@ -29,6 +29,22 @@ describe('a node that is given another store', () => {
     expect(await moved.service.verifyFile(file.cid)).toMatchObject({ sound: true });
   });
 
+  it('counts as lost what is there in part, from a time when it was used before', async () => {
+    const phase = world.ledger.addPhase('p', ['ann']);
+    const ann = await world.node('ann');
+    const file = await put(ann, 3);
+    world.ledger.record(phase, 'ann', file);
+    await ann.service.stop();
+    await ann.transport.stop();
+    for await (const cid of ann.blobs.list()) {
+      if (cid === file.cid) continue;
+      await ann.blobs.delete(cid);
+      break;
+    }
+    const moved = await world.node('ann', { earlier: ann, place: 'level' });
+    expect(moved.service.status(phase, file.cid)?.local).not.toBe('whole');
+  });
+
   it('keeps what is in it already, and looks only once', async () => {
     const phase = world.ledger.addPhase('p', ['ann']);
     const ann = await world.node('ann');

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createClient } from '../../../src/client/client.ts';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { reject } from '../../../src/core/base/reject.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { participantMethods } from '../../../src/rpc/groups.ts';
 import { putRecordWithFiles } from '../../../src/rpc/put-files.ts';
 import {
@@ -331,6 +332,41 @@ describe('a large file put by its path', () => {
     writeFileSync(path, randomBytes(2_000_000));
     await put(new AbortController().signal);
     expect(sources).toBe(2);
+  });
+
+  it('says at once why a file is refused before its bytes are read, and leaves no writer waiting', async () => {
+    const api = new MemoryParticipant();
+    api.addPhase(intake, 'intake');
+    const path = join(root, 'refused');
+    writeFileSync(path, randomBytes(4_000_000));
+    api.stageFiles = async () => {
+      throw new OperatingError('quota_exceeded', 'the phase has no room');
+    };
+    const files = [{ path, name: null, mediaType: 'a/b' }];
+    const putting = putRecordWithFiles(api, record, files, new AbortController().signal);
+    await expect(putting).rejects.toMatchObject({ code: 'quota_exceeded' });
+  });
+
+  it('goes on with what did not find its copies in time', async () => {
+    const api = new MemoryParticipant();
+    api.addPhase(intake, 'intake');
+    const path = join(root, 'waiting');
+    writeFileSync(path, randomBytes(2_000_000));
+    const { putRecord } = api;
+    api.putRecord = async ({ waitForCopies }) => {
+      waitForCopies?.onProgress?.({ copies: 1, wanted: 3, bytesConfirmed: 0 });
+      return reject('too_few_copies', '1 of 3 copies', 'ignore');
+    };
+    const wanted = { ...record, waitForCopies: { copies: 3, waitMs: 1 } };
+    const files = [{ path, name: null, mediaType: 'a/b' }];
+    const put = () => putRecordWithFiles(api, wanted, files, new AbortController().signal);
+    expect(await put()).toMatchObject({ reject: 'too_few_copies' });
+    expect(api.uploads.list()).toMatchObject([{ stage: 'stored' }]);
+    api.putRecord = putRecord;
+    api.stageFiles = async () => {
+      throw new Error('is not stored again');
+    };
+    expect(await put()).toMatchObject({ files: [{ bytes: 2_000_000 }] });
   });
 
   it('leaves nothing when another file of the same record cannot be read', async () => {
