@@ -95,8 +95,11 @@ export class KvSnapshotStage implements SnapshotStage {
         }
       }
       for (const { id, bytes } of writes.bodies) operations.push(put(keys.body(id), bytes));
-      operations.push(...this.leafWrites(writes.leaves));
+      const pages = this.pagesWith(writes.leaves);
+      operations.push(...this.leafWrites(writes.leaves), ...[...pages].map(([key, page]) => put(key, page)));
       await this.access.write(operations);
+      // after it: whoever reads meanwhile finds the page as it was, and that would be kept
+      for (const key of pages.keys()) this.access.forget(key);
     });
   }
 
@@ -128,27 +131,30 @@ export class KvSnapshotStage implements SnapshotStage {
     }
   }
 
+  /** Pages of leaf hashes with these added, by key. */
+  private pagesWith(leaves: readonly NewLeaf[]): Map<string, Uint8Array> {
+    const pages = new Map<string, Uint8Array>();
+    for (const { logId, position, leafHash } of leaves) {
+      const key = keys.leafHashPage(logId, Math.floor(position / LEAF_HASHES_PER_PAGE));
+      const offset = (position % LEAF_HASHES_PER_PAGE) * HASH_BYTES;
+      const page = longer(pages.get(key) ?? this.kv.get(key), offset + HASH_BYTES);
+      page.set(hashBytes(leafHash), offset);
+      pages.set(key, page);
+    }
+    return pages;
+  }
+
   private leafWrites(leaves: readonly NewLeaf[]): KvOperation[] {
     const operations: KvOperation[] = [];
-    const pages = new Map<string, Uint8Array>();
     const runs = new Map<LogId, [number, number][]>();
     for (const leaf of leaves) {
       const { logId, position } = leaf;
       operations.push(put(keys.leaf(logId, position), encodeStoredLeaf(leaf)));
-      const key = keys.leafHashPage(logId, Math.floor(position / LEAF_HASHES_PER_PAGE));
-      const offset = (position % LEAF_HASHES_PER_PAGE) * HASH_BYTES;
-      const page = longer(pages.get(key) ?? this.kv.get(key), offset + HASH_BYTES);
-      page.set(hashBytes(leaf.leafHash), offset);
-      pages.set(key, page);
       const list = runs.get(logId) ?? [];
       const run = list.at(-1);
       if (run?.[1] === position) run[1] = position + 1;
       else list.push([position, position + 1]);
       runs.set(logId, list);
-    }
-    for (const [key, page] of pages) {
-      operations.push(put(key, page));
-      this.access.forget(key);
     }
     for (const [logId, added] of runs) {
       const size = this.reach(logId, added);

@@ -1,9 +1,10 @@
 import type { BlockHash } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { headerHash } from '../../core/codec/chain.ts';
 import type { Reign } from '../../core/pbft/config.ts';
 import { decodeMessage } from '../../core/pbft/message-codec.ts';
 import type { ConsensusMessage, NewView, SignedMessage } from '../../core/pbft/messages.ts';
-import { verifyConsensusMessage } from '../../core/pbft/verify.ts';
+import { verifyBlockEntries, verifyConsensusMessage } from '../../core/pbft/verify.ts';
 import type { Block } from '../../core/types/chain.ts';
 import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -79,19 +80,27 @@ export class ConsensusNetwork {
     }
   }
 
-  /** Asks the connected validators in turn for a block by its hash, the preferred ones first; null when none has it. */
+  /**
+   * Asks the connected validators in turn for a block by its hash, the preferred ones first; null when none has it. Whoever
+   * answers with another block has not answered: it must not keep the others from being asked.
+   */
   async fetchBlock(
     blockHash: BlockHash,
     height: number,
     preferred: readonly PeerId[],
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<Block | null> {
-    const connected = this.config.chain.connectedValidators();
+    const { chain, logger } = this.config;
+    const { suite } = chain;
+    const connected = chain.connectedValidators();
     const peers = new Set([...preferred.filter(peer => connected.includes(peer)), ...connected]);
     for (const peer of peers) {
       const request = { type: 'block', blockHash, height } as const;
       const { block } = (await this.ask(peer, request, blockFetchedCodec, options)) ?? { block: null };
-      if (block !== null) return block;
+      if (block === null) continue;
+      if (headerHash(suite.sha256, block.header) === blockHash && verifyBlockEntries(suite, block))
+        return block;
+      logger.warn({ peer, height }, 'another block than the one asked for');
     }
     return null;
   }

@@ -155,6 +155,8 @@ export class Stager {
     if (part.ended) kept = this.fold(target, step);
     else kept = { state: part.state ?? store.state(logId), position: part.entry.size };
     if (isReject(kept)) return kept;
+    const goesOn = step.ended && this.readsOn(target, step, kept);
+    if (goesOn !== false) return isReject(goesOn) ? goesOn : reject('withheld', `log ${logId} has not ended`);
     const complete = part.ended ? false : this.isComplete(target, part, step, kept.state);
     if (isReject(complete)) return complete;
     let { system } = staging;
@@ -171,6 +173,13 @@ export class Stager {
     if (complete) staging.complete.push(logId);
     this.stageStep(target, part, step, kept, staging);
     return null;
+  }
+
+  /** A removal that leaves the member another right to the log, as its owner or as a holder of shares, ends nothing. */
+  private readsOn({ ref }: Target, { ranges }: LogStep, { state, position }: Folded): boolean | Reject {
+    if (state === null || position !== lastEnd({ ranges }).size) return false;
+    const readable = readableIn(this.config.member, ref, state);
+    return isReject(readable) ? readable : readable.at(-1)?.to === null;
   }
 
   /** The state is that of the header, and what it lets this member read is held. */

@@ -22,7 +22,8 @@ export class Fetcher {
   ) {}
 
   /**
-   * Tries the sources in turn until every reference is answered.
+   * Asks the sources round and round, each of them once in a round, until every reference is answered or a round brings nothing:
+   * one that gives little, slowly, does not keep the others from being asked.
    *
    * @returns what was found, by wrapper hash; wrappers that nobody asked for are dropped
    */
@@ -33,16 +34,16 @@ export class Fetcher {
   ): Promise<Map<Hash, PoolEntry>> {
     const found = new Map<Hash, PoolEntry>();
     let missing = [...references];
-    for (const source of sources) {
-      while (missing.length > 0 && !signal?.aborted) {
+    for (let before = missing.length + 1; missing.length < before; ) {
+      before = missing.length;
+      for (const source of sources) {
+        if (missing.length === 0 || signal?.aborted) return found;
         const asked = missing.slice(0, POOL_WIRE_LIMITS.referencesPerFetch);
         const entries = await this.ask(source, asked, signal);
-        if (entries.length === 0) break;
         for (const entry of entries) found.set(entry.transaction.wrapperHash, entry);
         const answered = new Set(entries.map(entry => entry.transaction.id));
         missing = missing.filter(({ id }) => !answered.has(id));
       }
-      if (missing.length === 0 || signal?.aborted) break;
     }
     return found;
   }

@@ -84,8 +84,9 @@ export class SnapshotClient {
         return false;
       }
       await stage.put({ state: new Map(), leaves: [], blocks: [], bodies: [] }, found.changes);
-      await served.idle();
       await this.config.install(height, async () => {
+        // a copy under way reads map nodes that are gone afterwards; none begins in this turn
+        await served.idle();
         await stage.install(end);
         // it lacks the blocks before, as its sources may soon: so it has this to offer in their place
         served.take();

@@ -30,13 +30,14 @@ export class SnapshotServer {
   /**
    * After each commit, before the next. The first block of a period is taken, by the blocks' own times: so every node has
    * snapshots of the same heights, and a fetcher asks several of them at once.
-   * @param catchesUp then many periods pass in a moment: no more than one a period is taken by the clock of this node. It must
+   * @param catchesUp then many periods pass in a moment: at most two a period are taken by the clock of this node. It must
    * not be none, for one whose sources are silent, or lie about their heads, catches up for ever
    */
   onCommitted(height: number, catchesUp: boolean): void {
     const { store, served, limits, clock } = this.config;
     const nowMs = clock.monotonicMs();
-    if (catchesUp && nowMs < this.takenMs + limits.snapshotPeriodMs) return;
+    // half a period: a whole one would now and then be missed by a moment
+    if (catchesUp && nowMs < this.takenMs + limits.snapshotPeriodMs / 2) return;
     const block = store.block(height);
     const parent = store.block(height - 1);
     if (block === null || parent === null) return;

@@ -193,7 +193,8 @@ export class Sync {
     const { target } = this.config;
     if (!this.connectedSources().includes(from)) return null;
     this.sources.claim(from, height);
-    if (height > target.headHeight()) this.wake();
+    // a pause is not ended by what anybody may say as often as it likes
+    if (height > target.headHeight() && this.running === null) this.wake();
     return null;
   }
 

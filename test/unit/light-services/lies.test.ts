@@ -175,6 +175,28 @@ describe('light client and lying sources', () => {
     });
   }
 
+  it('[77] an owner that is removed as a participant reads on, whatever a source says', async () => {
+    net = setUp();
+    const { actions } = net;
+    const own = hashOf('own phase') as PhaseId;
+    net.commit(actions.addPhase(owner, project, own, { owner: both | ROLES.steward, bob: both }));
+    net.commit(actions.removeParticipant(owner, own, owner.id));
+    const logId = net.ledger.logId('phase', own);
+    const liar = await net.serve(0);
+    liar.lie.tell = answer => {
+      if (answer.kind !== 'logs') return null;
+      const logs = answer.logs.map(log =>
+        log.kind === 'part' && log.logId === logId
+          ? { ...log, part: { ...log.part, ended: true, state: null } }
+          : log,
+      );
+      return { ...answer, logs };
+    };
+    const client = await net.join(owner);
+    await client.until(() => client.light.lies().length > 0);
+    expect(client.light.lies()[0]!.code).toBe('withheld');
+  });
+
   it('[81] goes on with another source in the same run when the first lies later', async () => {
     net = setUp();
     const first = await net.serve(0);
