@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
 
@@ -19,6 +21,20 @@ export function processIo(): Io {
     err: text => process.stderr.write(`${text}\n`),
     interactive: process.stderr.isTTY === true,
   };
+}
+
+/** Bytes as fast as they are read. @throws the reason of `signal` */
+export async function writePaced(output: Writable, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (output.write(bytes)) return;
+  await once(output, 'drain', { signal }).catch(error => {
+    throw signal.aborted ? signal.reason : error;
+  });
+}
+
+/** @param end called when the output takes nothing more; null when its reader has enough, as after `| head`: no fault */
+export function endWithOutput(output: Writable, end: (fault: Error | null) => void): void {
+  output.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'EPIPE' ? null : error));
 }
 
 export function colorsOf(io: Io) {

@@ -1,6 +1,7 @@
 import { OperatingError } from '../ports/lifecycle.ts';
 import { connectionError, exchange, type Target } from './connect.ts';
 import { type GetFile, type GetOptions, type GotFile, get } from './get.ts';
+import { callOnSocket } from './long-call.ts';
 import { type PutFile, type PutOptions, type PutResult, put } from './put.ts';
 import { rpcErrorOf } from './rpc-error.ts';
 import { type RequestSigner, signParams } from './signing.ts';
@@ -41,6 +42,8 @@ export interface Client {
   call<T = unknown>(method: string, params?: object, options?: CallOptions): Promise<T>;
   /** The same, signed by the member's key: for management servers. */
   callSigned<T = unknown>(method: string, params?: object, options?: CallOptions): Promise<T>;
+  /** One call over a WebSocket, for what takes longer than HTTP waits for an answer: it has all the time that it needs. */
+  callLong<T = unknown>(method: string, params?: object, options?: CallOptions): Promise<T>;
   /** Several calls in one exchange; each result is a value or an RpcError, in the order of the calls. */
   batch(calls: readonly BatchCall[], options?: CallOptions): Promise<readonly unknown[]>;
   /** Events over a WebSocket; connects again after a loss and resumes where it was. */
@@ -96,10 +99,14 @@ async function post(options: ClientOptions, body: unknown, call: CallOptions): P
   const text = await response.text().catch(error => {
     throw connectionError(options.url, error, signal);
   });
+  return parsed(options.url, text);
+}
+
+function parsed(url: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw notANode(options.url, error);
+    throw notANode(url, error);
   }
 }
 
@@ -143,6 +150,15 @@ export function createClient(options: ClientOptions): Client {
     url: options.url,
     call: async <T>(method: string, params: object = {}, callOptions: CallOptions = {}) =>
       (await call(method, params, callOptions)) as T,
+    callLong: async <T>(method: string, params: object = {}, callOptions: CallOptions = {}) => {
+      id += 1;
+      const request = { jsonrpc: '2.0', id, method, params };
+      const text = await callOnSocket(options, JSON.stringify(request), callOptions.signal ?? null);
+      if (text !== null) return resultOf(options.url, parsed(options.url, text)) as T;
+      // HTTP answers, for as long as it waits, or says why there was no WebSocket
+      const patient = { signal: callOptions.signal ?? new AbortController().signal };
+      return (await call(method, params, patient)) as T;
+    },
     callSigned: async <T>(method: string, params: object = {}, callOptions: CallOptions = {}) => {
       if (options.signer === undefined) {
         throw new OperatingError('no_signer', 'this client has no key to sign with');

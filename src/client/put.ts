@@ -7,6 +7,8 @@ import { answerError } from './transfer.ts';
 export interface PutSource {
   readonly bytes: number;
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Called when the last byte was read and before it is sent; when it throws, the upload is ended. */
+  check?(): Promise<void>;
 }
 
 export interface PutFile {
@@ -132,6 +134,7 @@ class Putting {
 
   private async send(offset: number): Promise<number> {
     const piece = await this.source.read(offset, Math.min(PIECE_BYTES, this.source.bytes - offset));
+    if (piece.length === 0 || offset + piece.length === this.source.bytes) await this.check();
     if (piece.length === 0) {
       throw new OperatingError(
         'source_changed',
@@ -143,6 +146,14 @@ class Putting {
     const taken = Number(answer.headers.get('upload-offset'));
     this.options.onProgress?.(taken, this.source.bytes);
     return taken;
+  }
+
+  private async check(): Promise<void> {
+    await this.source.check?.().catch(async error => {
+      // what the node has of it is of no use; an upload that cannot be ended now ends by itself later
+      await this.request('DELETE', this.path, {}).catch(() => {});
+      throw error;
+    });
   }
 
   /** Tries again after a lost connection, from where the node says that it is. */

@@ -20,14 +20,14 @@ const RETRY_MS_MAX = 5_000;
 const QUEUE_EVENTS_MAX = 1_000;
 
 /** What both `ws` and the platform's WebSocket have. */
-interface Socket {
+export interface Socket {
   send(text: string): void;
   close(): void;
   addEventListener(type: 'open' | 'error' | 'close', listener: (event: unknown) => void): void;
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
 }
 
-async function openSocket({ url, token }: Target): Promise<Socket> {
+export async function openSocket({ url, token }: Target): Promise<Socket> {
   const address = new URL('/', url);
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
   const platform = (globalThis as { WebSocket?: new (url: string, protocols: string[]) => Socket }).WebSocket;

@@ -108,14 +108,11 @@ async function verify(
   const session = await openSession(io, command, null);
   if (what !== undefined && options.phase !== undefined) {
     const cid = await cidOf(session.client, what, options.phase);
-    const checks = await session.call('file_verify', { phase: options.phase, cid });
+    const checks = await session.client.callLong('file_verify', { phase: options.phase, cid });
     return showChecks(session, `file ${cid}`, checks as Parameters<typeof showChecks>[2]);
   }
-  const { files, blocks, bytes, damaged } = await session.client.call<StoreVerification>(
-    'file_verifyAll',
-    {},
-    { signal: new AbortController().signal },
-  );
+  const { files, blocks, bytes, damaged } =
+    await session.client.callLong<StoreVerification>('file_verifyAll');
   if (damaged.length > 0)
     session.tell('damaged files are fetched again by themselves: verify once more in a moment');
   const checks = [
@@ -142,7 +139,10 @@ type OfFile<T = object> = (
 ) => Promise<void>;
 
 const repair: OfFile = async (session, address) => {
-  const answer = await session.call<{ whole: boolean; reason: string | null }>('file_repair', address);
+  const answer = await session.client.callLong<{ whole: boolean; reason: string | null }>(
+    'file_repair',
+    address,
+  );
   session.show(answer, {
     pairs: [
       ['copy here', answer.whole ? 'whole' : 'not whole'],

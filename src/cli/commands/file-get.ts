@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -9,7 +8,7 @@ import { type ByteSpan, type GetEnvironment, getFile, getToStream } from '../fil
 import { getDirectory } from '../files/get-directory.ts';
 import { findFiles, isCid } from '../files/list.ts';
 import { safeRelativePath } from '../files/names.ts';
-import type { Io } from '../io.ts';
+import { type Io, writePaced } from '../io.ts';
 import { openSession } from '../session.ts';
 
 interface GetOptions {
@@ -39,10 +38,6 @@ async function targetOf(io: Io, out: string | undefined, name: string): Promise<
   return (await isDirectory(path)) ? join(path, safe) : path;
 }
 
-async function toStandardOutput(chunk: Uint8Array): Promise<void> {
-  if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
-}
-
 async function get(io: Io, what: string, options: GetOptions, command: Command): Promise<void> {
   const { phase, out } = options;
   const { output } = command.optsWithGlobals<{ output: string }>();
@@ -64,6 +59,7 @@ async function get(io: Io, what: string, options: GetOptions, command: Command):
     }
     // a CID that no record here names is the node's to answer for: unknown, purged or not readable
     const { cid, name } = files[0] ?? { cid: what, name: what };
+    const toStandardOutput = (chunk: Uint8Array) => writePaced(process.stdout, chunk, signal);
     if (out === '-') return getToStream(environment, { phase, cid }, range, toStandardOutput);
     const answer = await getFile(environment, { phase, cid }, await targetOf(io, out, name), range);
     session.show(answer, {

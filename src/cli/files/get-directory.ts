@@ -1,7 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandFailure, describeFailure, EXIT } from '../failure.ts';
-import { type GetAnswer, type GetEnvironment, getFile } from './get.ts';
+import { type GetAnswer, type GetEnvironment, getFile, stopped } from './get.ts';
 import { sha256Of } from './hash.ts';
 import type { ListedFile } from './list.ts';
 import { distinctPaths } from './names.ts';
@@ -18,9 +18,9 @@ const FILES_IN_FLIGHT = 4;
 const FAILURES_NAMED = 5;
 
 /** An earlier call wrote it. */
-async function isThere(path: string, { bytes, sha256 }: WantedFile): Promise<boolean> {
+async function isThere(path: string, { bytes, sha256 }: WantedFile, signal: AbortSignal): Promise<boolean> {
   const found = await lstat(path).catch(() => null);
-  return found?.isFile() === true && found.size === bytes && (await sha256Of(path)) === sha256;
+  return found?.isFile() === true && found.size === bytes && (await sha256Of(path, signal)) === sha256;
 }
 
 /** One line of progress for all files. */
@@ -75,7 +75,8 @@ export async function getDirectory(
   const one = async (file: (typeof wanted)[number]): Promise<GetAnswer> => {
     const { cid, path, bytes, sha256 } = file;
     const progress = line();
-    if (!(await isThere(path, file))) {
+    environment.signal.throwIfAborted();
+    if (!(await isThere(path, file, environment.signal))) {
       await mkdir(dirname(path), { recursive: true });
       return getFile({ ...environment, progress }, { phase, cid }, path, null);
     }
@@ -90,9 +91,10 @@ export async function getDirectory(
         answers[at] = await one(wanted[at]!);
       } catch (error) {
         const { exitCode, lines } = describeFailure(error);
-        const isLast = environment.signal.aborted || exitCode === EXIT.cannotConnect;
+        const { aborted } = environment.signal;
+        const isLast = aborted || exitCode === EXIT.cannotConnect;
         if (isLast) next = wanted.length;
-        if (isLast) throw error;
+        if (isLast) throw aborted ? stopped() : error;
         failures.push({ exitCode, text: `${wanted[at]!.name}: ${lines[0]}` });
       }
     }

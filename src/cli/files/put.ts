@@ -101,12 +101,21 @@ async function withSource<T>(
 ): Promise<T> {
   const file = await open(path);
   try {
-    const { dev, ino, size, mtimeMs } = await file.stat();
+    const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
     const read = async (offset: number, length: number) => {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, offset);
       return buffer.subarray(0, bytesRead);
     };
-    return await use({ bytes: size, read }, `${path}\n${dev}/${ino}/${size}/${mtimeMs}`);
+    const check = async () => {
+      const now = await file.stat({ bigint: true });
+      if (now.size === size && now.mtimeNs === mtimeNs) return;
+      throw new CommandFailure(
+        EXIT.refused,
+        `${path} changed while it was read`,
+        'Put it again when it rests.',
+      );
+    };
+    return await use({ bytes: Number(size), read, check }, `${path}\n${dev}/${ino}/${size}/${mtimeNs}`);
   } finally {
     await file.close();
   }
@@ -166,7 +175,7 @@ export class FilePut {
       const alike = (known.get(file.name) ?? []).filter(
         ({ bytes }) => file.inDirectory && bytes === file.bytes,
       );
-      const hash = alike.length === 0 ? null : await sha256Of(file.path);
+      const hash = alike.length === 0 ? null : await sha256Of(file.path, this.environment.signal);
       if (alike.some(({ sha256 }) => sha256 === hash)) {
         this.present.push(file.name);
         this.doneBytes += file.bytes;
