@@ -243,4 +243,11 @@ export const agreementMutants: readonly Mutant[] = [
     replace: '',
     caughtBy: 'transcripts',
   },
+  {
+    name: 'fetched-block-of-whoever-answers-first',
+    file: 'services/consensus/network.ts',
+    find: 'if (headerHash(suite.sha256, block.header) === blockHash && verifyBlockEntries(suite, block))',
+    replace: '',
+    caughtBy: ['test/unit/services-consensus/liars.test.ts'],
+  },
 ];

@@ -8,7 +8,7 @@ import type { Block } from '../../src/core/types/chain.ts';
 import type { Executor } from '../../src/services/consensus/executor.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
 import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
-import { consensusMessageCodec } from '../../src/wire/consensus.ts';
+import { blockFetchedCodec, consensusMessageCodec } from '../../src/wire/consensus.ts';
 import type { Identity } from './consortium.ts';
 import { LightLies } from './light-lies.ts';
 import type { World } from './machine.ts';
@@ -27,6 +27,7 @@ export const BEHAVIOURS = [
   'forger',
   'liar',
   'colluder',
+  'whisperer',
   'twin',
 ] as const;
 /** `conspirator`: one of more than f, who show one block to some and another to the others they chose (SCENARIOS 36). */
@@ -84,11 +85,19 @@ export class ByzantineDisguise implements Disguise {
     const { random, coverage } = this.world;
     if (protocol === LIGHT_PROTOCOL.id && this.kind !== 'twin' && random.chance(0.4))
       return this.lies.tell(frame);
+    if (this.kind === 'whisperer' && protocol === CONSENSUS_PROTOCOL) return this.anotherBlock(frame);
     if (this.kind !== 'liar' || random.chance(0.4)) return frame;
     coverage.hit('byzantine: liar');
     if (random.chance(0.2)) return null;
     const lie = garbled(frame, random);
     return lie;
+  }
+
+  /** A sound block, and not the one that was asked for. */
+  private anotherBlock(frame: Uint8Array): Uint8Array {
+    const asked = blockFetchedCodec.decode(frame);
+    const block = this.node?.program?.store.head()?.block ?? null;
+    return isReject(asked) || block === null ? frame : blockFetchedCodec.encode({ block });
   }
 
   forge(original: SignedMessage, content: MessageContent): SignedMessage {
@@ -197,6 +206,12 @@ function beCapricious(self: ByzantineDisguise): Trick {
   };
 }
 
+/** Shows its blocks to some, commits none, and gives others to those who ask for them: what it left prepared must come through. */
+function whisper(): Trick {
+  return (message, { kind }, to) =>
+    kind === 'commit' || (kind === 'prePrepare' && to % 3 === 0) ? [] : [message];
+}
+
 /** Says again what it said before (SCENARIOS 37, 41). */
 function replay(self: ByzantineDisguise): Trick {
   return message => {
@@ -240,5 +255,6 @@ const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) =
   capricious: beCapricious,
   replayer: replay,
   forger: forgeAnything,
+  whisperer: whisper,
   liar: () => message => [message],
 };

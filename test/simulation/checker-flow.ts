@@ -15,6 +15,8 @@ interface ModelPhase {
   readonly owner: MemberId;
   readonly custody: number;
   readonly roles: Map<MemberId, number>;
+  /** Who has a share of its recovery key. */
+  holders: Set<MemberId>;
   /** What it may hand over. */
   readonly records: Set<Hash>;
   lifecycle: number;
@@ -29,8 +31,16 @@ interface ModelProject {
   readonly before: Map<PhaseId, readonly PhaseId[]>;
 }
 
+/** A key of a member, and between which heights it may sign. */
+interface ModelKey {
+  readonly user: Hash | null;
+  readonly addedAt: number;
+  endedAt: number;
+}
+
 /** Of an accepted transaction, beside its parts. */
 interface Envelope {
+  readonly height: number;
   readonly id: Hash;
   readonly sender: MemberId;
   readonly scopes: readonly LogId[];
@@ -49,6 +59,8 @@ export class LedgerModel {
   readonly phases = new Map<PhaseId, ModelPhase>();
   readonly projects = new Map<ProjectId, ModelProject>();
   readonly revoked = new Set<MemberId>();
+  readonly suspended = new Set<MemberId>();
+  private readonly keys = new Map<MemberId, ModelKey[]>();
   /** How many of each kind were accepted. */
   readonly accepted = new Map<string, number>();
   /** Phases by their logs. */
@@ -68,14 +80,42 @@ export class LedgerModel {
       this.at = `${height} accepts a ${kind}`;
       this.accepted.set(`${kind}`, (this.accepted.get(`${kind}`) ?? 0) + 1);
       if (this.revoked.has(body.sender)) this.fail('of a revoked member');
+      if (this.suspended.has(body.sender)) this.fail('of a suspended member');
+      if (kind !== 'evidence') this.signed(body.sender, body.keyId, height, `${kind}`);
       const effect = kind === null ? undefined : EFFECTS[kind];
       const { sender, scopes } = body;
       (effect as ((...given: unknown[]) => void) | undefined)?.(this, operation.contents, {
-        id,
-        sender,
-        scopes,
+        ...{ height, id, sender, scopes },
       });
     }
+  }
+
+  /** Founders have one key of their own. */
+  keysOf(member: MemberId): ModelKey[] {
+    const keys = this.keys.get(member) ?? [];
+    if (keys.length === 0) keys.push(newKey(null, -1));
+    this.keys.set(member, keys);
+    return keys;
+  }
+
+  registered(member: MemberId, height: number): void {
+    this.keys.set(member, [newKey(null, height)]);
+  }
+
+  ended(member: MemberId, height: number, isChosen: (key: ModelKey) => boolean): void {
+    for (const key of this.keysOf(member))
+      if (key.endedAt === Number.POSITIVE_INFINITY && isChosen(key)) key.endedAt = height;
+  }
+
+  /** A key counts from the block after the one that brings it, to the end of the one that ends it; less in the system log. */
+  private signed(sender: MemberId, keyId: number, height: number, kind: string): void {
+    const key = this.keysOf(sender)[keyId] ?? this.fail(`with key ${keyId}, which is not there`);
+    const isSystem = /^(member|proposal)/.test(kind);
+    this.expect(key.addedAt < height, 'with a key that does not count yet');
+    this.expect(isSystem ? height < key.endedAt : height <= key.endedAt, 'with a key that has ended');
+    if (key.user === null) return;
+    this.expect(!isSystem, 'of a user, in the system log');
+    this.accepted.set('signed by a user', (this.accepted.get('signed by a user') ?? 0) + 1);
   }
 
   fail(why: string): never {
@@ -140,8 +180,10 @@ export class LedgerModel {
       const held = phases.map(phase => [phase.id, phase.predecessors]);
       this.expect(sameText(held, [...before]), `has another flow of ${id}`);
     }
-    for (const [id, { lifecycle, roles, epoch, isFrozen, policy }] of this.phases) {
+    for (const [id, { lifecycle, roles, epoch, isFrozen, policy, holders }] of this.phases) {
       const held = readPhase(state, id);
+      const shared = held?.recovery?.holders.map(entry => entry.member) ?? [];
+      this.expect(sameText(shared, [...holders].sort()), `has other holders of shares of ${id}`);
       const sorted = [...roles].sort(([a], [b]) => (a < b ? -1 : 1));
       const members = held?.participants.map(entry => [entry.member, entry.roles]);
       this.expect(sameText(members, sorted), `has other participants of ${id}`);
@@ -158,9 +200,31 @@ export class LedgerModel {
 
 const sameText = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
+const newKey = (user: Hash | null, addedAt: number): ModelKey => ({
+  user,
+  addedAt,
+  endedAt: Number.POSITIVE_INFINITY,
+});
+
 const EFFECTS: Effects = {
-  memberRevoke: (model, [{ member }]) => {
+  memberRegister: (model, [{ card }], { height }) => model.registered(card.id, height),
+  memberRotate: (model, _, { sender, height }) => {
+    model.ended(sender, height, key => key.user === null);
+    model.keysOf(sender).push(newKey(null, height));
+  },
+  memberUserAdd: (model, [{ user }], { sender, height }) => {
+    model.keysOf(sender).push(newKey(user, height));
+  },
+  memberUserRevoke: (model, [{ user }], { sender, height }) => {
+    model.ended(sender, height, key => key.user === user);
+  },
+  memberSuspend: (model, [{ member }]) => {
+    model.expect(!model.revoked.has(member) && !model.suspended.has(member), 'of one who is out already');
+    model.suspended.add(member);
+  },
+  memberRevoke: (model, [{ member }], { height }) => {
     model.revoked.add(member);
+    model.ended(member, height, () => true);
     for (const phase of model.phases.values()) {
       const holdsAsOwner = phase.owner === member && phase.custody === CUSTODY.manager;
       if (phase.roles.has(member) || holdsAsOwner) phase.isFrozen = true;
@@ -181,8 +245,11 @@ const EFFECTS: Effects = {
     before.set(phase, inProject.predecessors);
     model.rewire(project, inProject.rewirings);
     const roles = new Map(participants.map(entry => [entry.member, entry.roles]));
-    const fresh = { lifecycle: LIFECYCLE.draft, epoch: 0, isFrozen: false, records: new Set<Hash>() };
-    model.phases.set(phase, { project, owner, roles, policy, custody, ...fresh });
+    // an owner that stays outside has made the first epoch, and nobody writes under it
+    const isFrozen = custody === CUSTODY.participants && !roles.has(owner);
+    const fresh = { lifecycle: LIFECYCLE.draft, epoch: 0, isFrozen, records: new Set<Hash>() };
+    const holders = new Set<MemberId>();
+    model.phases.set(phase, { project, owner, roles, policy, custody, holders, ...fresh });
     model.logs.set(scopes[1] as LogId, phase);
   },
   phaseOpen: (model, [{ phase }]) => model.moved(phase, [LIFECYCLE.draft], LIFECYCLE.open),
@@ -213,6 +280,7 @@ const EFFECTS: Effects = {
   participantRemove: (model, [{ phase: id, member, epoch }]) => {
     const phase = model.phase(id);
     model.expect(phase.roles.delete(member), 'of one who is not in');
+    phase.holders.delete(member);
     if (epoch === null) phase.isFrozen = true;
     else model.opened(phase, epoch.number);
   },
@@ -223,6 +291,26 @@ const EFFECTS: Effects = {
     phase.roles.set(member, roles);
   },
   epochRotate: (model, [{ phase, epoch }]) => model.opened(model.phase(phase), epoch.number),
+  epochComplaint: (model, [{ phase: id, epoch }], { sender }) => {
+    const phase = model.phase(id);
+    model.expect(phase.roles.has(sender) || phase.owner === sender, 'by one who holds no key');
+    model.expect(epoch === phase.epoch, `about epoch ${epoch} of ${phase.epoch}`);
+  },
+  recoveryShares: (model, [{ phase: id, threshold, shares }], { sender }) => {
+    const phase = model.phase(id);
+    model.expectManager(phase, sender);
+    model.expect(threshold >= 2 && shares.length >= threshold, 'that are too few');
+    phase.holders = new Set(shares.map(({ member }) => member));
+    for (const member of phase.holders)
+      model.expect(!model.revoked.has(member) && !model.suspended.has(member), 'for one who is out');
+  },
+  recoveryAsk: (model, [{ phase }], { sender }) => {
+    const { roles, holders } = model.phase(phase);
+    model.expect(roles.has(sender) && holders.size > 0, 'by one who is not in, or where nobody has a share');
+  },
+  recoveryOffer: (model, [{ phase }], { sender }) => {
+    model.expect(model.phase(phase).holders.has(sender), 'by one who has no share');
+  },
   recordPut: (model, [{ epoch }], { sender, id, scopes }) => {
     const phase = model.phase(model.logs.get(scopes[0] as LogId) ?? ('' as PhaseId));
     model.expect(((phase.roles.get(sender) ?? 0) & phase.policy.writers) !== 0, 'by one who may not write');

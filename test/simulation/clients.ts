@@ -1,15 +1,17 @@
+import { mayAct } from '../../src/core/access/standing.ts';
 import type { MemberId, ProjectId, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readSystem } from '../../src/core/ledger/read.ts';
-import { LIFECYCLE } from '../../src/core/types/operation.ts';
+import { CUSTODY, LIFECYCLE } from '../../src/core/types/operation.ts';
 import type { PhaseState, StateView } from '../../src/core/types/state.ts';
 import type { ChainStore } from '../../src/ports/chain-store.ts';
 import type { Checker } from './checker.ts';
-import { type Actor, actorOf, bytesOf, type Consortium, hashOf } from './consortium.ts';
+import { type Actor, actorIn, actorOf, bytesOf, type Consortium, hashOf, ownKeyCount } from './consortium.ts';
 import { type Draft, Drafts } from './drafts.ts';
 import type { Readable } from './flow-drafts.ts';
 import { FlowWork, type KnownPhase } from './flow-work.ts';
+import { KeyWork } from './key-work.ts';
 import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
 
@@ -40,6 +42,7 @@ export class Clients {
   private readonly projects: { id: ProjectId; owner: MemberId }[] = [];
   private readonly phases: KnownPhase[] = [];
   private readonly flow: FlowWork;
+  private readonly keys: KeyWork;
   private readonly people: MemberId[];
   private made = 0;
   private executed = 0;
@@ -58,6 +61,7 @@ export class Clients {
     this.drafts = new Drafts(consortium);
     this.flow = new FlowWork(world.random, this.drafts, (state, id) => this.actor(state, id));
     this.people = [...consortium.administrators, ...consortium.members].map(({ id }) => id);
+    this.keys = new KeyWork(world.random, this.drafts, this.people);
   }
 
   private get ready(): SimulatedNode[] {
@@ -195,7 +199,7 @@ export class Clients {
     return [...this.open.values()].filter(({ transaction: { id, body } }) => {
       if (program.store.locate(id) !== null || body.lastValidHeight <= node.height) return false;
       const member = findMember(system, body.sender);
-      return member !== null && !member.revoked && member.keys[body.keyId]?.untilHeight === 0;
+      return member !== null && mayAct(member) && member.keys[body.keyId]?.untilHeight === 0;
     });
   }
 
@@ -212,13 +216,13 @@ export class Clients {
     if (dice < 0.7) return this.createProject(state, until);
     if (dice < 0.74) return this.addPhase(state, until);
     if (dice < 0.8) return this.changePeople(state, until);
+    if (dice < 0.86) return this.keys.next(state, random.pick(this.phases).id, until);
     return this.changePhase(state, until);
   }
 
   /** As the state knows the member now. */
   private actor(state: StateView, id: MemberId): Actor {
-    const keys = findMember(readSystem(state), id)?.keys.length ?? 1;
-    return actorOf(id, keys - 1);
+    return actorIn(readSystem(state), id);
   }
 
   private someone(): MemberId {
@@ -238,11 +242,14 @@ export class Clients {
     const project = random.pick(this.projects);
     this.made += 1;
     const id = hashOf(`phase ${this.made}`);
-    const members = random.shuffled(this.people).slice(0, random.between(1, Math.min(4, this.people.length)));
+    const some = random.shuffled(this.people).slice(0, random.between(1, Math.min(4, this.people.length)));
+    const custody = random.chance(0.25) ? CUSTODY.participants : CUSTODY.manager;
+    const members = random.chance(0.3) ? [...new Set([...some, project.owner])] : some;
     this.phases.push({ id, project: project.id, owner: project.owner });
     if (this.phases.length > 12) this.phases.shift();
     const owner = this.actor(state, project.owner);
-    return { kind: 'phaseAdd', draft: this.drafts.addPhase(state, owner, project.id, id, members, until) };
+    const draft = this.drafts.addPhase(state, owner, project.id, id, members, until, custody);
+    return { kind: 'phaseAdd', draft };
   }
 
   private put(state: StateView, until: number) {
@@ -316,7 +323,7 @@ export class Clients {
     }
     const actor = this.actor(state, this.someone());
     if (dice < 0.9) {
-      const next = actorOf(actor.id, actor.keyId + 1);
+      const next = actorOf(actor.id, ownKeyCount(readSystem(state), actor.id));
       return { kind: 'memberRotate', draft: this.drafts.rotate(state, actor, next, until) };
     }
     return { kind: 'memberRevoke', draft: this.drafts.revoke(administrator, actor.id, until) };

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
+import { ownKeyOf } from '../../src/core/access/member-keys.ts';
 import type { BlockHash, Hash, LogId, MemberId } from '../../src/core/base/ids.ts';
 import type { ScopeKind } from '../../src/core/codec/state.ts';
 import { logIdOf } from '../../src/core/codec/transaction.ts';
 import { genesisBlock } from '../../src/core/ledger/genesis.ts';
+import { findMember } from '../../src/core/ledger/read.ts';
 import type { MemberCard } from '../../src/core/types/operation.ts';
-import type { Genesis, Parameters } from '../../src/core/types/state.ts';
+import type { Genesis, Parameters, SystemState } from '../../src/core/types/state.ts';
 import type { Signer } from '../../src/ports/signer.ts';
 import { KvChainStore } from '../../src/store/kv-chain-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
@@ -49,17 +51,18 @@ export interface Actor {
 const ACTORS_MAX = 1000;
 const actors = new Map<string, Actor>();
 
-export function actorOf(id: string, keyId = 0): Actor {
-  const name = `${id}/${keyId}`;
-  const actor = actors.get(name) ?? makeActor(id, keyId);
+/** @param number of its own keys, users' keys not counted */
+export function actorOf(id: string, number = 0): Actor {
+  const name = `${id}/${number}`;
+  const actor = actors.get(name) ?? makeActor(id, number);
   if (actors.size >= ACTORS_MAX) actors.clear();
   actors.set(name, actor);
   return actor;
 }
 
-function makeActor(id: string, keyId: number): Actor {
-  const signer = simulatedSigner(`member ${id} ${keyId}`);
-  const sealingKey = simulatedKey(`sealing ${id} ${keyId}`);
+function makeActor(id: string, number: number): Actor {
+  const signer = simulatedSigner(`member ${id} ${number}`);
+  const sealingKey = simulatedKey(`sealing ${id} ${number}`);
   const card = {
     id,
     name: `${id} Ltd`,
@@ -67,7 +70,23 @@ function makeActor(id: string, keyId: number): Actor {
     sealingKey,
     peerIds: [`peer-of-${id}`],
   };
-  return { id: id as MemberId, keyId, signer, card: { ...card, id: id as MemberId } };
+  return { id: id as MemberId, keyId: number, signer, card: { ...card, id: id as MemberId } };
+}
+
+/** Own keys of a member, those before among them; one when the state does not know it. */
+export function ownKeyCount(system: SystemState, id: MemberId): number {
+  return findMember(system, id)?.keys.filter(key => key.user === null).length ?? 1;
+}
+
+/** What is sealed to the member is sealed to this key. */
+export function keyIdOf(system: SystemState, id: MemberId): number {
+  const member = findMember(system, id);
+  return member === null ? 0 : ownKeyOf(member).keyId;
+}
+
+/** As the state knows the member. */
+export function actorIn(system: SystemState, id: MemberId): Actor {
+  return { ...actorOf(id, ownKeyCount(system, id) - 1), keyId: keyIdOf(system, id) };
 }
 
 /** Where every chain of the simulation begins. */

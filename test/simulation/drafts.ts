@@ -1,4 +1,5 @@
-import { keyholders } from '../../src/core/access/epochs.ts';
+import { keyholders, recoveryKeyOf } from '../../src/core/access/epochs.ts';
+import { recoveryWithout } from '../../src/core/access/recovery.ts';
 import type { Hash, LogId, MemberId, PhaseId, ProjectId } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
 import { buildTransaction, signTransactions } from '../../src/core/codec/build.ts';
@@ -7,6 +8,7 @@ import { encodeSignedTransaction } from '../../src/core/codec/transaction.ts';
 import { findMember, readPhase, readProject, readSystem } from '../../src/core/ledger/read.ts';
 import { DEFAULT_POLICY } from '../../src/core/types/flow.ts';
 import {
+  CUSTODY,
   type EpochOpening,
   type FileReference,
   GRANTS,
@@ -15,7 +17,7 @@ import {
 } from '../../src/core/types/operation.ts';
 import type { PhaseState, StateView } from '../../src/core/types/state.ts';
 import type { Transaction } from '../../src/core/types/transaction.ts';
-import { type Actor, bytesOf, type Consortium, hashOf } from './consortium.ts';
+import { type Actor, bytesOf, type Consortium, hashOf, keyIdOf } from './consortium.ts';
 import { decodeTransaction } from './shared-work.ts';
 import { simulatedKey, simulatedSuite as suite } from './suite.ts';
 
@@ -115,23 +117,37 @@ export class Drafts {
     return this.sign(owner, 'projectArchive', until, scopes, [{ scope: 0, content }]);
   }
 
-  private opening(state: StateView, number: number, holders: Iterable<MemberId>): EpochOpening {
+  /** @param isRecoverable where the phase has a recovery key, which the epoch's secret is sealed to as well */
+  private opening(
+    state: StateView,
+    number: number,
+    holders: Iterable<MemberId>,
+    isRecoverable: boolean,
+  ): EpochOpening {
     const system = readSystem(state);
     const envelopes = [...holders].map(member => ({
       member,
-      keyId: Math.max(0, (findMember(system, member)?.keys.length ?? 1) - 1),
+      keyId: keyIdOf(system, member),
       sealed: bytesOf(`envelope ${number} ${member}`, 80),
     }));
     const publicKey = simulatedKey('epoch');
     const card = bytesOf(`card ${number}`, 90);
-    const extras = { historyFrom: number, recovery: new Uint8Array() };
+    const recovery = isRecoverable ? bytesOf(`recovery ${number}`, 113) : new Uint8Array();
+    const extras = { historyFrom: number, recovery };
     return { number, commitment: hashOf(`epoch ${number}`), publicKey, envelopes, card, ...extras };
   }
 
-  private nextEpoch(state: StateView, phase: PhaseState, participants: readonly MemberId[]): EpochOpening {
+  /** Null where the maker would not hold it, and so may not make it. @param phase as it will be */
+  private nextEpoch(
+    state: StateView,
+    maker: Actor,
+    phase: Pick<PhaseState, 'owner' | 'custody' | 'epochs' | 'recovery'>,
+    participants: readonly MemberId[],
+  ): EpochOpening | null {
     const named = participants.map(member => ({ member }));
     const holders = keyholders(readSystem(state), { ...phase, participants: named });
-    return this.opening(state, phase.epochs.length, holders);
+    if (!holders.has(maker.id)) return null;
+    return this.opening(state, phase.epochs.length, holders, recoveryKeyOf(phase) !== null);
   }
 
   addPhase(
@@ -141,6 +157,7 @@ export class Drafts {
     phase: PhaseId,
     members: readonly MemberId[],
     until: number,
+    custody: number = CUSTODY.manager,
   ): Draft {
     const sorted = [...members].sort();
     const roles = ROLES.reader | ROLES.contributor | ROLES.steward;
@@ -153,13 +170,14 @@ export class Drafts {
       predecessors: (readProject(state, project)?.phases ?? []).slice(-1).map(({ id }) => id),
       rewirings: [],
     });
+    const holders = new Set(custody === CUSTODY.manager ? [...sorted, owner.id] : sorted);
     const inPhase = codec.encodePhaseAddPhase({
       project,
       phase,
-      custody: 0,
+      custody,
       policy: DEFAULT_POLICY,
       participants: sorted.map(member => ({ member, roles })),
-      epoch: this.opening(state, 0, new Set([...sorted, owner.id])),
+      epoch: this.opening(state, 0, holders, false),
     });
     const scopes = [this.consortium.logId('project', project), ...this.phaseLog(phase)];
     const parts = [
@@ -185,7 +203,7 @@ export class Drafts {
     const known = readPhase(state, phase);
     const members = [...(known?.participants.map(entry => entry.member) ?? []), member];
     const none = this.made % 2 === 0;
-    const keyId = Math.max(0, (findMember(readSystem(state), member)?.keys.length ?? 1) - 1);
+    const keyId = keyIdOf(readSystem(state), member);
     const content = codec.encodeParticipantAdd({
       phase,
       expectedMembershipVersion: known?.membershipVersion ?? 0,
@@ -194,7 +212,7 @@ export class Drafts {
       grant: none ? GRANTS.none : GRANTS.all,
       fromEpoch: 0,
       envelope: none ? null : { member, keyId, sealed: bytesOf('granted', 80) },
-      epoch: none && known !== null ? this.nextEpoch(state, known, members) : null,
+      epoch: none && known !== null ? this.nextEpoch(state, by, known, members) : null,
     });
     return this.sign(by, 'participantAdd', until, this.phaseLog(phase), [{ scope: 0, content }]);
   }
@@ -202,11 +220,12 @@ export class Drafts {
   removeParticipant(state: StateView, by: Actor, phase: PhaseId, member: MemberId, until: number): Draft {
     const known = readPhase(state, phase);
     const rest = known?.participants.map(entry => entry.member).filter(id => id !== member) ?? [];
+    const after = known === null ? null : { ...known, recovery: recoveryWithout(known.recovery, member) };
     const content = codec.encodeParticipantRemove({
       phase,
       expectedMembershipVersion: known?.membershipVersion ?? 0,
       member,
-      epoch: known === null ? null : this.nextEpoch(state, known, rest),
+      epoch: after === null ? null : this.nextEpoch(state, by, after, rest),
     });
     return this.sign(by, 'participantRemove', until, this.phaseLog(phase), [{ scope: 0, content }]);
   }
@@ -227,10 +246,11 @@ export class Drafts {
   rotateEpoch(state: StateView, by: Actor, phase: PhaseId, until: number): Draft {
     const known = readPhase(state, phase);
     const members = known?.participants.map(entry => entry.member) ?? [];
+    const next = known === null ? null : this.nextEpoch(state, by, known, members);
     const content = codec.encodeEpochRotate({
       phase,
       expectedMembershipVersion: known?.membershipVersion ?? 0,
-      epoch: known === null ? this.opening(state, 0, []) : this.nextEpoch(state, known, members),
+      epoch: next ?? this.opening(state, known?.epochs.length ?? 0, [], false),
     });
     return this.sign(by, 'epochRotate', until, this.phaseLog(phase), [{ scope: 0, content }]);
   }

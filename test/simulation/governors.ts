@@ -1,3 +1,4 @@
+import type { MemberId } from '../../src/core/base/ids.ts';
 import {
   encodeProposalCreate,
   encodeProposalVote,
@@ -9,7 +10,7 @@ import type { Validator } from '../../src/core/types/chain.ts';
 import type { Action } from '../../src/core/types/governance.ts';
 import type { SystemState } from '../../src/core/types/state.ts';
 import { faultsOf } from './checker-certificate.ts';
-import { actorOf } from './consortium.ts';
+import { actorIn } from './consortium.ts';
 import type { Drafts } from './drafts.ts';
 import type { World } from './machine.ts';
 import type { SimulatedNode } from './node.ts';
@@ -51,17 +52,15 @@ export class Governors {
 
   private submit(
     kind: 'proposalCreate' | 'proposalVote' | 'proposalWithdraw',
-    by: string,
+    by: MemberId,
     system: SystemState,
     height: number,
     content: Uint8Array,
   ): void {
     const { clients } = this.governed;
-    const keys = system.members.find(({ id }) => id === by)?.keys.length ?? 1;
     const scopes = [clients.drafts.consortium.logId('system')];
-    const draft = clients.drafts.sign(actorOf(by, keys - 1), kind, height + VALID_BLOCKS, scopes, [
-      { scope: 0, content },
-    ]);
+    const actor = actorIn(system, by);
+    const draft = clients.drafts.sign(actor, kind, height + VALID_BLOCKS, scopes, [{ scope: 0, content }]);
     clients.submit(kind, draft);
   }
 

@@ -6,6 +6,8 @@ import { FATE_NAMES } from './minority.ts';
 
 /** What clients ask of the ledger, each of which it must accept at times; `checker-flow.ts` follows what comes of it. */
 const LOAD: readonly string[] = [
+  ...['memberUserAdd', 'memberUserRevoke', 'memberSuspend', 'signed by a user'],
+  ...['epochComplaint', 'recoveryShares', 'recoveryAsk', 'recoveryOffer'],
   ...['memberRegister', 'memberRotate', 'memberRevoke', 'projectCreate', 'projectArchive', 'projectCard'],
   ...['phaseAdd', 'phaseOpen', 'phaseClose', 'phaseReopen', 'phaseSkip', 'phaseArchive', 'phaseCard'],
   ...['flowChange', 'phasePolicy', 'phaseHandover', 'approvalRequest', 'approvalVote', 'approvalWithdraw'],
