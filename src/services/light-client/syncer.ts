@@ -22,7 +22,7 @@ import { REFUSED, Stager, type Staging, type Target } from './stager.ts';
 
 /**
  * How a pass over all logs with one source ended: everything is held up to a head of the source; everything that this source
- * may still be asked for; the source is behind. A Reject is a lie, or a refusal when its `peer` is `ignore`.
+ * may still be asked for; the source is behind, or began anew with a snapshot meanwhile. A Reject is a lie, or a refusal when its `peer` is `ignore`.
  */
 export type PassEnd = 'complete' | 'without' | 'behind' | Reject;
 
@@ -223,6 +223,8 @@ export class Syncer {
     if (ahead === 'moved') return { complete: [], progress: true };
     if (ahead !== null) return ahead;
     const named = this.learnScopes(peer, answer);
+    // the bits that said which logs are quiet counted in the order before: the answer is about others
+    if (named === null && asked.query !== null) return 'behind';
     const taken = await this.take(targets, asked, answer);
     if (isReject(taken)) return taken;
     const { staging, complete } = taken;
@@ -231,7 +233,7 @@ export class Syncer {
     for (const logId of complete) this.completeAt.set(logId, { height, timeMs });
     const { logs: changed, faults } = staging;
     const forgotten = asked.query !== null && answer.quiet === null;
-    const progress = changed.length + faults.length + named > 0 || this.trust !== before || forgotten;
+    const progress = changed.length + faults.length + (named ?? 1) > 0 || this.trust !== before || forgotten;
     return { complete, progress };
   }
 
@@ -319,8 +321,8 @@ export class Syncer {
     return this.config.forks.compare(peer, this.trust, fault.conflicting.certified);
   }
 
-  /** A list of scopes is a source's word: a lie by omission is met by asking every source. @returns the new ones */
-  private learnScopes(peer: PeerId, answer: LogsAnswer): number {
+  /** A list of scopes is a source's word: a lie by omission is met by asking every source. @returns the new ones; null in another order */
+  private learnScopes(peer: PeerId, answer: LogsAnswer): number | null {
     const { suite, chainId, limits } = this.config;
     const isKnownOrder = (this.scopesBase.get(peer) ?? answer.scopesBase) === answer.scopesBase;
     this.scopesBase.set(peer, answer.scopesBase);
@@ -328,7 +330,7 @@ export class Syncer {
       // the source began anew with a snapshot, and counts its scopes in another order
       this.scopesTold.delete(peer);
       this.toldAll.delete(peer);
-      return 1;
+      return null;
     }
     let added = 0;
     const told = this.scopesTold.get(peer) ?? [];

@@ -97,6 +97,25 @@ describe('quiet logs', () => {
     expect(client.light.lies()).toEqual([]);
   });
 
+  it('are asked for anew of a source that begins with a snapshot meanwhile, and counts them in another order', async () => {
+    net = networkWithPhase();
+    morePhases(3);
+    const { lie } = await net.serve(0);
+    const client = await net.join(alice);
+    await client.reached(net.ledger.height);
+    let reordered = 0;
+    lie.tell = answer => {
+      if (!isLogs(answer)) return null;
+      if (answer.quiet !== null) reordered += 1;
+      // as if the bits of the first question had meant other logs
+      return { ...answer, scopesBase: 99, quiet: reordered === 1 ? new Uint8Array([9]) : answer.quiet };
+    };
+    net.commit(net.actions.put(alice, phase, 'one'));
+    await client.reached(net.ledger.height);
+    expect(reordered).toBeGreaterThan(0);
+    expect(client.light.lies()).toEqual([]);
+  });
+
   it('[83] tell a removed member that it was added again', async () => {
     net = networkWithPhase();
     morePhases(2);
