@@ -85,7 +85,9 @@ export class Sources {
     this.of(peer).penaltyMs = this.limits.penaltyMs;
   }
 
+  /** Forgets all others, but not their penalties: a liar would only have to connect again. */
   keepOnly(peers: readonly PeerId[]): void {
-    for (const peer of this.byPeer.keys()) if (!peers.includes(peer)) this.byPeer.delete(peer);
+    for (const peer of this.byPeer.keys())
+      if (!peers.includes(peer) && this.isUsable(peer)) this.byPeer.delete(peer);
   }
 }
