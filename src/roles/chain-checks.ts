@@ -1,9 +1,18 @@
 import { unknownVersionAt } from '../core/ledger/execute.ts';
+import { readSystem } from '../core/ledger/read.ts';
+import type { Genesis } from '../core/types/state.ts';
+import type { ChainStore } from '../ports/chain-store.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import type { ChainReader } from '../services/consensus/chain-reader.ts';
 
 /** Blocks beyond the replay window that a pruning node keeps whole at least. */
 const KEEP_MARGIN_BLOCKS = 1024;
+
+/** At the head; that of genesis while nothing is stored. */
+export function replayWindowOf(store: Pick<ChainStore, 'head' | 'state'>, genesis: Genesis): number {
+  const { parameters } = store.head() === null ? genesis : readSystem(store.state);
+  return parameters.replayWindowBlocks;
+}
 
 /** A program that does not know the next block's version cannot execute it: it ends, and says what it lacks. */
 export function versionFault(chain: ChainReader): OperatingError | null {

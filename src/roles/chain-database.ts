@@ -14,6 +14,7 @@ import { KvServedSnapshots } from '../store/kv-served-snapshots.ts';
 import { KvSigningRecords } from '../store/kv-signing-records.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { KvStateRebuild } from '../store/state-rebuild.ts';
+import { replayWindowOf } from './chain-checks.ts';
 
 export interface OpenChain {
   readonly config: NodeConfig;
@@ -46,7 +47,10 @@ export async function withChain<T>(dir: string, use: (chain: OpenChain) => Promi
   const kv = new LevelStore(paths.state);
   try {
     await kv.open();
-    return await use({ config, genesis, kv, store: new KvChainStore(kv) });
+    const store: KvChainStore = new KvChainStore(kv, {
+      replayWindowBlocks: () => replayWindowOf(store, genesis),
+    });
+    return await use({ config, genesis, kv, store });
   } finally {
     await kv.close();
     await lock.release();

@@ -3,7 +3,6 @@ import { isReject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
 import { logIdOf } from '../core/codec/transaction.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
-import { readSystem } from '../core/ledger/read.ts';
 import type { Genesis } from '../core/types/state.ts';
 import { nodeSuite, verifyAside } from '../crypto/suite.ts';
 import type { ChainStore } from '../ports/chain-store.ts';
@@ -37,7 +36,7 @@ import { KvViewArchive } from '../store/kv-view-archive.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { MendingChainStore } from '../store/mending-chain-store.ts';
 import { createLibp2pTransport } from '../transport/libp2p-transport.ts';
-import { keepBlocksFault, versionFault } from './chain-checks.ts';
+import { keepBlocksFault, replayWindowOf, versionFault } from './chain-checks.ts';
 import { ConsensusLinks, type ValidatorAddresses } from './consensus-links.ts';
 import { sequence } from './node-role.ts';
 import { isDamage, StateRebuild } from './state-rebuild.ts';
@@ -124,10 +123,7 @@ export class ConsensusNode implements Service {
     const { kv, wal, transport, firstStart } = parts;
     this.transport = transport;
     const suite = parts.suite ?? rememberingSuite(nodeSuite, POOL_LIMITS.verifiedSignaturesMax);
-    const replayWindowBlocks = () => {
-      const current = store.head() === null ? options.genesis : readSystem(store.state);
-      return current.parameters.replayWindowBlocks;
-    };
+    const replayWindowBlocks = () => replayWindowOf(store, options.genesis);
     const store: MendingChainStore = new MendingChainStore(kv, { replayWindowBlocks }, damage =>
       this.repairer.noticed(damage),
     );

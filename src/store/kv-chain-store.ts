@@ -106,6 +106,11 @@ export class KvChainStore implements ChainStore {
     return this.record().generation;
   }
 
+  /** False where the store began with a snapshot and the replay window has grown so much since. */
+  get holdsReplayWindow(): boolean {
+    return this.record().blocksFrom <= Math.max(1, this.height() - this.options.replayWindowBlocks());
+  }
+
   head(): StoredBlock | null {
     const height = this.height();
     return height < 0 ? null : this.block(height);

@@ -58,6 +58,8 @@ export class KvServedSnapshots implements ServedSnapshots {
   take(): void {
     const { header } = assertDefined(this.chain.head(), 'the chain has its genesis block').block;
     if (this.running !== null || this.heights().includes(header.height)) return;
+    // whoever took it would need blocks that are not here
+    if (!this.chain.holdsReplayWindow) return;
     const pin = this.chain.pinNodes(header.height);
     const prefix = keys.state(this.chain.generation, '');
     const entries = this.kv.entries(startingWith(prefix))[Symbol.asyncIterator]();

@@ -1,10 +1,11 @@
+import type { TransactionId } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { Reader } from '../core/codec/reader.ts';
 import { Writer } from '../core/codec/writer.ts';
 import type { Block, Certificate } from '../core/types/chain.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { decodeHeight, decodeStoredBlock } from './chain-records.ts';
+import { decodeHeight, decodeStoredBlock, encodeLocation } from './chain-records.ts';
 import { DamagedValue } from './checksum.ts';
 import { generationRanges, keys } from './keyspaces.ts';
 import { historyWrites } from './stored-history.ts';
@@ -93,6 +94,7 @@ export class KvStateRebuild {
     await this.kv.batch(
       [
         ...removed.map((key): KvOperation => ({ type: 'delete', key })),
+        ...this.locationsAgain(survey),
         ...historyWrites({ generation, baseHeight: 0, blocksFrom: 1, bodiesFrom: 1 }),
         putMark({ stage: 'begun', height }),
       ],
@@ -130,6 +132,29 @@ export class KvStateRebuild {
       transactions.push(wrapper);
     }
     return { block: stored.block, certificate: stored.certificate, transactions };
+  }
+
+  /**
+   * Damaged rows that say where a transaction is, from the blocks that are whole: a snapshot brings only blocks that are not here,
+   * and whoever has forgotten an id takes the transaction twice.
+   */
+  private locationsAgain({ damaged, highestBlock }: Survey): KvOperation[] {
+    const lost = new Set(damaged.filter(key => key.startsWith(keys.location('' as TransactionId))));
+    const operations: KvOperation[] = [];
+    for (let height = lost.size === 0 ? 0 : highestBlock; height > 0; height -= 1) {
+      const key = keys.block(height);
+      const bytes = this.sound(key);
+      if (bytes === null || bytes.length === 0) continue;
+      for (const [index, { id, outcome, wrapperHash }] of decodeStoredBlock(
+        key,
+        bytes,
+      ).block.entries.entries()) {
+        if (!lost.has(keys.location(id))) continue;
+        const value = encodeLocation({ height, index, outcome, wrapperHash });
+        operations.push({ type: 'put', key: keys.location(id), value });
+      }
+    }
+    return operations;
   }
 
   private mark(): Mark | null {

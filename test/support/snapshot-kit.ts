@@ -57,6 +57,7 @@ export function heldBy(store: KvChainStore, stage: SnapshotStage) {
       return appendLeaves(sha256, start, stage.heldHashes(logId, start.size, size));
     },
     hasBlock: (height: number) => stage.hasBlock(height),
+    blocksFrom: store.history.blocksFrom,
   };
 }
 

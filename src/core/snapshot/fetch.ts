@@ -44,6 +44,8 @@ export interface HeldPart {
   /** Leaves [0, size) of a log that are here; `size` is at most `sizeMax`. EMPTY_FRONTIER for none. */
   frontier(logId: LogId, sizeMax: number): Frontier;
   hasBlock(height: number): boolean;
+  /** Lowest height whose block is here with all above it, up to the receiver's head. */
+  readonly blocksFrom: number;
 }
 
 export interface SnapshotTarget {
@@ -92,11 +94,14 @@ const SIGNATURES_REMEMBERED = 4096;
 
 /**
  * One state transfer: says what to ask for, checks every answer on arrival, and gives what to store (SCENARIOS 50 to 54).
- * Knows no clock, peer or disk. Scopes come first, one after the other; leaves and blocks in any order, several at a time.
+ * Knows no clock, peer or disk. Scopes come first, one page after the other, each from whoever is faster; leaves and blocks in any
+ * order, several at a time.
  */
 export class SnapshotFetch {
   private place: MapPlace | null = null;
-  private listing: 'idle' | 'asked' | 'done' = 'idle';
+  private listed = false;
+  /** Questions under way for the page of scopes that is next. */
+  private listers = 0;
   private readonly logs = new Map<LogId, Log>();
   private readonly members = new MemberScopes();
   private system: SystemState | null = null;
@@ -119,7 +124,7 @@ export class SnapshotFetch {
 
   /** Everything has come and was accepted. */
   get complete(): boolean {
-    return this.listing === 'done' && this.open.length === 0 && this.asked === 0;
+    return this.listed && this.open.length === 0 && this.asked === 0;
   }
 
   /** Scopes and items still to come are not known before the scopes are: this is for people. */
@@ -129,30 +134,44 @@ export class SnapshotFetch {
 
   /**
    * What to ask for next; null when everything is asked for. Each request ends with `accept` or `failed`.
-   * @param scopes false for a source that does not have this snapshot, but blocks and logs
+   * @param listersMax how many may be asked for one page of scopes, this source among them; 0 for one that does not have this
+   *     snapshot, but blocks and logs
    */
-  next(scopes = true): SnapshotRequest | null {
-    if (this.listing === 'idle' && scopes) {
-      this.listing = 'asked';
+  next(listersMax = 1): SnapshotRequest | null {
+    if (!this.listed && this.listers < listersMax) {
+      this.listers += 1;
       this.asked += 1;
-      return { kind: 'scopes', height: this.height, after: this.place?.key ?? null };
+      return { kind: 'scopes', height: this.height, after: this.after };
     }
     const request = this.open.shift() ?? null;
     if (request !== null) this.asked += 1;
     return request;
   }
 
+  private get after(): Hash | null {
+    return this.place?.key ?? null;
+  }
+
+  /** Another source has given this page of scopes meanwhile. */
+  isOvertaken(request: SnapshotRequest): boolean {
+    return request.kind === 'scopes' && (this.listed || request.after !== this.after);
+  }
+
   /** No answer, or one that was refused: it will be asked for again. */
   failed(request: SnapshotRequest): void {
+    if (this.isOvertaken(request)) return;
     this.asked -= 1;
-    if (request.kind === 'scopes') this.listing = 'idle';
+    if (request.kind === 'scopes') this.listers -= 1;
     else this.open.unshift(request);
   }
 
   /** @returns a Reject that blames the sender; the request is then still to be given to `failed` */
   accept(request: SnapshotRequest, chunk: SnapshotChunk): SnapshotWrites | Reject {
+    if (this.isOvertaken(request)) return NOTHING;
+    // nobody waits for the others who were asked for the same page
+    const ended = request.kind === 'scopes' ? this.listers : 1;
     const writes = this.check(request, chunk);
-    if (!isReject(writes)) this.asked -= 1;
+    if (!isReject(writes)) this.asked -= ended;
     return writes;
   }
 
@@ -185,7 +204,8 @@ export class SnapshotFetch {
     }
     for (const { ref, entry, logId } of found) this.addLog(ref, entry, logId);
     this.place = place;
-    this.listing = chunk.last ? 'done' : 'idle';
+    this.listed = chunk.last;
+    this.listers = 0;
     if (chunk.last) this.planRest();
     return { ...NOTHING, state };
   }
@@ -232,10 +252,13 @@ export class SnapshotFetch {
     }
   }
 
-  /** Ids that may not come again are those of the blocks within the window: their entries are certified. */
+  /**
+   * Ids that may not come again are those of the blocks within the window: their entries are certified. The window may have
+   * grown since the receiver's head; what was before its own first block had expired by the window of that time.
+   */
   private planBlocks(): void {
     assert(this.system !== null, 'a map has its system scope');
-    this.blocksFrom = Math.max(1, this.height - this.system.parameters.replayWindowBlocks);
+    this.blocksFrom = Math.max(this.held.blocksFrom, this.height - this.system.parameters.replayWindowBlocks);
     let from: number | null = null;
     for (let at = this.blocksFrom; at <= this.height + 1; at += 1) {
       const wanted = at <= this.height && !this.held.hasBlock(at);

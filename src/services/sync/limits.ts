@@ -11,6 +11,9 @@ export interface SyncLimits {
   /** How long a peer that gave a bad answer is left out; doubles with each one, up to the cap. */
   readonly penaltyMs: number;
   readonly penaltyMsMax: number;
+  /** How long one that did not answer in time is left out; doubles as well. An honest one may only have been slow. */
+  readonly silenceMs: number;
+  readonly silenceMsMax: number;
   /** A snapshot is taken at the first block of each period of the blocks' time. The two newest are kept. */
   readonly snapshotPeriodMs: number;
   /** Questions for parts of a snapshot that are under way at the same time, over all peers. */
@@ -27,6 +30,8 @@ export const SYNC_LIMITS: SyncLimits = {
   claimRoundsMax: 10,
   penaltyMs: 10_000,
   penaltyMsMax: 600_000,
+  silenceMs: 1_000,
+  silenceMsMax: 60_000,
   snapshotPeriodMs: 600_000,
   chunksInFlight: 8,
   subtreesKept: 16_384,

@@ -4,7 +4,6 @@ import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { readLog, readSystem } from '../../core/ledger/read.ts';
 import { advanceTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
 import { appendLeaves, EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
-import type { SnapshotRequest } from '../../core/snapshot/chunks.ts';
 import { type HeldPart, SnapshotFetch, type SnapshotTarget } from '../../core/snapshot/fetch.ts';
 import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
 import type { ChainStore, ServedSnapshots, SnapshotStage } from '../../ports/chain-store.ts';
@@ -12,6 +11,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { PeerId } from '../../ports/transport.ts';
 import { SYNC_WIRE_LIMITS, type SyncAnswer, type SyncRequest } from '../../wire/sync.ts';
 import type { SyncLimits } from './limits.ts';
+import { SnapshotTransfer } from './snapshot-transfer.ts';
 
 export interface SnapshotClientConfig {
   readonly store: ChainStore;
@@ -37,16 +37,9 @@ interface Found {
   readonly holders: ReadonlySet<PeerId>;
 }
 
-/** Requests to one peer that are under way at the same time. */
-const REQUESTS_PER_PEER = 2;
-/** A peer that has failed so often in a row is not asked again for this snapshot. */
-const FAILURES_MAX = 3;
-
 /** Fetches the newest certified snapshot from all peers at once and installs it (SCENARIOS 50 to 54). */
 export class SnapshotClient {
   private current: SnapshotFetch | null = null;
-  private waiting: (() => void)[] = [];
-  private inFlight = 0;
 
   constructor(private readonly config: SnapshotClientConfig) {}
 
@@ -70,7 +63,7 @@ export class SnapshotClient {
     this.current = fetch;
     try {
       await stage.begin();
-      await this.fetchAll(fetch, stage, found, peers);
+      await new SnapshotTransfer(this.config, fetch, stage).run(found.holders, peers);
       if (this.config.signal.aborted) return false;
       if (!fetch.complete) {
         // who offers what it does not give would be asked for it again and again
@@ -169,71 +162,7 @@ export class SnapshotClient {
         return appendLeaves(suite.sha256, start, stage.heldHashes(logId, start.size, size));
       },
       hasBlock: height => stage.hasBlock(height),
+      blocksFrom: store.history.blocksFrom,
     };
-  }
-
-  private async fetchAll(
-    fetch: SnapshotFetch,
-    stage: SnapshotStage,
-    { holders }: Found,
-    peers: readonly PeerId[],
-  ): Promise<void> {
-    const all = [...holders, ...peers.filter(peer => !holders.has(peer))];
-    const seats = Array.from({ length: REQUESTS_PER_PEER }, () => all).flat();
-    const ends = await Promise.allSettled(
-      seats
-        .slice(0, this.config.limits.chunksInFlight)
-        .map(peer => this.work(fetch, stage, peer, holders.has(peer)).finally(() => this.wakeAll())),
-    );
-    const failed = ends.find(end => end.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  /** One peer's questions, one after the other, until nothing is left or the peer is of no use. */
-  private async work(
-    fetch: SnapshotFetch,
-    stage: SnapshotStage,
-    peer: PeerId,
-    holds: boolean,
-  ): Promise<void> {
-    for (let failures = 0; failures < FAILURES_MAX && !fetch.complete && !this.config.signal.aborted; ) {
-      const request = fetch.next(holds);
-      if (request === null) {
-        // what is under way may end in further questions
-        if (this.inFlight === 0) return;
-        await new Promise<void>(resolve => this.waiting.push(resolve));
-        continue;
-      }
-      this.inFlight += 1;
-      const result = await this.askFor(fetch, stage, peer, request).finally(() => {
-        this.inFlight -= 1;
-      });
-      this.wakeAll();
-      if (result === 'bad') return;
-      failures = result === 'good' ? 0 : failures + 1;
-    }
-  }
-
-  private async askFor(
-    fetch: SnapshotFetch,
-    stage: SnapshotStage,
-    peer: PeerId,
-    request: SnapshotRequest,
-  ): Promise<'good' | 'nothing' | 'bad'> {
-    const answer = await this.config.ask(peer, { kind: 'chunk', request });
-    const writes = answer?.kind === 'chunk' ? fetch.accept(request, answer.chunk) : null;
-    if (writes === null || isReject(writes)) {
-      fetch.failed(request);
-      if (writes === null) return 'nothing';
-      this.config.penalise(peer, writes);
-      return 'bad';
-    }
-    for (const { certificate, set } of writes.blocks) await this.config.inspect(certificate, set);
-    await stage.put(writes, []);
-    return 'good';
-  }
-
-  private wakeAll(): void {
-    for (const wake of this.waiting.splice(0)) wake();
   }
 }

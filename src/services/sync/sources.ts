@@ -8,6 +8,7 @@ interface Source {
   /** Monotonic milliseconds until which it is left out. */
   avoidUntilMs: number;
   penaltyMs: number;
+  silenceMs: number;
   /** Order of the last use, for taking turns. */
   used: number;
 }
@@ -25,7 +26,8 @@ export class Sources {
   private of(peer: PeerId): Source {
     let source = this.byPeer.get(peer);
     if (source === undefined) {
-      source = { claim: null, avoidUntilMs: 0, penaltyMs: this.limits.penaltyMs, used: 0 };
+      const { penaltyMs, silenceMs } = this.limits;
+      source = { claim: null, avoidUntilMs: 0, penaltyMs, silenceMs, used: 0 };
       this.byPeer.set(peer, source);
     }
     return source;
@@ -35,15 +37,16 @@ export class Sources {
     this.of(peer).claim = height;
   }
 
-  /** The highest head that a peer out of penalty claims. */
-  highestClaim(peers: readonly PeerId[]): number {
+  /**
+   * The highest head that more than `liars` peers out of penalty claim, or have passed; that of the lowest where so few claim any.
+   * 0 when nobody does.
+   */
+  claimed(peers: readonly PeerId[], liars: number): number {
     const now = this.clock.monotonicMs();
-    let highest = 0;
-    for (const peer of peers) {
-      const source = this.byPeer.get(peer);
-      if (source !== undefined && source.avoidUntilMs <= now) highest = Math.max(highest, source.claim ?? 0);
-    }
-    return highest;
+    const sources = peers.flatMap(peer => this.byPeer.get(peer) ?? []);
+    const usable = sources.filter(({ avoidUntilMs }) => avoidUntilMs <= now);
+    const claims = usable.flatMap(({ claim }) => claim ?? []).sort((a, b) => b - a);
+    return claims[Math.min(liars, claims.length - 1)] ?? 0;
   }
 
   /**
@@ -81,8 +84,17 @@ export class Sources {
     source.penaltyMs = Math.min(source.penaltyMs * 2, this.limits.penaltyMsMax);
   }
 
+  /** As for a bad answer, but milder: who claims a high head and is silent must not cost a time-out again and again. */
+  silent(peer: PeerId): void {
+    const source = this.of(peer);
+    source.claim = null;
+    source.avoidUntilMs = Math.max(source.avoidUntilMs, this.clock.monotonicMs() + source.silenceMs);
+    source.silenceMs = Math.min(source.silenceMs * 2, this.limits.silenceMsMax);
+  }
+
   helped(peer: PeerId): void {
-    this.of(peer).penaltyMs = this.limits.penaltyMs;
+    const { penaltyMs, silenceMs } = this.limits;
+    Object.assign(this.of(peer), { penaltyMs, silenceMs });
   }
 
   /** Forgets all others, but not their penalties: a liar would only have to connect again. */

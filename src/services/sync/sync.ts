@@ -1,5 +1,7 @@
 import type { Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
+import { readSystem } from '../../core/ledger/read.ts';
+import { faultsTolerated } from '../../core/quorum/quorum.ts';
 import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
 import type { ChainStore, ServedSnapshots } from '../../ports/chain-store.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -215,7 +217,7 @@ export class Sync {
     const head = target.headHeight();
     if (this.wanted > head) return { askAll: true, insist: true };
     if (this.exploring) return { askAll: true, insist: false };
-    const claimed = this.sources.highestClaim(this.connectedSources()) > head;
+    const claimed = this.sources.claimed(this.connectedSources(), 0) > head;
     return claimed ? { askAll: false, insist: false } : null;
   }
 
@@ -272,8 +274,13 @@ export class Sync {
     return target.headHeight() > head;
   }
 
+  /** Blocks are checked one by one, but looking for a snapshot takes a round of questions: no liar alone makes it begin. */
   private goalHeight(peers: readonly PeerId[]): number {
-    return Math.max(this.wanted, this.sources.highestClaim(peers));
+    const { validatorSet } = readSystem(this.config.store.state);
+    return Math.max(
+      this.wanted,
+      this.sources.claimed(peers, faultsTolerated(validatorSet.validators.length)),
+    );
   }
 
   private async fetchSnapshot(peers: readonly PeerId[], heightMin: number): Promise<void> {
@@ -343,6 +350,7 @@ export class Sync {
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       logger.debug({ peer: source, code: error.code }, 'sync request failed');
+      if (error.code === 'timeout') this.sources.silent(source);
     }
     return null;
   }

@@ -251,7 +251,12 @@ describe('a state that rots', () => {
     await disk.rot(/^(state|node|size|at|leaf|hashes)\//);
     await comesBack(net);
     expect(said).toContain(WHOLE);
-    expect(net.node(3).store.history.baseHeight).toBeGreaterThan(10);
+    const { store } = net.node(3);
+    expect(store.history.baseHeight).toBeGreaterThan(10);
+    // no transaction of the replay window is taken twice
+    const { height } = store.head()!.block.header;
+    for (let at = height; at >= height - WINDOW; at -= 1)
+      for (const { id } of store.block(at)!.block.entries) expect(store.state.seen(id)).toBe(at);
     await isWholeAndVotes(net);
   });
 

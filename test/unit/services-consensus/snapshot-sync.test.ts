@@ -375,6 +375,28 @@ describe('a source that lies', () => {
   });
 });
 
+it('[53] who is asked first for the scopes and says nothing does not hold up the others', async () => {
+  let silent: number | null = null;
+  const net: Cluster = newCluster({
+    ...pruned,
+    // nothing ends by a time-out
+    limits: { sync: { requestTimeoutMs: 3_600_000 } },
+    transport: index =>
+      lying(net.network.create({ peerId: net.peerId(index) }), answer => {
+        if (answer.kind !== 'chunk' || answer.chunk.kind !== 'scopes') return null;
+        silent ??= index;
+        return silent === index ? new Promise<null>(() => {}) : null;
+      }),
+  });
+  await net.start(0, 1, 2);
+  await commitBlocks(net, 30);
+  await net.prunedAbove(10, WINDOW - 1);
+  await net.start(3);
+  await net.until(() => net.node(3).store.history.baseHeight > 10);
+  expect(silent).not.toBeNull();
+  expect(net.fatal).toEqual([]);
+});
+
 /** Node 1 keeps to the protocol where `lie` gives null. */
 function withLiar(
   lie: (net: Cluster, answer: SyncAnswer) => SyncAnswer | Reject | null,

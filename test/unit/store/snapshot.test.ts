@@ -6,6 +6,7 @@ import { decodeTransaction } from '../../../src/core/codec/transaction.ts';
 import { executeBlock } from '../../../src/core/ledger/execute.ts';
 import { readMemberScopes, readSystem } from '../../../src/core/ledger/read.ts';
 import type { SnapshotChunk, SnapshotRequest } from '../../../src/core/snapshot/chunks.ts';
+import { SnapshotFetch } from '../../../src/core/snapshot/fetch.ts';
 import { ROLES } from '../../../src/core/types/operation.ts';
 import type { Transaction } from '../../../src/core/types/transaction.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
@@ -13,11 +14,11 @@ import type { SnapshotStage } from '../../../src/ports/chain-store.ts';
 import type { KeyValueStore } from '../../../src/ports/kv.ts';
 import { SYNC_LIMITS } from '../../../src/services/sync/limits.ts';
 import { SnapshotServer } from '../../../src/services/sync/snapshot-server.ts';
-import type { KvChainStore } from '../../../src/store/kv-chain-store.ts';
+import { KvChainStore } from '../../../src/store/kv-chain-store.ts';
 import { KvServedSnapshots } from '../../../src/store/kv-served-snapshots.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { createActor, hashOf } from '../../support/ledger-kit.ts';
-import { ask, fetchOf, serverAt, transfer } from '../../support/snapshot-kit.ts';
+import { ask, fetchOf, heldBy, serverAt, transfer } from '../../support/snapshot-kit.ts';
 import { type MadeBlock, StoredChain } from '../../support/stored-chain.ts';
 
 const { sha256 } = nodeSuite;
@@ -410,6 +411,29 @@ describe('a chunk is checked on arrival', () => {
     await expectSame(store);
   });
 
+  it('takes a page of scopes from whoever is faster, and leaves what a slower source says about it unread', async () => {
+    const { store, stage } = await receiver();
+    const fetch = fetchOf(chain, HEIGHT, store, stage);
+    const limits = { answerBytesTarget: 1 };
+    const source = await serverAt(chain, HEIGHT, limits);
+    const request = fetch.next(2)!;
+    expect(fetch.next(1)).toBeNull();
+    expect(fetch.next(2)).toEqual(request);
+    expect(fetch.next(2)).toBeNull();
+    const chunk = await ask(source.server, request);
+    if (isReject(chunk) || chunk.kind !== 'scopes') throw new Error('no scopes');
+    expect(chunk.last).toBe(false);
+    expect(accepted(fetch, request, chunk).state.size).toBe(chunk.scopes.length);
+    expect(fetch.isOvertaken(request)).toBe(true);
+    const after = fetch.next(1)!;
+    expect(after).not.toEqual(request);
+    expect(accepted(fetch, request, { ...chunk, scopes: [] }).state.size).toBe(0);
+    fetch.failed(after);
+    await stage.begin();
+    await transfer(fetch, stage, source.server);
+    expect(fetch.complete).toBe(true);
+  });
+
   it('asks again for what failed, and a snapshot that is gone is answered as such', async () => {
     const source = shared;
     const { store, stage } = await receiver();
@@ -429,6 +453,36 @@ function accepted(fetch: ReturnType<typeof fetchOf>, request: SnapshotRequest, c
   if (isReject(writes)) throw new Error(`${writes.reject}: ${writes.detail}`);
   return writes;
 }
+
+describe('a replay window that has grown', () => {
+  it('asks for no block from before the own first one: what was there has expired, and its set may not be known', async () => {
+    const { store, stage } = await receiver();
+    const { target } = fetchOf(chain, HEIGHT, store, stage);
+    const sets = target.sets.map(({ set }) => ({ fromHeight: 60, set }));
+    const held = { ...heldBy(store, stage), blocksFrom: 61 };
+    const fetch = new SnapshotFetch(nodeSuite, { ...target, sets }, held);
+    await stage.begin();
+    const requests = await transfer(fetch, stage, shared.server);
+    expect(requests).toContainEqual({ kind: 'blocks', from: 61, to: HEIGHT + 1 });
+    const end = fetch.finish();
+    expect(end).toMatchObject({ blocksFrom: 61 });
+  });
+
+  it('takes no snapshot before the own blocks fill it', async () => {
+    const { store, stage, kv } = await receiver();
+    await install(store, stage);
+    const heights = async (window: number) => {
+      const grown = new KvChainStore(kv, { replayWindowBlocks: () => window });
+      const served = new KvServedSnapshots(kv, grown, sha256, () => {});
+      await served.open();
+      served.take();
+      await served.idle();
+      return served.heights();
+    };
+    expect(await heights(51)).toEqual([]);
+    expect(await heights(50)).toEqual([HEIGHT]);
+  });
+});
 
 describe('served snapshots', () => {
   it('[54] takes one at the start where blocks are gone and none is left', async () => {
