@@ -71,8 +71,13 @@ export class Receipts {
 
   private async flushPhase(phase: PhaseId): Promise<boolean> {
     const { index, ledger, limits, logger } = this.config;
-    const ofPhase = this.waiting.get(phase);
-    const batch = [...(ofPhase?.values() ?? [])].slice(0, limits.receiptsPerTransaction);
+    const ofPhase = this.waiting.get(phase) ?? new Map<string, FileReceiptEntry>();
+    const batch = [...ofPhase].slice(0, limits.receiptsPerTransaction).map(([key, entry]) => {
+      // now: what comes again while these are submitted stays
+      ofPhase.delete(key);
+      return entry;
+    });
+    if (ofPhase.size === 0) this.waiting.delete(phase);
     // damage that was found while a receipt waited: it comes again when the file is whole again
     const whole = batch.filter(entry => index.root(entry.cid)?.whole === true);
     const due = whole.filter(entry => !ledger.receipts(phase, entry.cid).includes(ledger.member));
@@ -85,11 +90,10 @@ export class Receipts {
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
         logger.warn({ phase, code: error.code, count: due.length }, 'receipts could not be submitted');
+        for (const entry of due) this.add(phase, entry);
         return false;
       }
     }
-    for (const entry of batch) ofPhase?.delete(`${entry.position}/${entry.cid}`);
-    if (ofPhase?.size === 0) this.waiting.delete(phase);
     return true;
   }
 }
