@@ -5,8 +5,8 @@ import { isReject } from '../core/base/reject.ts';
 import { decodeSystemState, STATE_KEYS } from '../core/codec/state.ts';
 import { changesSet } from '../core/light/trust.ts';
 import type { Diff, NewLeaf } from '../core/types/state.ts';
-import type { StoredBlock } from '../ports/chain-store.ts';
-import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
+import type { ChainStore, StoredBlock } from '../ports/chain-store.ts';
+import type { KvOperation } from '../ports/kv.ts';
 import {
   encodeHashes,
   encodeHeight,
@@ -129,16 +129,15 @@ function logWrites(logId: LogId, leaves: readonly NewLeaf[], logs: LogReader): K
 
 /** Deletes the transactions of the blocks [from, to) that `keep` does not keep. */
 export function pruneWrites(
-  kv: KeyValueStore,
-  block: (height: number) => StoredBlock | null,
+  chain: Pick<ChainStore, 'block' | 'transaction'>,
   from: number,
   to: number,
   keep: (wrapper: Uint8Array) => boolean,
 ): { readonly operations: readonly KvOperation[]; readonly wrappers: readonly Hash[] } {
   const wrappers: Hash[] = [];
   for (let height = from; height < to; height += 1) {
-    for (const { wrapperHash } of block(height)?.block.entries ?? []) {
-      const wrapper = kv.get(keys.wrapper(wrapperHash));
+    for (const { id, wrapperHash } of chain.block(height)?.block.entries ?? []) {
+      const wrapper = chain.transaction(id);
       if (wrapper !== null && !keep(wrapper)) wrappers.push(wrapperHash);
     }
   }

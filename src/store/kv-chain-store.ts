@@ -190,7 +190,7 @@ export class KvChainStore implements ChainStore {
   }
 
   async putAhead(wrappers: readonly Wrapper[]): Promise<void> {
-    const fresh = wrappers.filter(({ wrapperHash }) => !this.isStored(wrapperHash));
+    const fresh = wrappers.filter(({ wrapperHash }) => this.wrappers.get(wrapperHash) === undefined);
     if (fresh.length === 0) return;
     this.writesAhead += 1;
     const key = keys.ahead(Math.max(0, this.height()), `${this.writer}-${this.writesAhead}`);
@@ -256,7 +256,7 @@ export class KvChainStore implements ChainStore {
       const { bodiesFrom } = this.record();
       const to = Math.min(below, bodiesFrom + heightsMax, this.height() + 1);
       if (to <= bodiesFrom) return;
-      const pruned = pruneWrites(this.kv, height => this.block(height), bodiesFrom, to, keep);
+      const pruned = pruneWrites(this, bodiesFrom, to, keep);
       await this.write(pruned.operations);
       for (const wrapperHash of pruned.wrappers) this.wrappers.delete(wrapperHash);
       this.past = null;
@@ -289,7 +289,7 @@ export class KvChainStore implements ChainStore {
   }
 
   private collect(stored: StoredBlock, diff: Diff, transactions: readonly Uint8Array[]): CommitWrites {
-    const block = blockWrites(stored, transactions, wrapperHash => this.isStored(wrapperHash));
+    const block = blockWrites(stored, transactions, hash => this.wrappers.get(hash) !== undefined);
     block.push(...setChangeWrites(stored, diff));
     const state = diffWrites(diff, {
       generation: this.record().generation,
@@ -362,10 +362,6 @@ export class KvChainStore implements ChainStore {
 
   private leafHashPage(logId: LogId, page: number): Uint8Array {
     return this.values.get(keys.leafHashPage(logId, page)) ?? new Uint8Array(0);
-  }
-
-  private isStored(wrapperHash: Hash): boolean {
-    return this.wrappers.get(wrapperHash) !== undefined;
   }
 
   /** Of the head; −1 before genesis. */

@@ -1,4 +1,4 @@
-import { assert } from '../base/assert.ts';
+import { assert, assertDefined } from '../base/assert.ts';
 import {
   type BlockHash,
   type Hash,
@@ -167,10 +167,26 @@ export class SnapshotFetch {
 
   /** @returns a Reject that blames the sender; the request is then still to be given to `failed` */
   accept(request: SnapshotRequest, chunk: SnapshotChunk): SnapshotWrites | Reject {
-    if (this.isOvertaken(request)) return NOTHING;
+    if (this.isOvertaken(request)) return this.acceptRest(chunk);
     // nobody waits for the others who were asked for the same page
     const ended = request.kind === 'scopes' ? this.listers : 1;
     const writes = this.check(request, chunk);
+    if (!isReject(writes)) this.asked -= ended;
+    return writes;
+  }
+
+  /** A page that comes late may reach further: otherwise whoever is fast with one scope at a time makes all that others send void. */
+  private acceptRest(chunk: SnapshotChunk): SnapshotWrites | Reject {
+    if (this.listed || chunk.kind !== 'scopes') return NOTHING;
+    const { sha256 } = this.suite;
+    const { chainId } = this.target.certified.header;
+    const after = assertDefined(this.after, 'a page was taken before');
+    const scopes = chunk.scopes.filter(
+      ({ ref }) => mapKeyOf(sha256, logIdOf(sha256, chainId, ref.scope, ref.id)) > after,
+    );
+    if (scopes.length === 0) return NOTHING;
+    const ended = this.listers;
+    const writes = this.acceptScopes({ ...chunk, scopes });
     if (!isReject(writes)) this.asked -= ended;
     return writes;
   }

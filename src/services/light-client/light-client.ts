@@ -361,7 +361,8 @@ export class LightClient implements LedgerAccess, Service {
         complete = end === 'complete';
         return end === 'behind' ? undefined : null;
       });
-      if (complete) return;
+      // one that announces a high head and has a low one is not the only one to be asked
+      if (complete && syncer.trust.header.height >= this.sources.announced()) return;
     }
   }
 

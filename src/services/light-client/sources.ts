@@ -123,8 +123,12 @@ export class Sources {
 
   /** The highest head that more sources announce than may be faulty; 0 when too few have announced any. */
   announced(): number {
-    const faultyMax = Math.floor((this.peers.size - 1) / 3);
-    return [...this.heights.values()].sort((a, b) => b - a)[faultyMax] ?? 0;
+    return [...this.heights.values()].sort((a, b) => b - a)[this.faultyMax] ?? 0;
+  }
+
+  /** Of all sources. */
+  get faultyMax(): number {
+    return Math.max(0, Math.floor((this.peers.size - 1) / 3));
   }
 
   noticed(peer: PeerId, height: number): void {

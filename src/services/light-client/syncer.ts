@@ -16,6 +16,7 @@ import type { ForkWatch } from './fork-watch.ts';
 import { type HeldLog, spansOf } from './held-log.ts';
 import type { LightStore, Published } from './light-store.ts';
 import type { LightClientLimits } from './limits.ts';
+import { NamedLogs } from './named-logs.ts';
 import { NO_QUESTION, type QuietAsked, QuietView } from './quiet-view.ts';
 import type { Sources } from './sources.ts';
 import { REFUSED, Stager, type Staging, type Target } from './stager.ts';
@@ -44,12 +45,6 @@ export interface SyncerConfig {
   readonly forks: ForkWatch;
 }
 
-/** A log that a source has named and of which nothing is held yet. */
-interface Named {
-  readonly ref: ScopeRef;
-  readonly teller: PeerId;
-}
-
 /** What one question has brought. */
 interface Asked {
   /** Logs that are complete at the answer's height. */
@@ -68,13 +63,8 @@ export class Syncer {
   readonly logs = new Map<LogId, HeldLog>();
   /** Height up to which each log is complete; of this run only. */
   private readonly completeAt = new Map<LogId, Published>();
-  private readonly named = new Map<LogId, Named>();
-  /** Logs of the scopes that a source has named, in its order. */
-  private readonly scopesTold = new Map<PeerId, LogId[]>();
-  /** Sources that have named all scopes that they know of. */
-  private readonly toldAll = new Set<PeerId>();
+  private readonly named: NamedLogs;
   private readonly quiet: QuietView;
-  private readonly scopesBase = new Map<PeerId, number>();
   private readonly stager: Stager;
   private readonly systemLogId: LogId;
 
@@ -90,6 +80,7 @@ export class Syncer {
     const verify = createTransactionVerifier(suite, limits.signaturesRemembered);
     this.stager = new Stager({ suite, member, store, verify });
     this.quiet = new QuietView(suite.sha256, this.systemLogId);
+    this.named = new NamedLogs(config, logId => this.logs.has(logId));
     for (const log of held) this.logs.set(log.logId, log);
   }
 
@@ -104,7 +95,7 @@ export class Syncer {
       const open = this.open(peer, done).filter(({ logId }) => !quiet.logs.has(logId));
       if (open.length === 0 && done.has(this.systemLogId)) break;
       // Which of its logs are quiet can be said once a source has named them all.
-      const targets = this.withSystem(quiet, this.toldAll.has(peer) ? open : []);
+      const targets = this.withSystem(quiet, this.named.hasToldAll(peer) ? open : []);
       const asked = await this.ask(peer, targets, quiet);
       if (asked === 'behind' || isReject(asked)) return asked;
       const before = done.size;
@@ -144,7 +135,7 @@ export class Syncer {
   private asking(peer: PeerId): QuietAsked {
     if (this.isSuspended) return NO_QUESTION;
     const { sources } = this.config;
-    return this.quiet.asking(this.scopesTold.get(peer) ?? [], logId => sources.isUseless(peer, logId));
+    return this.quiet.asking(this.named.toldBy(peer), logId => sources.isUseless(peer, logId));
   }
 
   /** The system log comes with every answer: authors are checked against the state of the same head. */
@@ -175,7 +166,7 @@ export class Syncer {
     for (const held of this.logs.values()) {
       if (held.logId !== this.systemLogId) targets.push({ logId: held.logId, ref: held.ref, held });
     }
-    for (const [logId, { ref }] of this.named) targets.push({ logId, ref, held: null });
+    for (const [logId, ref] of this.named.all()) targets.push({ logId, ref, held: null });
     return targets;
   }
 
@@ -212,7 +203,7 @@ export class Syncer {
         ended: held?.ended ?? false,
       }),
     );
-    const scopesFrom = this.scopesTold.get(peer)?.length ?? 0;
+    const scopesFrom = this.named.toldBy(peer).length;
     const before = this.trust;
     const quiet = asked.query === null ? {} : { quiet: asked.query };
     const query = { kind: 'logs' as const, knownHeight: before.header.height, scopesFrom, logs, ...quiet };
@@ -222,7 +213,7 @@ export class Syncer {
     const ahead = await this.advance(peer, answer);
     if (ahead === 'moved') return { complete: [], progress: true };
     if (ahead !== null) return ahead;
-    const named = this.learnScopes(peer, answer);
+    const named = this.named.learn(peer, answer);
     // the bits that said which logs are quiet counted in the order before: the answer is about others
     if (named === null && asked.query !== null) return 'behind';
     const taken = await this.take(targets, asked, answer);
@@ -321,41 +312,11 @@ export class Syncer {
     return this.config.forks.compare(peer, this.trust, fault.conflicting.certified);
   }
 
-  /** A list of scopes is a source's word: a lie by omission is met by asking every source. @returns the new ones; null in another order */
-  private learnScopes(peer: PeerId, answer: LogsAnswer): number | null {
-    const { suite, chainId, limits } = this.config;
-    const isKnownOrder = (this.scopesBase.get(peer) ?? answer.scopesBase) === answer.scopesBase;
-    this.scopesBase.set(peer, answer.scopesBase);
-    if (!isKnownOrder) {
-      // the source began anew with a snapshot, and counts its scopes in another order
-      this.scopesTold.delete(peer);
-      this.toldAll.delete(peer);
-      return null;
-    }
-    let added = 0;
-    const told = this.scopesTold.get(peer) ?? [];
-    this.scopesTold.set(peer, told);
-    for (const ref of answer.scopes) {
-      const logId = logIdOf(suite.sha256, chainId, ref.scope, ref.id);
-      told.push(logId);
-      if (this.logs.has(logId) || this.named.has(logId) || ref.scope === 'system') continue;
-      if (this.named.size >= limits.unverifiedScopesMax) continue;
-      this.named.set(logId, { ref, teller: peer });
-      added += 1;
-    }
-    if (answer.scopes.length > 0 && told.length < answer.scopeCount) return added + 1;
-    // what was not asked for yet comes next
-    if (this.toldAll.has(peer)) return added;
-    this.toldAll.add(peer);
-    return added + 1;
-  }
-
   private refuse(peer: PeerId, { logId, held }: Target, fault: Reject): void {
-    const teller = this.named.get(logId)?.teller;
-    // One source named the log and another refuses it: only the first can be caught.
-    if (fault.reject === PRUNED) this.config.sources.lacks(peer, logId);
-    else if (fault.reject === REFUSED && held === null && teller !== peer) this.named.delete(logId);
-    else this.config.sources.liedAbout(peer, logId, fault);
+    const { sources } = this.config;
+    const isDoubt = fault.reject === REFUSED && held === null && this.named.doubt(peer, logId);
+    if (isDoubt || fault.reject === PRUNED) sources.lacks(peer, logId);
+    else sources.liedAbout(peer, logId, fault);
   }
 
   private async commit(staging: Staging): Promise<void> {
@@ -364,14 +325,14 @@ export class Syncer {
     this.system = staging.system;
     for (const { log, from, items } of staging.logs) {
       this.logs.set(log.logId, log);
-      this.named.delete(log.logId);
+      this.named.held(log.logId);
       this.config.events.items(log, from, items);
     }
   }
 
   /** The lowest head at which a log is complete, once every log that was named is held. */
   private async publish(): Promise<void> {
-    if (this.named.size > 0) return;
+    if (this.named.isOpen) return;
     let lowest: Published | undefined = this.completeAt.get(this.systemLogId);
     for (const logId of this.logs.keys()) {
       const at = this.completeAt.get(logId);

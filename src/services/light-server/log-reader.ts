@@ -51,6 +51,11 @@ function bytesOf(proof: MapProof): number {
   return 128 + HASH_BYTES * proof.siblings.length;
 }
 
+/** The asker that counted on its quiet logs has not heard of the suspension yet: it asks for the system log first. */
+function suspendedAnswer(logId: LogId, { quiet }: LogsQuery): LogAnswer {
+  return quiet ? { logId, kind: 'later' } : { logId, kind: 'refused', code: SUSPENDED };
+}
+
 /** Cuts logs out of the committed state for one member, who is not revoked there: all of one answer under one head. */
 export class LogReader {
   private readonly subtrees: SubtreeCache;
@@ -83,7 +88,7 @@ export class LogReader {
     for (const asked of query.logs) {
       const answer: LogAnswer =
         suspended && !this.isSystem(asked.logId)
-          ? { logId: asked.logId, kind: 'refused', code: SUSPENDED }
+          ? suspendedAnswer(asked.logId, query)
           : this.log(head, member, asked, budget);
       logs.push(answer);
       // Every question opens with the system log; where it has nothing new the next log is the first to be served.

@@ -4,6 +4,7 @@ import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { readLog, readSystem } from '../../core/ledger/read.ts';
 import { advanceTrust, type SetChange, type Trust } from '../../core/light/trust.ts';
 import { appendLeaves, EMPTY_FRONTIER, type Frontier } from '../../core/merkle/log.ts';
+import { faultsTolerated } from '../../core/quorum/quorum.ts';
 import { type HeldPart, SnapshotFetch, type SnapshotTarget } from '../../core/snapshot/fetch.ts';
 import type { Certificate, ValidatorSet } from '../../core/types/chain.ts';
 import type { ChainStore, ServedSnapshots, SnapshotStage } from '../../ports/chain-store.ts';
@@ -22,6 +23,10 @@ export interface SnapshotClientConfig {
   readonly signal: AbortSignal;
   /** Null when the peer did not answer, or refused. */
   ask(peer: PeerId, request: SyncRequest): Promise<SyncAnswer | null>;
+  /** The peer gave what was asked for. */
+  helped(peer: PeerId): void;
+  /** The peer did not give what it offered, which need not be its fault: a newer snapshot may have taken the place. */
+  silent(peer: PeerId): void;
   /** The peer said what does not verify. */
   penalise(peer: PeerId, fault: Reject): void;
   /** Sees each verified certificate; throws to stop this node. */
@@ -63,12 +68,13 @@ export class SnapshotClient {
     this.current = fetch;
     try {
       await stage.begin();
-      await new SnapshotTransfer(this.config, fetch, stage).run(found.holders, peers);
+      // one of so many is not faulty
+      const listersMax = 1 + faultsTolerated(this.head().set.validators.length);
+      await new SnapshotTransfer(this.config, fetch, stage, listersMax).run(found.holders, peers);
       if (this.config.signal.aborted) return false;
       if (!fetch.complete) {
         // who offers what it does not give would be asked for it again and again
-        for (const peer of found.holders)
-          this.config.penalise(peer, reject('withheld', `snapshot ${height}`));
+        for (const peer of found.holders) this.config.silent(peer);
         return false;
       }
       const end = fetch.finish();

@@ -6,6 +6,7 @@ import type { CertifiedBlock, SnapshotChunk, SnapshotRequest } from '../../core/
 import { cutBlocks, cutLeaves } from '../../core/snapshot/serve.ts';
 import type { ChainStore, ServedSnapshots } from '../../ports/chain-store.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { type SnapshotOffer, SYNC_WIRE_LIMITS } from '../../wire/sync.ts';
 import { SubtreeCache } from '../light-server/subtree-cache.ts';
 import type { SyncLimits } from './limits.ts';
 
@@ -65,6 +66,24 @@ export class SnapshotServer {
     }
     const blocks = cutBlocks(height => this.block(height), request.from, request.to, bytesMax);
     return blocks.length === 0 ? gone : { kind: 'blocks', blocks };
+  }
+
+  /** The newest snapshot above the asker's head, with the set changes on the way. */
+  async offer(knownHeight: number): Promise<SnapshotOffer> {
+    const { store, served } = this.config;
+    const height = served.heights()[0] ?? 0;
+    const stored = height > knownHeight ? store.block(height) : null;
+    if (stored === null || stored.certificate === null) {
+      return { snapshotHeight: 0, changes: [], certified: null };
+    }
+    const most = SYNC_WIRE_LIMITS.setChangesPerOffer;
+    const found = await store.setChanges(knownHeight, height, most + 1);
+    const changes = found.slice(0, most);
+    const isCut = found.length > changes.length;
+    const certified = isCut
+      ? changes.at(-1)!.certified
+      : { header: stored.block.header, certificate: stored.certificate };
+    return { snapshotHeight: height, changes, certified };
   }
 
   private systemLog(): LogId {

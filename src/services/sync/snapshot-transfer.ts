@@ -19,14 +19,15 @@ export class SnapshotTransfer {
   /** Accepted, and not yet stored. */
   private storing = 0;
   private broken: { readonly error: unknown } | null = null;
-  /** Who is being asked for a page of scopes, and who was slower than another with one. */
+  /** Who is being asked for a page of scopes. */
   private readonly listing = new Set<PeerId>();
-  private readonly overtaken = new Set<PeerId>();
 
+  /** @param listersMax how many race for a page of scopes: one that answers just in time would hold up everything */
   constructor(
     private readonly config: TransferConfig,
     private readonly fetch: SnapshotFetch,
     private readonly stage: SnapshotStage,
+    private readonly listersMax: number,
   ) {}
 
   /** Resolves when all has come, or nobody is left who could give it. Throws when this node's own disk fails. */
@@ -63,7 +64,7 @@ export class SnapshotTransfer {
   /** One peer's questions, one after the other, until nothing is left or the peer is of no use. */
   private async askOn(peer: PeerId, holds: boolean): Promise<void> {
     for (let failures = 0; failures < FAILURES_MAX && !this.isOver(); ) {
-      const request = this.fetch.next(holds ? this.listersMax(peer) : 0);
+      const request = this.fetch.next(holds && !this.listing.has(peer) ? this.listersMax : 0);
       if (request === null) {
         // what is under way may end in further questions
         if (this.inFlight === 0) return;
@@ -80,21 +81,11 @@ export class SnapshotTransfer {
     }
   }
 
-  /** Two race for a page: one that answers just in time would hold up everything. One of them at least was never slower. */
-  private listersMax(peer: PeerId): number {
-    if (this.listing.has(peer)) return 0;
-    return this.overtaken.has(peer) ? 1 : 2;
-  }
-
   private async askFor(peer: PeerId, request: SnapshotRequest): Promise<'good' | 'nothing' | 'bad'> {
     const { fetch } = this;
     if (request.kind === 'scopes') this.listing.add(peer);
     const answer = await this.config.ask(peer, { kind: 'chunk', request });
     if (request.kind === 'scopes') this.listing.delete(peer);
-    if (fetch.isOvertaken(request)) {
-      this.overtaken.add(peer);
-      return 'good';
-    }
     const writes = answer?.kind === 'chunk' ? fetch.accept(request, answer.chunk) : null;
     if (writes === null || isReject(writes)) {
       fetch.failed(request);
@@ -102,6 +93,7 @@ export class SnapshotTransfer {
       this.config.penalise(peer, writes);
       return 'bad';
     }
+    this.config.helped(peer);
     this.storing += 1;
     for (const { certificate, set } of writes.blocks) await this.config.inspect(certificate, set);
     await this.stage.put(writes, []);

@@ -76,6 +76,13 @@ export class Sources {
     return (this.byPeer.get(peer)?.avoidUntilMs ?? 0) <= this.clock.monotonicMs();
   }
 
+  /** How long until one that is left out now may be asked again; null when none is left out. */
+  waitMs(peers: readonly PeerId[]): number | null {
+    const now = this.clock.monotonicMs();
+    const left = peers.map(peer => (this.byPeer.get(peer)?.avoidUntilMs ?? 0) - now).filter(ms => ms > 0);
+    return left.length === 0 ? null : Math.min(...left);
+  }
+
   /** Leaves a peer out, and forgets its claim: it has been shown to be worth nothing. */
   penalise(peer: PeerId): void {
     const source = this.of(peer);

@@ -9,8 +9,6 @@ import { OperatingError } from '../../ports/lifecycle.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
 import {
-  type SnapshotOffer,
-  SYNC_WIRE_LIMITS,
   type SyncAnswer,
   type SyncBlock,
   type SyncRequest,
@@ -90,6 +88,7 @@ export class Sync {
   private readonly explored = new Set<PeerId>();
   private running: Promise<void> | null = null;
   private readonly abort = new AbortController();
+  private again: Timer | null = null;
   private pause: { timer: Timer; end: () => void } | null = null;
   private readonly settled: (() => void)[] = [];
 
@@ -107,6 +106,8 @@ export class Sync {
       limits,
       signal: this.abort.signal,
       ask: (peer, request) => this.ask(peer, request),
+      helped: peer => this.sources.helped(peer),
+      silent: peer => this.sources.silent(peer),
       penalise: (peer, fault) => this.penalise(peer, fault),
       inspect: (certificate, set) => target.inspect(certificate, set),
       install: (height, install) => target.installSnapshot(height, install),
@@ -186,6 +187,7 @@ export class Sync {
   async stop(): Promise<void> {
     this.abort.abort();
     this.pause?.end();
+    this.again?.cancel();
     await this.running;
   }
 
@@ -207,8 +209,16 @@ export class Sync {
       .catch(error => this.config.target.fail(error))
       .finally(() => {
         this.running = null;
+        this.lookAgain();
         for (const resolve of this.settled.splice(0)) resolve();
       });
+  }
+
+  /** Who is left out may have what this node lacks, and says so once only: when it connects. */
+  private lookAgain(): void {
+    this.again?.cancel();
+    const waitMs = this.abort.signal.aborted ? null : this.sources.waitMs(this.connectedSources());
+    this.again = waitMs === null ? null : this.config.clock.setTimer(waitMs, () => this.explore());
   }
 
   /** Null when there is nothing to fetch. A claim is enough to try, but not to insist. */
@@ -346,7 +356,9 @@ export class Sync {
       const answer = isReject(bytes) ? bytes : syncAnswerCodec.decode(bytes);
       if (!isReject(answer)) return answer;
       logger.debug({ peer: source, code: answer.reject }, 'sync refused');
-      if (answer.reject !== 'gone') this.sources.penalise(source);
+      // a refusal is no lie: it may not know this node yet, or be mending what was asked for
+      if (answer !== bytes) this.sources.penalise(source);
+      else if (answer.reject !== 'gone') this.sources.silent(source);
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       logger.debug({ peer: source, code: error.code }, 'sync request failed');
@@ -363,7 +375,7 @@ export class Sync {
     const request = syncRequestCodec.decode(frame);
     if (isReject(request)) return request;
     if (request.kind === 'offer') {
-      return syncAnswerCodec.encode({ kind: 'offer', ...(await this.offer(request.knownHeight)) });
+      return syncAnswerCodec.encode({ kind: 'offer', ...(await this.server.offer(request.knownHeight)) });
     }
     if (request.kind === 'chunk') {
       const chunk = await this.server.answer(request.request);
@@ -375,23 +387,5 @@ export class Sync {
       bodiesFrom: store.history.bodiesFrom,
       blocks: readBlocks(store, target.headHeight(), request, this.limits),
     });
-  }
-
-  /** The newest snapshot above the asker's head, with the set changes on the way. */
-  private async offer(knownHeight: number): Promise<SnapshotOffer> {
-    const { store, served } = this.config;
-    const height = served.heights()[0] ?? 0;
-    const stored = height > knownHeight ? store.block(height) : null;
-    if (stored === null || stored.certificate === null) {
-      return { snapshotHeight: 0, changes: [], certified: null };
-    }
-    const most = SYNC_WIRE_LIMITS.setChangesPerOffer;
-    const found = await store.setChanges(knownHeight, height, most + 1);
-    const changes = found.slice(0, most);
-    const isCut = found.length > changes.length;
-    const certified = isCut
-      ? changes.at(-1)!.certified
-      : { header: stored.block.header, certificate: stored.certificate };
-    return { snapshotHeight: height, changes, certified };
   }
 }

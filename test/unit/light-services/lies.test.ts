@@ -250,6 +250,33 @@ describe('light client and lying sources', () => {
     expect(again.light.lies()).toEqual([]);
   });
 
+  it('[77] has a phase that one source neither names nor serves, though that one is asked for it first', async () => {
+    net = setUp();
+    const logId = net.ledger.logId('phase', phase);
+    const hiding = await net.serve(0);
+    let refusals = 0;
+    hiding.lie.tell = answer => {
+      if (answer.kind !== 'logs') return null;
+      const logs = answer.logs.map(log => {
+        if (log.logId !== logId) return log;
+        refusals += 1;
+        return { logId, kind: 'refused' as const, code: 'not_readable' };
+      });
+      return { ...answer, logs, scopes: [], scopeCount: 0 };
+    };
+    const honest = await net.serve(1);
+    // it names the phase in a cross-check, and gives nothing before the other was asked
+    honest.lie.tell = answer => {
+      if (answer.kind !== 'logs' || refusals > 0) return null;
+      const logs = answer.logs.map(log => (log.logId === logId ? { logId, kind: 'later' as const } : log));
+      return { ...answer, logs };
+    };
+    const client = await net.join(alice, { limits: { crossCheckMs: 5, liarMs: 5 } });
+    await client.until(() => client.light.phases().length === 1);
+    expect(refusals).toBeGreaterThan(0);
+    await client.reached(net.ledger.height);
+  });
+
   it('[76] notices two certified chains', async () => {
     net = setUp();
     await net.serve(0);

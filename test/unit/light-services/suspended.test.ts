@@ -57,6 +57,11 @@ describe('a member that is suspended', () => {
     const all = new Uint8Array([0xff]);
     const quiet = { height: net.ledger.height - 1, held: all, ended: new Uint8Array([0]) };
     expect(reader.answer(alice.id, { ...query, logs: [], quiet })).toMatchObject({ logs: [], quiet: null });
+    // whoever counts on its quiet logs has not read of it yet, and would take the refusal for a lie
+    const byName = [{ logId: log, ...held }];
+    expect(reader.answer(alice.id, { ...query, logs: byName, quiet }).logs).toMatchObject([
+      { kind: 'later' },
+    ]);
     expect(reader.answer(bob.id, query).logs).toMatchObject([{ kind: 'part' }, { kind: 'part' }]);
     expect(before).toBeLessThan(size());
   });

@@ -91,6 +91,40 @@ describe('a disk that rots', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[68] rot in old blocks does not end a node that deletes their transactions: it deletes them when they are repaired', async () => {
+    const window = 8;
+    const disk = new PoorDisk();
+    const wal = new MemoryWal();
+    const net = new Cluster({
+      disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()),
+      parameters: { viewTimeoutMs: 2000, replayWindowBlocks: window },
+      keepBlocks: index => (index === 3 ? window : null),
+      limits: { keepMarginBlocks: 0, sync: { snapshotPeriodMs: 1 } },
+    });
+    cluster = net;
+    await net.start();
+    const commit = async (upTo: number) => {
+      for (let height = net.node(0).chain.headHeight(); height < upTo; height += 1) {
+        const { id, bytes } = net.transaction(net.alice, height + window - 1);
+        const answer = await net.node(0).pool.submit(bytes);
+        if (isReject(answer)) throw new Error(answer.detail);
+        await net.committed([id]);
+      }
+    };
+    await commit(6);
+    await net.sameHead();
+    await net.stop(3);
+    disk.rotten.add(keys.block(2));
+    disk.rotten.add(keys.wrapper(net.node(0).store.block(4)!.block.entries[0]!.wrapperHash));
+    await net.start(3);
+    await net.until(() => net.node(3).chain.connectedValidators().length === 3);
+    await commit(24);
+    await net.sameHead();
+    await net.until(() => net.fatal.length > 0 || net.node(3).store.history.bodiesFrom > 5);
+    expect(net.fatal).toEqual([]);
+    expect(disk.rotten.size).toBe(0);
+  });
+
   it('[68] a value is repaired though what it is checked against is damaged too', async () => {
     const disk = new PoorDisk();
     const wal = new MemoryWal();

@@ -428,6 +428,11 @@ describe('a chunk is checked on arrival', () => {
     const after = fetch.next(1)!;
     expect(after).not.toEqual(request);
     expect(accepted(fetch, request, { ...chunk, scopes: [] }).state.size).toBe(0);
+    // one that comes late and reaches further saves the rest of the way
+    const whole = await ask(shared.server, request);
+    if (isReject(whole) || whole.kind !== 'scopes') throw new Error('no scopes');
+    expect(accepted(fetch, request, whole).state.size).toBe(whole.scopes.length - chunk.scopes.length);
+    expect(fetch.isOvertaken(after)).toBe(true);
     fetch.failed(after);
     await stage.begin();
     await transfer(fetch, stage, source.server);
