@@ -1,4 +1,5 @@
 import { memberOfPeer } from '../core/ledger/read.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
 import type { PeerId, Transport } from '../ports/transport.ts';
 import type { ChainReader } from '../services/consensus/chain-reader.ts';
 
@@ -8,16 +9,24 @@ export interface ValidatorAddresses {
   readonly addresses: readonly string[];
 }
 
+/** Between a new link and the end of those that it makes needless: a validator may let this node in, and at once out again. */
+const SETTLE_MS = 1000;
+
 /** Whom a consensus node lets in and whom it keeps a link to. */
 export class ConsensusLinks {
   /** Peers of the configuration, this node left out. */
   readonly configured: readonly PeerId[];
   private readonly kept = new Set<PeerId>();
   private candidates = '';
+  /** Who gives this node no blocks: it was removed itself, or does not know of a proposal to add this node. */
+  private readonly refusing = new Set<PeerId>();
+
+  private settling: Timer | null = null;
 
   constructor(
     private readonly chain: ChainReader,
     private readonly transport: Transport,
+    private readonly clock: Pick<Clock, 'setTimer'>,
     private readonly places: readonly ValidatorAddresses[],
   ) {
     this.configured = places.map(({ peerId }) => peerId).filter(peer => peer !== transport.peerId);
@@ -28,26 +37,43 @@ export class ConsensusLinks {
     const { chain, transport } = this;
     transport.setGate(peer => this.admits(peer));
     const connected = (peer: PeerId) => {
-      if (chain.validatorPeers().includes(peer)) transport.recheckGate();
+      if (!chain.validatorPeers().includes(peer) || this.settling !== null) return;
+      this.settling = this.clock.setTimer(SETTLE_MS, () => {
+        this.settling = null;
+        transport.recheckGate();
+      });
     };
     transport.onEvents({ connected, disconnected: () => {} });
+  }
+
+  stop(): void {
+    this.settling?.cancel();
   }
 
   /**
    * Validators of the current set and of open proposals, and nodes of active members; nobody else [65]. Whoever reaches a
    * quorum of the set that it knows hears of the next set from it. One that does not may have slept while all of that set
-   * were removed: it also lets in those that its operator configured, and learns from them (SCENARIOS 50, 57).
+   * were removed, as has one whom those of that set refuse: it also lets in those that its operator configured, and learns from
+   * them (SCENARIOS 50, 57).
    */
   private admits(peer: PeerId): boolean {
     const { chain, configured } = this;
     if (chain.validatorPeers().includes(peer) || chain.candidatePeers().includes(peer)) return true;
-    if (configured.includes(peer) && !chain.reachesQuorum()) return true;
+    if (configured.includes(peer) && !chain.reachesQuorum(this.refusing)) return true;
     return memberOfPeer(chain.system(), peer) !== null;
+  }
+
+  /** A peer does not take this node for a validator. */
+  refused(peer: PeerId): void {
+    if (this.refusing.has(peer)) return;
+    this.refusing.add(peer);
+    this.transport.recheckGate();
   }
 
   /** After each block. @param changed validators or members are others; candidates also go when their proposal expires */
   committed(changed: boolean): void {
     const candidates = this.chain.candidatePeers().join(' ');
+    this.refusing.clear();
     if (!changed && candidates === this.candidates) return;
     this.candidates = candidates;
     this.transport.recheckGate();

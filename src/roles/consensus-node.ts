@@ -129,7 +129,7 @@ export class ConsensusNode implements Service {
     );
     this.store = store;
     const chain = new ChainReader(store, suite, transport, parts.suite === undefined ? verifyAside : null);
-    const links = new ConsensusLinks(chain, transport, options.validators);
+    const links = new ConsensusLinks(chain, transport, clock, options.validators);
     this.links = links;
     this.chain = chain;
     const pool = new Pool({
@@ -179,6 +179,7 @@ export class ConsensusNode implements Service {
       logger,
       snapshotBehindBlocks: keepBlocks,
       configured: links.configured,
+      refused: peer => links.refused(peer),
       ownBlock: height => this.rebuild.ownBlock(height),
       ...pick('limits', limits?.sync),
     });
@@ -266,6 +267,7 @@ export class ConsensusNode implements Service {
   async stop(): Promise<void> {
     const { running } = this;
     this.running = null;
+    this.links.stop();
     await running?.stop();
   }
 

@@ -94,7 +94,7 @@ export class KvStateRebuild {
     await this.kv.batch(
       [
         ...removed.map((key): KvOperation => ({ type: 'delete', key })),
-        ...this.locationsAgain(survey),
+        ...this.locationsAgain(mark, survey),
         ...historyWrites({ generation, baseHeight: 0, blocksFrom: 1, bodiesFrom: 1 }),
         putMark({ stage: 'begun', height }),
       ],
@@ -135,21 +135,20 @@ export class KvStateRebuild {
   }
 
   /**
-   * Damaged rows that say where a transaction is, from the blocks that are whole: a snapshot brings only blocks that are not here,
-   * and whoever has forgotten an id takes the transaction twice.
+   * Rows that say where a transaction is, from the blocks that are whole: a snapshot brings only blocks that are not here, and
+   * whoever has forgotten an id takes the transaction twice. After `demand` rows may be gone without being damaged.
    */
-  private locationsAgain({ damaged, highestBlock }: Survey): KvOperation[] {
-    const lost = new Set(damaged.filter(key => key.startsWith(keys.location('' as TransactionId))));
+  private locationsAgain({ stage }: Mark, { damaged, highestBlock }: Survey): KvOperation[] {
+    const isLost = (key: string) => !this.sound(key)?.length;
+    const isAny =
+      stage === 'known' || damaged.some(key => key.startsWith(keys.location('' as TransactionId)));
     const operations: KvOperation[] = [];
-    for (let height = lost.size === 0 ? 0 : highestBlock; height > 0; height -= 1) {
+    for (let height = isAny ? highestBlock : 0; height > 0; height -= 1) {
       const key = keys.block(height);
-      const bytes = this.sound(key);
-      if (bytes === null || bytes.length === 0) continue;
-      for (const [index, { id, outcome, wrapperHash }] of decodeStoredBlock(
-        key,
-        bytes,
-      ).block.entries.entries()) {
-        if (!lost.has(keys.location(id))) continue;
+      if (isLost(key)) continue;
+      const { block } = decodeStoredBlock(key, this.kv.get(key)!);
+      for (const [index, { id, outcome, wrapperHash }] of block.entries.entries()) {
+        if (!isLost(keys.location(id))) continue;
         const value = encodeLocation({ height, index, outcome, wrapperHash });
         operations.push({ type: 'put', key: keys.location(id), value });
       }

@@ -86,11 +86,15 @@ export class ChainReader implements PoolChain {
     return this.connected(this.validatorPeers());
   }
 
-  /** Whether this node, if it is a validator, and those that it is connected with are a quorum of the current set. */
-  reachesQuorum(): boolean {
+  /**
+   * Whether this node, if it is a validator, and those that it is connected with are a quorum of the current set.
+   * @param without peers that do not count
+   */
+  reachesQuorum(without: ReadonlySet<PeerId>): boolean {
     const size = this.validatorSet().validators.length;
     const own = size - this.validatorPeers().length;
-    return this.connectedValidators().length + own >= quorumSize(size);
+    const others = this.connectedValidators().filter(peer => !without.has(peer));
+    return others.length + own >= quorumSize(size);
   }
 
   /** Nodes that an open proposal would make validators: they may fetch the chain before they have to decide it. */

@@ -29,6 +29,8 @@ import { SnapshotClient } from './snapshot-client.ts';
 import { SnapshotServer } from './snapshot-server.ts';
 import { Sources } from './sources.ts';
 
+const NOT_VALIDATOR = 'not_validator';
+
 export interface SyncTarget {
   headHeight(): number;
   /**
@@ -66,6 +68,8 @@ export interface SyncConfig {
    * knows was removed learns the set of today from them. They are answered as validators only.
    */
   readonly configured: readonly PeerId[];
+  /** Hears of a source that gives blocks to validators, and does not take this node for one. */
+  readonly refused?: (peer: PeerId) => void;
   /** A block above the head that this node's own disk holds whole; it is verified as those of others are. */
   readonly ownBlock?: (height: number) => SyncBlock | null;
   readonly limits?: Partial<SyncLimits>;
@@ -357,6 +361,7 @@ export class Sync {
       if (!isReject(answer)) return answer;
       logger.debug({ peer: source, code: answer.reject }, 'sync refused');
       // a refusal is no lie: it may not know this node yet, or be mending what was asked for
+      if (answer.reject === NOT_VALIDATOR) this.config.refused?.(source);
       if (answer !== bytes) this.sources.penalise(source);
       else if (answer.reject !== 'gone') this.sources.silent(source);
     } catch (error) {
@@ -370,7 +375,7 @@ export class Sync {
   private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
     const { store, target } = this.config;
     if (!target.connectedValidators().includes(from)) {
-      return reject('not_validator', 'the sync protocol is for validators', 'ignore');
+      return reject(NOT_VALIDATOR, 'the sync protocol is for validators', 'ignore');
     }
     const request = syncRequestCodec.decode(frame);
     if (isReject(request)) return request;

@@ -203,6 +203,30 @@ describe('a validator set that changes', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[57] and a newcomer knows only those who were removed and still run: it hears of the others by its configuration', {
+    timeout: 60_000,
+  }, async () => {
+    begin(1, { configured: ['v1', 'v2', 'v3'] });
+    await net.start(0, 1);
+    await writeOn([0]);
+    await change([govern.add('v2')]);
+    const both = [0, 1].map(index => net.node(index));
+    await change([govern.remove('v1')], both);
+    guide = 1;
+    await writeOn([1]);
+    await net.start(2);
+    await net.until(() =>
+      net
+        .node(2)
+        .transport.peers()
+        .some(info => info.connected),
+    );
+    await change([govern.add('v3')], [net.node(1), net.node(2)]);
+    await writeOn([1, 2]);
+    expect(govern.validators).toEqual(['v2', 'v3']);
+    expect(net.fatal).toEqual([]);
+  });
+
   it('[65] lets in a configured peer that is no validator only where no quorum is reached', async () => {
     begin(4, { configured: ['v1', 'v2', 'v3', 'v4', 'v5'] });
     const links = (index: number) =>
