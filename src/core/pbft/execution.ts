@@ -2,6 +2,7 @@ import { assert, assertDefined } from '../base/assert.ts';
 import type { BlockHash } from '../base/ids.ts';
 import type { Reject } from '../base/reject.ts';
 import { validatorSetHash } from '../codec/chain.ts';
+import { faultsTolerated } from '../quorum/quorum.ts';
 import type { Header, ValidatorSet } from '../types/chain.ts';
 import { complain } from './complaints.ts';
 import { emit, halt } from './emit.ts';
@@ -42,7 +43,10 @@ function standsOn(engine: Engine, header: Header, parent: Parent): boolean {
 function rejectProposal(engine: Engine, slot: Slot, retriable: boolean): void {
   slot.execution = 'rejected';
   slot.retriable = retriable;
-  if (slot.proposed) complain(engine, !retriable);
+  // So many primaries in a row may be faulty. After more of them the cause is another, as clocks that differ, and the timer
+  // decides, which backs off (SCENARIOS 44): otherwise views would end as fast as messages travel.
+  const isTheirs = engine.fruitlessViews <= faultsTolerated(engine.reign.set.validators.length);
+  if (slot.proposed && isTheirs) complain(engine, !retriable);
 }
 
 /**
