@@ -10,7 +10,10 @@ const REQUESTS_PER_PEER = 2;
 /** A peer that has failed so often in a row is not asked again for this snapshot. */
 const FAILURES_MAX = 3;
 
-export type TransferConfig = Pick<SnapshotClientConfig, 'limits' | 'signal' | 'ask' | 'penalise' | 'inspect'>;
+export type TransferConfig = Pick<
+  SnapshotClientConfig,
+  'limits' | 'signal' | 'ask' | 'helped' | 'penalise' | 'inspect'
+>;
 
 /** One snapshot on its way, from all peers at once. */
 export class SnapshotTransfer {

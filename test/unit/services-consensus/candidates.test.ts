@@ -6,6 +6,7 @@ import { ConsensusLinks } from '../../../src/roles/consensus-links.ts';
 import { ChainReader } from '../../../src/services/consensus/chain-reader.ts';
 import { GovernanceActions } from '../../support/governance-actions.ts';
 import { createActor, TestLedger, testGenesis } from '../../support/ledger-kit.ts';
+import { realClock } from '../../support/memory-transport.ts';
 
 it('[65] who was proposed as a validator is let in until the proposal has expired, noted or not', () => {
   const [admin, other] = [createActor('admin'), createActor('other')];
@@ -43,7 +44,8 @@ it('[65] who was proposed as a validator is put out when the proposal has expire
     },
     recheckGate: () => letIn.push(gate('peer-of-validator-v9')),
   } as unknown as Transport;
-  const links = new ConsensusLinks(new ChainReader(store, nodeSuite, transport), transport, []);
+  const chain = new ChainReader(store, nodeSuite, transport);
+  const links = new ConsensusLinks(chain, transport, realClock, []);
   links.register();
   links.committed(true);
   for (height = 8; height < 12; height += 1) links.committed(false);
