@@ -25,6 +25,15 @@ export interface Failover {
   readonly firstMs: number;
 }
 
+/** @returns the kills after which the first write took longer; null when none did */
+export function slowerThan(found: readonly Failover[], atMostMs: number): string | null {
+  const slow = found.flatMap(({ leaders, firstMs }, index) =>
+    firstMs <= atMostMs ? [] : [`${firstMs.toFixed(0)} ms after kill ${index + 1} of ${leaders.join(', ')}`],
+  );
+  if (slow.length === 0) return null;
+  return `more than ${atMostMs} ms until the first acknowledged write: ${slow.join('; ')}`;
+}
+
 /** Kills leaders under a steady load and measures how long nothing is written. */
 export async function measureFailover(stage: Stage, options: FailoverOptions): Promise<readonly Failover[]> {
   const { load } = await startLoad(stage, LOAD);

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measureFailover } from './failover.ts';
+import { measureFailover, slowerThan } from './failover.ts';
 import { History } from './history/history.ts';
 import { NEMESES } from './nemeses/index.ts';
 import { type Nemesis, Stage, seconds, shapeOf } from './nemeses/stage.ts';
 import { ChaosNetwork } from './network/network.ts';
-import { drawPlan, findNemeses, type Step } from './plan.ts';
+import { findNemeses, makePlan, type Plan } from './plan.ts';
 import {
   checkTable,
   distribution,
@@ -16,7 +16,7 @@ import {
   resultsDocument,
   stepTable,
 } from './report.ts';
-import { type Check, checkAtEnd, runStep, type StepResult, startLoad } from './run.ts';
+import { checkAtEnd, runStep, type StepResult, startLoad } from './run.ts';
 
 const USAGE = `npm run chaos -- [options]
 
@@ -25,12 +25,14 @@ const USAGE = `npm run chaos -- [options]
   --nemesis a,b      only these (default: all)
   --nodes N          consensus nodes (default 4)
   --participants N   members with a node of their own, 1 to 4 (default 3)
+  --require-all      fail at once when a fault would be left out: the machine cannot do it, or the run is too short
   --keep             keep the directory also when all is well
   --results FILE     write the results as JSON
   --program FILE     another build's cli/main.js
 
-  --measure failover --kills K [--burst B]
-                     kill the leader K times, with the next B - 1 leaders, and tell how long nothing is written
+  --measure failover --kills K [--burst B] [--at-most MS]
+                     kill the leader K times, with the next B - 1 leaders, and tell how long nothing is written;
+                     fail when the first write made after a kill was acknowledged later than MS after it
 
 nemeses:
 ${NEMESES.map(({ name, title }) => `  ${name.padEnd(17)}${title}`).join('\n')}`;
@@ -45,12 +47,14 @@ const options = {
   nemesis: { type: 'string' },
   nodes: { type: 'string', default: '4' },
   participants: { type: 'string', default: '3' },
+  'require-all': { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
   results: { type: 'string' },
   program: { type: 'string' },
   measure: { type: 'string' },
   kills: { type: 'string', default: '20' },
   burst: { type: 'string', default: '1' },
+  'at-most': { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -79,17 +83,21 @@ function readArguments() {
   }
   if (values.measure !== undefined && values.measure !== 'failover')
     throw new UsageError('--measure knows failover');
+  const atMost = values['at-most'];
+  if (atMost !== undefined && values.measure === undefined)
+    throw new UsageError('--at-most belongs to --measure failover');
   const seed = values.seed ?? String(Math.floor(Math.random() * 1_000_000));
   const consensus = numberOf('nodes', values.nodes, 4, 16);
   return {
     ...{ help: values.help, keep: values.keep, results: values.results, measure: values.measure, consensus },
-    program: values.program ?? '',
+    ...{ requireAll: values['require-all'], program: values.program ?? '' },
     minutes: numberOf('minutes', values.minutes, 0.5, 1_440),
     seed: numberOf('seed', seed, 0, 2 ** 31 - 1),
     nemeses: values.nemesis === undefined ? NEMESES : nemesesOf(values.nemesis),
     participants: numberOf('participants', values.participants, 1, 4),
     kills: numberOf('kills', values.kills, 1, 10_000),
     burst: numberOf('burst', values.burst, 1, Math.floor((consensus - 1) / 3)),
+    atMostMs: atMost === undefined ? Number.POSITIVE_INFINITY : numberOf('at-most', atMost, 1, 600_000),
   };
 }
 
@@ -98,24 +106,12 @@ type Arguments = ReturnType<typeof readArguments>;
 const startedMs = performance.now();
 const say = (line: string) => console.log(`${seconds(performance.now() - startedMs).padStart(8)}  ${line}`);
 
-/** Nemeses that this machine can do; tells why it cannot do the others. */
-async function able(nemeses: readonly Nemesis[]): Promise<readonly Nemesis[]> {
-  const found: Nemesis[] = [];
-  for (const nemesis of nemeses) {
-    const reason = (await nemesis.unavailable?.()) ?? null;
-    if (reason === null) found.push(nemesis);
-    else say(`left out: ${nemesis.name}, because ${reason}`);
-  }
-  return found;
-}
-
-async function runPlan(stage: Stage, plan: readonly Step[]): Promise<readonly Outcome[]> {
+async function runPlan(stage: Stage, { steps, leftOut }: Plan): Promise<readonly Outcome[]> {
   const { load, phases } = await startLoad(stage, { writersPerNode: 3, thinkMs: 25, readEveryMs: 200 });
   const results: StepResult[] = [];
-  let checks: readonly Check[] = [];
   try {
-    for (const [index, step] of plan.entries()) {
-      say(`${index + 1}/${plan.length} ${step.nemesis.name}: ${step.fault.words}`);
+    for (const [index, step] of steps.entries()) {
+      say(`${index + 1}/${steps.length} ${step.nemesis.name}: ${step.fault.words}`);
       const result = await runStep(stage, step);
       results.push(result);
       const remark = result.remark === null ? '' : `; ${result.remark}`;
@@ -127,8 +123,10 @@ async function runPlan(stage: Stage, plan: readonly Step[]): Promise<readonly Ou
   } finally {
     await load.stop();
   }
-  checks = await checkAtEnd(stage, phases);
-  console.log(`\n${stepTable(results)}\n\n${failureTable(stage.history)}\n\n${checkTable(checks)}\n`);
+  const checks = await checkAtEnd(stage, phases);
+  console.log(
+    `\n${stepTable(results, leftOut)}\n\n${failureTable(stage.history)}\n\n${checkTable(checks)}\n`,
+  );
   for (const { name, fault } of checks) if (fault?.includes('\n')) console.log(`${name}:\n${fault}\n`);
   return [
     ...results.map(({ nemesis, words, fault }) => ({ name: `${nemesis}: ${words}`, fault })),
@@ -136,7 +134,7 @@ async function runPlan(stage: Stage, plan: readonly Step[]): Promise<readonly Ou
   ];
 }
 
-async function runMeasure(stage: Stage, { kills, burst }: Arguments): Promise<readonly Outcome[]> {
+async function runMeasure(stage: Stage, { kills, burst, atMostMs }: Arguments): Promise<readonly Outcome[]> {
   const found = await measureFailover(stage, { kills, burst });
   console.log(
     `\n${distribution(
@@ -150,31 +148,47 @@ async function runMeasure(stage: Stage, { kills, burst }: Arguments): Promise<re
       found.map(entry => entry.firstMs),
     ),
   );
-  return [{ name: 'measure failover', fault: null }];
+  const fault = slowerThan(found, atMostMs);
+  if (fault !== null) console.log(`FAILED: ${fault}`);
+  return [{ name: 'measure failover', fault }];
+}
+
+/** The faults of a run, and whether they are all that were asked for. */
+async function planOf(network: ChaosNetwork, given: Arguments): Promise<Plan> {
+  const { consensus, minutes, nemeses, seed } = given;
+  const names = network.participants.map(node => node.name);
+  const count = Math.max(1, Math.floor((minutes * 60 - START_AND_END_SECONDS) / STEP_SECONDS));
+  const plan = await makePlan(seed, shapeOf(consensus, names), nemeses, count);
+  console.log(`\nthe plan of seed ${seed}:`);
+  for (const [index, { nemesis, fault }] of plan.steps.entries())
+    console.log(`  ${index + 1}. ${nemesis.name}: ${fault.words}`);
+  for (const { name, reason } of plan.leftOut) console.log(`  left out: ${name}: ${reason}`);
+  console.log('');
+  return plan;
+}
+
+async function runAll(network: ChaosNetwork, given: Arguments, signal: AbortSignal) {
+  const stage = new Stage(network, new History(), say, signal);
+  const isMeasure = given.measure !== undefined;
+  const plan = isMeasure ? null : await planOf(network, given);
+  const missing = given.requireAll ? (plan?.leftOut ?? []) : [];
+  if (missing.length > 0) {
+    say(`FAILED: left out, and all were required: ${missing.map(({ name }) => name).join(', ')}`);
+    return missing.map(({ name, reason }) => ({ name, fault: `left out: ${reason}` }));
+  }
+  await network.start();
+  say('every node is ready');
+  return plan === null ? runMeasure(stage, given) : runPlan(stage, plan);
 }
 
 async function chaos(given: Arguments, dir: string, signal: AbortSignal): Promise<boolean> {
-  const { consensus, participants, program, seed, minutes } = given;
+  const { consensus, participants, program, seed } = given;
   say(`${consensus} consensus nodes, ${participants} members; directory ${dir}`);
   const network = await ChaosNetwork.create({ dir, program, seed, consensus, participants });
   // calls that wait for a node end with it
   signal.addEventListener('abort', () => void network.destroy());
   try {
-    const stage = new Stage(network, new History(), say, signal);
-    let run = () => runMeasure(stage, given);
-    if (given.measure === undefined) {
-      const names = network.participants.map(node => node.name);
-      const count = Math.max(1, Math.floor((minutes * 60 - START_AND_END_SECONDS) / STEP_SECONDS));
-      const plan = drawPlan(seed, shapeOf(consensus, names), await able(given.nemeses), count);
-      console.log(`\nthe plan of seed ${seed}:`);
-      for (const [index, { nemesis, fault }] of plan.entries())
-        console.log(`  ${index + 1}. ${nemesis.name}: ${fault.words}`);
-      console.log('');
-      run = () => runPlan(stage, plan);
-    }
-    await network.start();
-    say('every node is ready');
-    const outcomes = await run();
+    const outcomes = await runAll(network, given, signal);
     if (given.results !== undefined) await writeFile(given.results, resultsDocument(outcomes));
     const failed = outcomes.filter(({ fault }) => fault !== null).length;
     console.log(`${outcomes.length - failed} passed, ${failed} failed`);

@@ -9,6 +9,17 @@ export interface Step {
   readonly quietMs: number;
 }
 
+/** A fault that a run does without. */
+export interface LeftOut {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly leftOut: readonly LeftOut[];
+}
+
 const QUIET_MS = [300, 2_500] as const;
 
 /** @throws for a name that is none of a nemesis */
@@ -29,6 +40,7 @@ export function drawPlan(
   nemeses: readonly Nemesis[],
   count: number,
 ): readonly Step[] {
+  if (nemeses.length === 0) throw new Error('there is no fault to draw');
   const draws = new Draws(seed);
   const steps: Step[] = [];
   while (steps.length < count) {
@@ -38,4 +50,25 @@ export function drawPlan(
     }
   }
   return steps;
+}
+
+/** A plan of the faults that this machine can do; those that do not come in it are named. */
+export async function makePlan(
+  seed: number,
+  shape: Shape,
+  nemeses: readonly Nemesis[],
+  count: number,
+): Promise<Plan> {
+  const able: Nemesis[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const nemesis of nemeses) {
+    const reason = (await nemesis.unavailable?.()) ?? null;
+    if (reason === null) able.push(nemesis);
+    else leftOut.push({ name: nemesis.name, reason });
+  }
+  const steps = drawPlan(seed, shape, able, count);
+  for (const nemesis of able)
+    if (!steps.some(step => step.nemesis === nemesis))
+      leftOut.push({ name: nemesis.name, reason: 'the run is too short' });
+  return { steps, leftOut };
 }

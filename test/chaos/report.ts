@@ -1,5 +1,6 @@
 import type { History } from './history/history.ts';
 import { seconds } from './nemeses/stage.ts';
+import type { LeftOut } from './plan.ts';
 import type { Check, StepResult } from './run.ts';
 
 function table(rows: readonly (readonly string[])[]): string {
@@ -14,7 +15,7 @@ function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-export function stepTable(results: readonly StepResult[]): string {
+export function stepTable(results: readonly StepResult[], leftOut: readonly LeftOut[]): string {
   const names = [...new Set(results.map(result => result.nemesis))];
   const rows = names.map(name => {
     const own = results.filter(result => result.nemesis === name);
@@ -25,7 +26,8 @@ export function stepTable(results: readonly StepResult[]): string {
       ...[longest(result => result.recoveredMs), failed === 0 ? 'passed' : `${failed} FAILED`],
     ];
   });
-  return table([['NEMESIS', 'TIMES', 'LONGEST GAP', 'LONGEST RECOVERY', 'RESULT'], ...rows]);
+  const without = leftOut.map(({ name, reason }) => [name, '0', '', '', `left out: ${reason}`]);
+  return table([['NEMESIS', 'TIMES', 'LONGEST GAP', 'LONGEST RECOVERY', 'RESULT'], ...rows, ...without]);
 }
 
 export function checkTable(checks: readonly Check[]): string {

@@ -11,6 +11,7 @@ export type FaultKind =
   | 'refusedButWritten'
   | 'outOfRealTimeOrder'
   | 'fromTheFuture'
+  | 'staleRead'
   | 'readDiffers'
   | 'readWentBack'
   | 'ownWriteUnread';
@@ -34,13 +35,15 @@ class Faults {
 /**
  * Checks a history against the log of a phase that everybody has at the end (SCENARIOS 7).
  *
- * Writes are linearizable: an append-only log is a total order, and the position at which each write took effect is
- * known, so that the history is linearizable exactly if the order of positions never puts a write behind one that was
- * invoked after it had returned. Every acknowledged write is in the log once, where it was told to be; one that was refused
- * is not; one of unknown end is there at most once.
+ * Writes and synced reads together are linearizable: an append-only log is a total order, the position at which each write
+ * took effect is known, and a read that knew so many entries took effect after the last of them and before the next. The
+ * history is therefore linearizable exactly if every page is a piece of the log and this order never puts an operation
+ * behind one that was invoked after it had returned. Every acknowledged write is in the log once, where it was told to be;
+ * one that was refused is not; one of unknown end is there at most once.
  *
- * Reads are those of a member's own light node, which may lag behind the others: what a node tells is a piece of the one
- * log, it never goes back, also over restarts, and it contains every write that this node has acknowledged before.
+ * Other reads are those of a member's own light node, which may lag behind the others, so they are only sequential: what a
+ * node tells is a piece of the one log, it never goes back, also over restarts, and it contains every write that this node
+ * has acknowledged before.
  *
  * @param log records of the phase at the end, in the order of their positions
  */
@@ -52,9 +55,9 @@ export function checkHistory(
   const writes = operations.filter(operation => operation.kind === 'write');
   const reads = operations.filter(operation => operation.kind === 'read');
   checkWrites(writes, log, faults);
-  checkRealTime(writes, log, faults);
   checkPages(reads, log, faults);
-  checkFuture(reads, writes, faults);
+  checkRealTime(writes, reads, log, faults);
+  checkFuture(reads, writes, log, faults);
   checkReadOrder(reads, writes, faults);
   return faults.all;
 }
@@ -81,21 +84,62 @@ function checkWrites(writes: readonly WriteOperation[], log: readonly SeenRecord
   }
 }
 
-function checkRealTime(writes: readonly WriteOperation[], log: readonly SeenRecord[], faults: Faults): void {
-  const writeOf = new Map(writes.map(write => [write.text, write]));
-  let latest: WriteOperation | null = null;
-  for (const { text } of log) {
-    const write = writeOf.get(text ?? '');
-    if (write === undefined) continue;
-    // one of unknown end has no end: it may have taken effect at any later time
-    if (latest !== null && write.outcome === 'ok' && write.returnedMs < latest.invokedMs) {
-      faults.add(
-        'outOfRealTimeOrder',
-        `"${text}" had returned ${(latest.invokedMs - write.returnedMs).toFixed(1)} ms before "${latest.text}" was invoked, and is behind it`,
-      );
-    }
-    if (latest === null || write.invokedMs > latest.invokedMs) latest = write;
+/** Where in the one order an operation took effect: a write at its position, a read before the next position. */
+interface Effect {
+  readonly operation: Operation;
+  readonly at: number;
+  readonly beginMs: number;
+  /** Infinity for a write of unknown end: it may have taken effect at any later time. */
+  readonly endMs: number;
+}
+
+function effectsOf(
+  writes: readonly WriteOperation[],
+  reads: readonly ReadOperation[],
+  log: readonly SeenRecord[],
+): readonly Effect[] {
+  const positionOf = new Map(log.map(({ text, position }) => [text, position]));
+  const written = writes.flatMap((operation): Effect[] => {
+    const at = positionOf.get(operation.text);
+    if (at === undefined) return [];
+    const { outcome, invokedMs, returnedMs } = operation;
+    const endMs = outcome === 'ok' ? returnedMs : Number.POSITIVE_INFINITY;
+    return [{ operation, at, beginMs: invokedMs, endMs }];
+  });
+  const read = reads.flatMap((operation): Effect[] => {
+    const { syncedMs, size, returnedMs } = operation;
+    return syncedMs === null ? [] : [{ operation, at: size - 0.5, beginMs: syncedMs, endMs: returnedMs }];
+  });
+  // reads that knew the same took effect in the order in which they began
+  return [...written, ...read].sort((a, b) => a.at - b.at || a.beginMs - b.beginMs);
+}
+
+function checkRealTime(
+  writes: readonly WriteOperation[],
+  reads: readonly ReadOperation[],
+  log: readonly SeenRecord[],
+  faults: Faults,
+): void {
+  let latest: Effect | null = null;
+  for (const effect of effectsOf(writes, reads, log)) {
+    if (latest !== null && effect.endMs < latest.beginMs)
+      faults.add(contradictionOf(effect, latest), contradiction(effect, latest));
+    if (latest === null || effect.beginMs > latest.beginMs) latest = effect;
   }
+}
+
+function contradictionOf(behind: Effect, before: Effect): FaultKind {
+  if (before.operation.kind === 'read') return 'staleRead';
+  return behind.operation.kind === 'read' ? 'fromTheFuture' : 'outOfRealTimeOrder';
+}
+
+function contradiction(behind: Effect, before: Effect): string {
+  const words = ({ operation }: Effect) =>
+    operation.kind === 'write'
+      ? `"${operation.text}"`
+      : `a synced read of ${operation.size} entries at ${operation.node}`;
+  const earlierMs = (before.beginMs - behind.endMs).toFixed(1);
+  return `${words(behind)} had returned ${earlierMs} ms before ${words(before)} was invoked, and is behind it`;
 }
 
 function checkPages(reads: readonly ReadOperation[], log: readonly SeenRecord[], faults: Faults): void {
@@ -130,17 +174,24 @@ function firstAtOrAfter(log: readonly SeenRecord[], position: number): number {
   return low;
 }
 
+/** No read knows an entry that was written after it had returned; synced ones are in the order of real time anyway. */
 function checkFuture(
   reads: readonly ReadOperation[],
   writes: readonly WriteOperation[],
+  log: readonly SeenRecord[],
   faults: Faults,
 ): void {
   const invokedAt = new Map(writes.map(write => [write.text, write.invokedMs]));
-  for (const read of reads) {
-    for (const { text, position } of read.records) {
-      if ((invokedAt.get(text ?? '') ?? Number.NEGATIVE_INFINITY) > read.returnedMs)
-        faults.add('fromTheFuture', `${read.node} told "${text}" at ${position} before it was written`);
-    }
+  let latestMs = Number.NEGATIVE_INFINITY;
+  const latestUpTo = log.map(({ text }) => {
+    latestMs = Math.max(latestMs, invokedAt.get(text ?? '') ?? latestMs);
+    return latestMs;
+  });
+  for (const { node, syncedMs, size, returnedMs } of reads) {
+    if (syncedMs !== null) continue;
+    const known = firstAtOrAfter(log, size);
+    if (known > 0 && latestUpTo[known - 1]! > returnedMs)
+      faults.add('fromTheFuture', `${node} told ${size} entries before all of them were written`);
   }
 }
 

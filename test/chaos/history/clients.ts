@@ -12,6 +12,8 @@ const FAILURE_PAUSE_MS = 50;
 const PAGE_RECORDS_MAX = 500;
 /** One read in so many is of the whole log, the others go on where the client was. */
 const WHOLE_READ_EVERY = 40;
+/** One write in so many of each client is followed by a read: a synced one. */
+const SYNCED_READ_EVERY = 4;
 
 interface PageAnswer {
   readonly records: readonly {
@@ -35,7 +37,7 @@ export interface LoadOptions {
   readonly writersPerNode: number;
   /** Pause of a writer after each write, in milliseconds. */
   readonly thinkMs: number;
-  /** Pause of a node's reader after each read, in milliseconds; null for no reader. */
+  /** Pause of a node's reader after each read, in milliseconds; null for no reads at all. */
   readonly readEveryMs: number | null;
 }
 
@@ -97,13 +99,20 @@ export class Load {
 
   private async write(node: ChaosNode): Promise<void> {
     const client = await node.client(WRITE_TIMEOUT_MS);
-    const { phases, thinkMs } = this.options;
-    while (!this.stopping) {
+    const reader = await node.client(READ_TIMEOUT_MS);
+    const { phases, thinkMs, readEveryMs } = this.options;
+    const positions = new Map(phases.map(phase => [phase, 0]));
+    for (let count = 1; !this.stopping; count += 1) {
       const number = this.next++;
       const phase = phases[number % phases.length]!;
       const operation = await this.writeOnce(client, node.name, phase, `${node.name} ${number}`);
       this.history.add(operation);
-      await delay(operation.outcome === 'ok' ? thinkMs : FAILURE_PAUSE_MS);
+      const isOk = operation.outcome === 'ok';
+      if (isOk && readEveryMs !== null && count % SYNCED_READ_EVERY === 0) {
+        const from = positions.get(phase)!;
+        positions.set(phase, await this.readOnce(reader, node.name, phase, from, operation.invokedMs));
+      }
+      await delay(isOk ? thinkMs : FAILURE_PAUSE_MS);
     }
   }
 
@@ -135,14 +144,25 @@ export class Load {
     for (let count = 0; !this.stopping; count += 1) {
       for (const [phase, position] of positions) {
         const from = count % WHOLE_READ_EVERY === WHOLE_READ_EVERY - 1 ? 0 : position;
-        const invokedMs = performance.now();
-        const page = await readPage(client, phase, from).catch(() => null);
-        if (page === null) continue;
-        const returnedMs = performance.now();
-        this.history.add({ kind: 'read', node: node.name, phase, invokedMs, returnedMs, from, ...page });
-        positions.set(phase, page.to);
+        positions.set(phase, await this.readOnce(client, node.name, phase, from, null));
       }
       await delay(everyMs);
     }
+  }
+
+  /** @returns where to go on reading */
+  private async readOnce(
+    client: Client,
+    node: string,
+    phase: string,
+    from: number,
+    syncedMs: number | null,
+  ): Promise<number> {
+    const invokedMs = performance.now();
+    const page = await readPage(client, phase, from).catch(() => null);
+    if (page === null) return from;
+    const returnedMs = performance.now();
+    this.history.add({ kind: 'read', node, phase, syncedMs, invokedMs, returnedMs, from, ...page });
+    return page.to;
   }
 }

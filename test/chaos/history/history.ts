@@ -30,6 +30,11 @@ export interface ReadOperation {
   readonly kind: 'read';
   readonly node: string;
   readonly phase: string;
+  /**
+   * Of a synced read: when the write was invoked that this client had acknowledged by this node just before. Both are one
+   * operation, and it tells no older state than that of its beginning, whatever node was written to. Null for other reads.
+   */
+  readonly syncedMs: number | null;
   readonly invokedMs: number;
   readonly returnedMs: number;
   /** The page tells every record at positions [from, to). */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NEMESES } from '../../chaos/nemeses/index.ts';
-import { shapeOf } from '../../chaos/nemeses/stage.ts';
-import { drawPlan, findNemeses } from '../../chaos/plan.ts';
+import { type Nemesis, shapeOf } from '../../chaos/nemeses/stage.ts';
+import { drawPlan, findNemeses, makePlan } from '../../chaos/plan.ts';
+import { stepTable } from '../../chaos/report.ts';
 
 const SHAPE = shapeOf(4, ['alice', 'bob']);
 const wordsOf = (seed: number, count: number) =>
@@ -19,6 +20,21 @@ describe('plan of a chaos run', () => {
     const plan = drawPlan(3, SHAPE, NEMESES, NEMESES.length);
     expect(new Set(plan.map(step => step.nemesis))).toEqual(new Set(NEMESES));
     expect(drawPlan(3, SHAPE, NEMESES, 2).length).toBe(2);
+  });
+
+  it('leaves out what the machine cannot do or the run has no time for, and says so in the table', async () => {
+    const nemesis = (name: string, reason: string | null): Nemesis => ({
+      ...{ name, title: name, unavailable: async () => reason },
+      draw: () => ({ words: name, run: async () => null }),
+    });
+    const nemeses = [nemesis('rain', 'there is no sky'), nemesis('snow', null)];
+    const { steps, leftOut } = await makePlan(3, SHAPE, nemeses, 2);
+    expect(steps.map(step => step.nemesis.name)).toEqual(['snow', 'snow']);
+    expect(leftOut).toEqual([{ name: 'rain', reason: 'there is no sky' }]);
+    expect(stepTable([], leftOut)).toMatch(/rain +0 +left out: there is no sky/);
+    const short = await makePlan(3, SHAPE, [...nemeses, nemesis('hail', null)], 1);
+    expect(short.leftOut.map(({ reason }) => reason)).toEqual(['there is no sky', 'the run is too short']);
+    await expect(makePlan(3, SHAPE, nemeses.slice(0, 1), 1)).rejects.toThrow('there is no fault to draw');
   });
 
   it('names every nemesis differently, and tells the names to who asks for another', () => {
