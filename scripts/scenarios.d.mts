@@ -6,6 +6,8 @@ export interface CatalogueLine {
   readonly also?: string;
   /** What of it has no test, and why. */
   readonly open?: string;
+  /** What it is of when it is not of the engine, and so has no transcript. */
+  readonly room?: string;
 }
 
 export interface CatalogueSection {

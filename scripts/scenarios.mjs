@@ -55,10 +55,11 @@ export function readCatalogue() {
   return JSON.parse(readFileSync(join(root, 'test/scenarios/catalogue.json'), 'utf8'));
 }
 
-function lineOf({ asks, also, open, number }, tests) {
+function lineOf({ asks, also, open, room, number }, tests) {
   const lines = [`**${number}.** ${asks}`, ''];
   for (const { title, path } of tests) lines.push(`- \`${path}\`: ${title}`);
   if (also !== undefined) lines.push(`- ${also}`);
+  if (room !== undefined) lines.push(`- No transcript: this is of ${room}.`);
   if (tests.length === 0 && also === undefined) lines.push(`- No test. ${open ?? 'No reason is given.'}`);
   else if (open !== undefined) lines.push(`- Open: ${open}`);
   return [...lines, ''];

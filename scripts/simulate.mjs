@@ -9,7 +9,7 @@ await generateWire();
 const { build } = await import('esbuild');
 const directory = join(root, 'node_modules/.phaseline');
 mkdirSync(directory, { recursive: true });
-/** Nodes, and who watches them, share what they work out from one and the same input; see the modules that they are given. */
+/** Nodes share what they work out from one and the same input; see the modules that they are given. Who watches them does not. */
 const sharedWork = {
   name: 'shared work',
   setup(bundle) {
@@ -19,8 +19,7 @@ const sharedWork = {
       );
     const pure =
       /\/(core\/pbft\/(message-codec|verify)|core\/codec\/transaction|wire\/(consensus|pool))\.ts$/;
-    const users =
-      /(src\/services\/(consensus\/network|pool\/pool)|test\/simulation\/(checker|checker-messages|drafts))\.ts$/;
+    const users = /(src\/services\/(consensus\/network|pool\/pool)|test\/simulation\/drafts)\.ts$/;
     give(pure, users, 'shared-work.ts');
     give(/\/core\/ledger\/execute\.ts$/, /src\/services\/consensus\/executor\.ts$/, 'shared-execution.ts');
   },

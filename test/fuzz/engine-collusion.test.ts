@@ -14,7 +14,8 @@ import type {
 import { chooseWindow } from '../../src/core/pbft/new-view-window.ts';
 import type { Block } from '../../src/core/types/chain.ts';
 import { PARAMETERS, suite } from '../unit/pbft/kit.ts';
-import { EngineWorld, Shell } from './engine-world.ts';
+import { Shell } from './engine-shell.ts';
+import { EngineWorld } from './engine-world.ts';
 import { announce, FUZZ_TIMEOUT, fuzz } from './kit.ts';
 
 announce('engine-collusion.test');

@@ -1,4 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
+import { Script } from 'node:vm';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { concatBytes, equalBytes, toHex } from '../../src/core/base/bytes.ts';
@@ -15,14 +16,69 @@ export function announce(file: string): void {
   console.log(`${file} seed ${seed} (PHASELINE_SEED repeats it, PHASELINE_FUZZ_RUNS multiplies the runs)`);
 }
 
+/** Processor time that one input may take, in milliseconds: many times what any needs. */
+const INPUT_CPU_MS = 2000;
+/** After so long the clock of the processor is looked at, and after twice as long again: a loaded machine is elsewhere. */
+const LOOK_MS = 3000;
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+// What a script calls is interrupted with it, also a loop that never ends.
+const script = new Script('globalThis.fuzzed()');
+const scope = globalThis as { fuzzed?: () => unknown };
+
+/** @returns false when the work was interrupted after `timeout` milliseconds */
+function finishes(work: () => unknown, timeout: number): boolean {
+  scope.fuzzed = work;
+  try {
+    script.runInThisContext({ timeout });
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return false;
+    throw error;
+  }
+}
+
+function refuseSlow(startedMs: number, input: () => string): void {
+  const usedMs = cpuMs() - startedMs;
+  if (usedMs <= INPUT_CPU_MS) return;
+  throw new Error(`seed ${seed}: ${Math.round(usedMs)} ms of processor time for one input: ${input()}`);
+}
+
+/** What `work` answers; an error with seed and input when it takes too long. Begun anew when the machine was busy elsewhere. */
+export function limited<Result>(work: () => Result, input: () => string): Result {
+  for (let lookMs = LOOK_MS; ; lookMs *= 2) {
+    const startedMs = cpuMs();
+    const results: Result[] = [];
+    const isOver = finishes(() => results.push(work()), lookMs);
+    refuseSlow(startedMs, input);
+    if (isOver) return results[0] as Result;
+  }
+}
+
+/** The same for what can only be measured: its parts that wait cannot be begun anew. */
+async function measured<Result>(work: () => Promise<Result>, input: () => string): Promise<Result> {
+  const startedMs = cpuMs();
+  const result = await work();
+  refuseSlow(startedMs, input);
+  return result;
+}
+
 export function fuzz<Values extends [unknown, ...unknown[]]>(
   runs: number,
   property: fc.IProperty<Values> | fc.IAsyncProperty<Values>,
 ) {
-  return fc.assert(property as fc.IProperty<Values>, {
-    seed,
-    numRuns: Math.max(1, Math.round(runs * factor)),
-  });
+  const run = (values: Values) => {
+    const input = () => fc.stringify(values);
+    return property.isAsync()
+      ? measured(async () => property.run(values), input)
+      : limited(() => property.run(values), input);
+  };
+  const timed = Object.create(property, { run: { value: run } }) as fc.IProperty<Values>;
+  return fc.assert(timed, { seed, numRuns: Math.max(1, Math.round(runs * factor)) });
 }
 
 /** A decoder, what encodes its values again, and bytes that it takes. */
@@ -166,11 +222,17 @@ export const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
     .map(values => Uint8Array.from(values)),
 );
 
+const check = (each: Subject, bytes: Uint8Array) =>
+  limited(
+    () => decodeHostile(each, bytes),
+    () => `${each.name} ${toHex(bytes)}`,
+  );
+
 /** What every decoder owes to whoever feeds it. */
 export function checkSubjects(subjects: readonly Subject[], runs: number): void {
   for (const each of subjects) {
     expect(each.samples.length, `${each.name} has a sample`).toBeGreaterThan(0);
-    for (const bytes of each.samples) expect(decodeHostile(each, bytes), each.name).toBe(true);
+    for (const bytes of each.samples) expect(check(each, bytes), each.name).toBe(true);
   }
   fuzz(
     runs,
@@ -195,6 +257,6 @@ export function checkEdges(subjects: readonly Subject[], offsets: number): void 
     for (const bytes of each.samples.slice(0, 2)) {
       const stride = Math.max(1, Math.floor(bytes.length / (offsets * factor)));
       for (let at = seed % stride; at < bytes.length; at += stride)
-        for (const changed of edgesAt(bytes, at)) decodeHostile(each, changed);
+        for (const changed of edgesAt(bytes, at)) check(each, changed);
     }
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { readEventLog } from '../../src/cli/import/read-csv.ts';
+import { formatEvidence, parseEvidence } from '../../src/config/evidence-file.ts';
+import { parseTemplate } from '../../src/config/flow-template.ts';
 import { formatGenesis, parseGenesis } from '../../src/config/genesis-file.ts';
 import { parseNodeConfig } from '../../src/config/node-config.ts';
 import { isReject } from '../../src/core/base/reject.ts';
@@ -13,6 +15,7 @@ import { nodeSuite } from '../../src/crypto/suite.ts';
 import { OperatingError } from '../../src/ports/lifecycle.ts';
 import { testGenesis } from '../support/ledger-kit.ts';
 import { alice, bob } from '../unit/ledger/fixture.ts';
+import { Consortium } from '../unit/pbft/kit.ts';
 import { announce, FUZZ_TIMEOUT, fuzz } from './kit.ts';
 
 announce('text.test');
@@ -29,12 +32,35 @@ const CONFIG = [
   '[rpc]',
   'port = 0',
 ].join('\n');
+const TEMPLATE = [
+  '[[phases]]',
+  'label = "intake"',
+  'open = true',
+  'participants = { alice = ["contributor"], bob = ["reader", "approver"] }',
+  'policy = { retentionDays = 30, approvals = { close = { k = 1 } } }',
+  'types = { note = { type = "object", required = ["text"] } }',
+  '[[phases]]',
+  'label = "review"',
+  'after = ["intake"]',
+].join('\n');
+const TEMPLATE_JSON = JSON.stringify(parseTemplate('flow.toml', TEMPLATE));
+const EVIDENCE = evidenceOfAFork();
 const EVENTS = [
   'case:concept:name,concept:name,org:group,note',
   'c1,Receive,Group 1,"a ""quoted"" note, with a comma"',
   'c2,Check,"Group\n2",',
   '',
 ].join('\n');
+
+/** Two blocks of one height, each with a certificate. */
+function evidenceOfAFork(): string {
+  const four = new Consortium(4);
+  const [first, second] = ['one', 'twin'].map(label => {
+    const block = four.block(four.genesis, label);
+    return { header: block.header, certificate: four.certificate('commit', block) };
+  });
+  return formatEvidence({ chainId: four.genesis.chainId, setChanges: [], first: first!, second: second! });
+}
 
 /** Text of any kind, and a valid one with pieces cut, doubled or replaced. */
 function hostileText(valid: string): fc.Arbitrary<string> {
@@ -123,6 +149,19 @@ describe('files that people write', () => {
   it.each([
     ['a genesis', GENESIS, fc.oneof(hostileText(GENESIS), changedGenesis), startChain],
     ['a node configuration', CONFIG, hostileText(CONFIG), parseNodeConfig],
+    [
+      'a template of a flow',
+      TEMPLATE,
+      hostileText(TEMPLATE),
+      (text: string) => parseTemplate('flow.toml', text),
+    ],
+    [
+      'a template in JSON',
+      TEMPLATE_JSON,
+      hostileText(TEMPLATE_JSON),
+      (text: string) => parseTemplate('flow.json', text),
+    ],
+    ['evidence of a fork', EVIDENCE, hostileText(EVIDENCE), parseEvidence],
   ] as const)(
     '[32] %s of any text is read, or refused with a code and a hint',
     FUZZ_TIMEOUT,

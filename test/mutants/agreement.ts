@@ -21,6 +21,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: 'return faultsTolerated(n) + 1;',
     replace: 'return faultsTolerated(n);',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'honest-witnesses-one-too-many',
@@ -35,6 +36,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: 'return view % n;',
     replace: 'return (view * n) % n;',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'vote-without-chain',
@@ -87,6 +89,14 @@ export const agreementMutants: readonly Mutant[] = [
     caughtBy: 'simulation',
   },
   {
+    name: 'root-left-out-of-the-vote',
+    file: CHAIN,
+    find: "const writer = new Writer().raw(tagBytes('header'));\n  writeHeader(writer, header);",
+    replace:
+      "const writer = new Writer().raw(tagBytes('header'));\n  writeHeader(writer, { ...header, mapRoot: header.parentHash });",
+    caughtBy: 'simulation',
+  },
+  {
     name: 'proposal-without-view',
     file: 'core/pbft/signing.ts',
     find: "voteBytes('prePrepare', { chainId, validatorSetId, view,",
@@ -99,6 +109,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: 'if (!suite.verify(validator.publicKey, bytes, signed.signature)) return false;',
     replace: '',
     caughtBy: MESSAGES,
+    seeds: 20,
   },
   {
     name: 'duplicate-signers-in-certificate',
@@ -143,6 +154,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: '.filter(({ content }) => content.blockHash === hash)',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 40,
   },
   {
     name: 'prepares-counted-as-commits',
@@ -157,6 +169,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: 'if (verdict === null) {',
     replace: 'if (verdict === null || nextSet === null) {',
     caughtBy: 'transcripts',
+    seeds: 40,
   },
   {
     name: 'parent-and-set-of-a-proposal-unchecked',
@@ -199,7 +212,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: "if (!parent.isHead && parent.slot?.execution !== 'done') return;",
     replace: '',
     caughtBy: 'simulation',
-    seedBudget: 60,
+    seeds: 60,
   },
   {
     name: 'committed-out-of-order',

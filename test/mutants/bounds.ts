@@ -11,6 +11,7 @@ export const boundsMutants: readonly Mutant[] = [
     find: 'if (share.messages.length >= countMax || engine.future.count >= ENGINE_LIMITS.futureMessagesTotal) return;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 80,
   },
   {
     name: 'window-beyond-the-high-watermark',
@@ -32,6 +33,7 @@ export const boundsMutants: readonly Mutant[] = [
     find: 'if (height > headHeight(engine) && changesSet(header)) return null;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'proposal-above-a-set-change-taken',
@@ -46,6 +48,7 @@ export const boundsMutants: readonly Mutant[] = [
     find: 'engine.view = 0;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'seat-of-the-old-set-kept',
@@ -53,6 +56,7 @@ export const boundsMutants: readonly Mutant[] = [
     find: 'engine.seat = engine.config.findSeat(reign.set);',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'view-changes-of-the-old-set-counted',
@@ -74,6 +78,7 @@ export const boundsMutants: readonly Mutant[] = [
     find: 'engine.signedValues.clear();',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 40,
   },
   {
     name: 'own-log-of-the-old-set-replayed',
@@ -108,6 +113,42 @@ export const boundsMutants: readonly Mutant[] = [
     file: 'core/pbft/supervision.ts',
     find: '(!engine.active && engine.resendStreak < ENGINE_LIMITS.idleResends) ||',
     replace: 'engine.started ||',
+    caughtBy: 'transcripts',
+    seeds: 20,
+  },
+  {
+    name: 'empty-build-asked-again',
+    file: 'core/pbft/pre-prepare.ts',
+    find: 'engine.buildable = buildParent(engine)?.hash !== engine.build.parentHash;',
+    replace: 'engine.buildable = true;',
+    caughtBy: 'transcripts',
+  },
+  {
+    name: 'turn-of-a-leader-never-ends',
+    file: 'core/pbft/view-change.ts',
+    find: 'return engine.active && headHeight(engine) >= lastHeightOfView(engine);',
+    replace: 'return engine.active && headHeight(engine) > 1e9;',
+    caughtBy: 'transcripts',
+  },
+  {
+    name: 'transfer-back-to-an-older-head',
+    file: RECONFIGURATION,
+    find: 'if (header.height <= headHeight(engine)) return;',
+    replace: '',
+    caughtBy: 'transcripts',
+  },
+  {
+    name: 'transfer-of-a-later-set-taken-for-this-one',
+    file: RECONFIGURATION,
+    find: 'if (reign.set.id !== engine.reign.set.id) {',
+    replace: 'if (reign.set.id < engine.reign.set.id) {',
+    caughtBy: 'transcripts',
+  },
+  {
+    name: 'late-timer-heeded',
+    file: 'core/pbft/supervision.ts',
+    find: 'if (armed?.generation !== generation) return null;',
+    replace: 'if (armed === undefined) return null;',
     caughtBy: 'transcripts',
   },
 ];

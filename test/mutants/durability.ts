@@ -48,6 +48,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'if (message !== null && engine.durable.has(message.signed))',
     replace: 'if (message !== null)',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'view-not-persisted',
@@ -105,6 +106,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'enterView(engine, content.view);',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'new-view-not-restored',
@@ -112,6 +114,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'installNewView(engine, { signed, content });',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'signed-values-not-restored',
@@ -126,6 +129,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'slot.preparedProof = proof;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'unreadable-record-skipped',
@@ -142,11 +146,21 @@ export const durabilityMutants: readonly Mutant[] = [
     caughtBy: 'transcripts',
   },
   {
+    name: 'log-trimmed-before-the-checkpoint-is-stable',
+    file: CHECKPOINT,
+    find: 'if (message !== null) sendAll(engine, message);',
+    replace:
+      "if (message !== null) { sendAll(engine, message); emit(engine, { type: 'trim', records: neededRecords(engine).slice(0, 1) }); }",
+    caughtBy: 'transcripts',
+    seeds: 20,
+  },
+  {
     name: 'stable-never',
     file: CHECKPOINT,
     find: 'tally.count >= quorum(engine)',
     replace: 'tally.count > engine.reign.set.validators.length',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'stable-above-the-head',
@@ -154,6 +168,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'if (stable.height > headHeight(engine)) {',
     replace: 'if (stable.height < 0) {',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'log-never-trimmed',
@@ -168,6 +183,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'if (engine.newView !== null) records.push(encodeWalMessage(engine.newView.signed));',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'trimming-loses-own-prepares',
@@ -184,11 +200,20 @@ export const durabilityMutants: readonly Mutant[] = [
     caughtBy: 'transcripts',
   },
   {
+    name: 'dedup-forgotten-at-restart',
+    file: 'store/kv-chain-store.ts',
+    find: 'const height = this.location(id)?.height ?? null;',
+    replace:
+      "this['openedAt'] ??= this.height(); const stored = this.location(id)?.height ?? null; const height = stored !== null && stored <= this['openedAt'] ? null : stored;",
+    caughtBy: 'simulation',
+  },
+  {
     name: 'log-damage-taken-for-a-torn-tail',
     file: WAL_RECORD,
     find: 'corruptAt: torn ? null : offset',
     replace: 'corruptAt: null',
     caughtBy: WAL,
+    seeds: 20,
   },
   {
     name: 'corrupt-middle-of-the-log-skipped',
@@ -197,6 +222,7 @@ export const durabilityMutants: readonly Mutant[] = [
     replace:
       "if ('fault' in step && step.fault === 'bad' && step.end < file.length) { offset = step.end; continue; } if ('fault' in step) {",
     caughtBy: WAL,
+    seeds: 20,
   },
   {
     name: 'checksum-of-a-record-unchecked',
@@ -204,6 +230,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'return view.getUint32(4) === checksum(payload)',
     replace: 'return length >= 0',
     caughtBy: WAL,
+    seeds: 20,
   },
   {
     name: 'torn-tail-not-cut',
@@ -211,6 +238,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'if (scan.validBytes < bytes.length) await file.truncate(scan.validBytes);',
     replace: '',
     caughtBy: WAL,
+    seeds: 20,
   },
   {
     name: 'log-not-flushed',
@@ -218,6 +246,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'await file.write(bytes, this.endBytes);\n    await file.sync();',
     replace: 'await file.write(bytes, this.endBytes);',
     caughtBy: WAL,
+    seeds: 20,
   },
   {
     name: 'log-goes-on-after-a-failed-write',
@@ -232,6 +261,7 @@ export const durabilityMutants: readonly Mutant[] = [
     find: 'await this.meter.flushed(this.log.append(records));',
     replace: 'this.meter.flushed(this.log.append(records)).catch(() => {});',
     caughtBy: ['test/unit/services-consensus/wal-writer.test.ts'],
+    seeds: 20,
   },
   {
     name: 'votes-of-a-lost-seat-leave-unwritten',

@@ -43,8 +43,8 @@ export const holderMutants: readonly Mutant[] = [
   {
     name: 'receipt-refused-by-the-network-forgotten',
     file: RECEIPTS,
-    find: "'receipts could not be submitted');\n        return false;",
-    replace: "'receipts could not be submitted');",
+    find: 'for (const entry of due) this.add(phase, entry);\n        return false;',
+    replace: '',
     caughtBy: 'holders',
   },
   {

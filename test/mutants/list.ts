@@ -6,6 +6,7 @@ import { holderMutants } from './holders.ts';
 import { ledgerAndLightMutants } from './ledger-and-light.ts';
 import type { Mutant } from './mutant.ts';
 import { proofMutants } from './proofs.ts';
+import { supervisionMutants } from './supervision.ts';
 import { viewChangeMutants } from './view-change.ts';
 
 /** The checker is itself checked: each of these must be caught (SCENARIOS section 11). */
@@ -14,6 +15,7 @@ export const mutants: readonly Mutant[] = [
   ...viewChangeMutants,
   ...durabilityMutants,
   ...boundsMutants,
+  ...supervisionMutants,
   ...ledgerAndLightMutants,
   ...custodyMutants,
   ...proofMutants,

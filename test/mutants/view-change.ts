@@ -25,6 +25,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'if (head.header.height > base.header.height) base = head;',
     replace: 'if (head.header.height < base.header.height) base = head;',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'hole-not-cut',
@@ -104,6 +105,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'if (fitting.length < quorum(engine)) return null;',
     replace: 'if (fitting.length < quorum(engine) - 1) return null;',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'view-changes-for-other-views-counted',
@@ -111,6 +113,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: '.filter(({ content }) => content.view === engine.view)',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'prepared-log-dropped-in-view-change',
@@ -118,6 +121,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'slot.preparedHere = false;',
     replace: 'slot.preparedHere = false; slot.preparedProof = null;',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'prepared-proofs-not-shown',
@@ -125,6 +129,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'slot.preparedProof === null ? [] : [slot.preparedProof]',
     replace: 'slot.preparedProof === null ? [] : []',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'prepares-of-the-old-view-kept',
@@ -132,6 +137,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'slot.prepares.clear();',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'commits-of-the-old-view-kept',
@@ -139,6 +145,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'slot.commits.clear();',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'nothing-cut-above-the-window',
@@ -160,6 +167,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'if (view < engine.view) return;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'jump-on-one-view-change',
@@ -175,6 +183,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'return against.size >= witnesses(engine);',
     replace: 'return against.size >= 1;',
     caughtBy: 'transcripts',
+    seeds: 40,
   },
   {
     name: 'complaint-counted-twice',
@@ -197,6 +206,13 @@ export const viewChangeMutants: readonly Mutant[] = [
     replace: 'return Math.min(base * 2 ** Math.min(exponent, 0), viewTimeoutMsMax);',
     caughtBy: 'transcripts',
     quick: true,
+  },
+  {
+    name: 'wrong-clocks-blamed-on-every-primary',
+    file: 'core/pbft/execution.ts',
+    find: 'const isTheirs = engine.fruitlessViews <= faultsTolerated(engine.reign.set.validators.length);',
+    replace: 'const isTheirs = engine.fruitlessViews >= 0;',
+    caughtBy: 'transcripts',
   },
   {
     name: 'timer-without-a-cap',

@@ -176,11 +176,12 @@ export class Commands {
         return true;
       }
       case 'timer':
-        for (const node of this.named(words.slice(0, 1))) this.fire(node, words[1] as TimerName);
+        for (const node of this.named(words.slice(0, 1)))
+          this.fire(node, words[1] as TimerName, words[2] === 'late');
         return true;
       case 'timers':
         for (const { name, timers } of this.named(words)) {
-          const each = [...timers].map(([timer, { delayMs }]) => `${timer} ${delayMs} ms`);
+          const each = [...timers.armed].map(([timer, { delayMs }]) => `${timer} ${delayMs} ms`);
           world.say(name, each.length === 0 ? 'none' : each.join(', '), 'result');
         }
         return true;
@@ -202,6 +203,12 @@ export class Commands {
         return true;
       case 'transfer':
         world.node(words[0]!).transfer(world.node(words[2]!), Number(options.get('to') ?? 1e6));
+        return true;
+      case 'snapshot':
+        world.node(words[0]!).snapshot(world.node(words[2]!));
+        return true;
+      case 'key':
+        world.node(words[0]!).keys.add(words[1]!);
         return true;
       case 'complain':
         world.node(words[0]!).give({ type: 'complain' });
@@ -226,32 +233,31 @@ export class Commands {
     }
   }
 
-  private fire(node: ScenarioNode, timer: TimerName): void {
-    const armed = node.timers.get(timer);
+  /** @param late the timer had fired, and nobody had looked yet, when another took its place or it was stopped */
+  private fire(node: ScenarioNode, timer: TimerName, late: boolean): void {
+    const armed = (late ? node.timers.replaced : node.timers.armed).get(timer);
     if (armed === undefined) {
       this.world.say(node.name, `has no ${timer} timer`, 'result');
       return;
     }
     this.world.say(node.name, `${armed.delayMs} ms are over`, 'result');
-    node.timers.delete(timer);
+    if (!late) node.timers.armed.delete(timer);
     node.give({ type: 'timer', name: timer, generation: armed.generation });
   }
 
   private restart(node: ScenarioNode, wiped: boolean): void {
-    if (wiped) {
-      node.log = [];
-      node.chain = node.chain.slice(0, 1);
-    }
-    node.start(!wiped);
+    if (wiped) node.wipe();
+    node.start();
   }
 
-  /** Disks, executions and clocks that lag. */
+  /** Disks, executions, builders and clocks that lag. */
   private holdCommand(command: string, { words }: Line): boolean {
     const nodes = () => this.named(words.slice(0, 1));
     switch (command) {
       case 'hold':
         for (const node of nodes())
           if (words[1] === 'execution') node.executionHeld = true;
+          else if (words[1] === 'build') node.buildHeld = true;
           else node.diskHeld = true;
         return true;
       case 'flush':
@@ -259,6 +265,9 @@ export class Commands {
         return true;
       case 'execute':
         for (const node of nodes()) node.execute();
+        return true;
+      case 'build':
+        for (const node of nodes()) node.answerBuilds();
         return true;
       case 'skew':
         for (const node of nodes()) node.clockSkewMs = Number(words[1]);

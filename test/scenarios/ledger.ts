@@ -22,8 +22,10 @@ export function transactionName(id: TransactionId): string {
   return names.get(id) ?? '?';
 }
 
-export function validatorNamed(name: string): Validator {
-  return { name, publicKey: simulatedKey(name), peerId: `peer-${name}` };
+/** `n3`; `n3~1` is the same node by another key. */
+export function validatorNamed(key: string): Validator {
+  const name = key.replace(/~.*/, '');
+  return { name, publicKey: simulatedKey(key), peerId: `peer-${name}` };
 }
 
 /** `set(n0,n1)` brings in these validators. */

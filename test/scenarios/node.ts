@@ -2,31 +2,17 @@ import { assert, assertDefined, assertNever } from '../../src/core/base/assert.t
 import type { BlockHash, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../src/core/base/reject.ts';
 import { headerHash } from '../../src/core/codec/chain.ts';
-import type { EngineParameters, Reign, Seat } from '../../src/core/pbft/config.ts';
-import type { Effect, TimerName } from '../../src/core/pbft/effect.ts';
+import type { Reign } from '../../src/core/pbft/config.ts';
+import type { Effect } from '../../src/core/pbft/effect.ts';
 import { createEngine, type Engine, step } from '../../src/core/pbft/engine.ts';
 import type { Input } from '../../src/core/pbft/input.ts';
-import type { SignedMessage } from '../../src/core/pbft/messages.ts';
 import { verifyVoteCertificate } from '../../src/core/pbft/verify.ts';
 import type { Block, Certificate, ValidatorSet } from '../../src/core/types/chain.ts';
-import { simulatedSign } from '../simulation/suite.ts';
 import { CHAIN_ID, genesisHeader, type MadeBlock, type Parent } from '../support/toy-ledger.ts';
-import { CLOCK_DRIFT_MS, makeBlock, suite, transactionName, validatorNamed } from './ledger.ts';
-import type { Printer } from './print.ts';
-
-/** What a node says and does towards the transcript and the other nodes. */
-export interface Surroundings {
-  readonly printer: Printer;
-  readonly parameters: EngineParameters;
-  readonly nowMs: number;
-  /** Results only. */
-  readonly brief: boolean;
-  /** A line of the transcript; details are left out of `run`. */
-  say(name: string, what: string, weight: 'detail' | 'result'): void;
-  send(from: ScenarioNode, to: 'all' | string, message: SignedMessage): void;
-  /** Later in the same command. */
-  soon(task: () => void): void;
-}
+import { ScenarioKeys } from './keys.ts';
+import { CLOCK_DRIFT_MS, makeBlock, suite, transactionName } from './ledger.ts';
+import type { Surroundings } from './surroundings.ts';
+import { ScenarioTimers } from './timers.ts';
 
 interface Stored {
   readonly made: MadeBlock;
@@ -47,20 +33,25 @@ export class ScenarioNode {
   diskHeld = false;
   /** Executions give no answer until `execute`. */
   executionHeld = false;
+  /** The shell answers requests for a block at `build` only. */
+  buildHeld = false;
   /** Execution gives another result than it should. */
   executesWrongly = false;
   clockSkewMs = 0;
-  readonly timers = new Map<TimerName, { delayMs: number; generation: number }>();
+  readonly timers = new ScenarioTimers();
+  readonly keys: ScenarioKeys;
   private readonly pool = new Set<string>();
   private readonly overlays = new Map<BlockHash, MadeBlock>();
   private readonly writes: Write[] = [];
   private readonly executions: Extract<Effect, { type: 'execute' }>[] = [];
+  private readonly builds: Extract<Effect, { type: 'build' }>[] = [];
 
   constructor(
     readonly name: string,
     genesis: ValidatorSet,
     private readonly around: Surroundings,
   ) {
+    this.keys = new ScenarioKeys(name);
     const header = genesisHeader(genesis);
     const hash = headerHash(suite.sha256, header);
     const reign: Reign = { chainId: CHAIN_ID, set: genesis, startHeight: 0, startHash: hash };
@@ -77,17 +68,18 @@ export class ScenarioNode {
     return this.head.made.block.header.height;
   }
 
-  /** @param maySign false for a node that has lost its signing state: it observes */
-  start(maySign = true): void {
-    const { publicKey } = validatorNamed(this.name);
-    const findSeat = (set: ValidatorSet): Seat | null => {
-      const index = set.validators.findIndex(({ name }) => name === this.name);
-      return index < 0 || !maySign ? null : { index, sign: bytes => simulatedSign(publicKey, bytes) };
-    };
+  /** Log, blocks and keys are gone: it observes until a set knows it by another key. */
+  wipe(): void {
+    this.log = [];
+    this.chain = this.chain.slice(0, 1);
+    this.keys.lose();
+  }
+
+  start(): void {
     const { made, certificate, reign } = this.head;
     const start = { header: made.block.header, blockHash: made.hash, certificate, reign };
     const engine = createEngine(
-      { suite, chainId: CHAIN_ID, findSeat },
+      { suite, chainId: CHAIN_ID, findSeat: set => this.keys.findSeat(set) },
       { ...start, parameters: this.around.parameters },
       this.log,
     );
@@ -106,10 +98,12 @@ export class ScenarioNode {
     this.engine = null;
     this.writes.length = 0;
     this.executions.length = 0;
+    this.builds.length = 0;
     this.overlays.clear();
     this.pool.clear();
     this.timers.clear();
     this.diskHeld = false;
+    this.buildHeld = false;
   }
 
   give(input: Input): void {
@@ -142,6 +136,10 @@ export class ScenarioNode {
   execute(): void {
     this.executionHeld = false;
     for (const effect of this.executions.splice(0)) this.runExecution(effect);
+  }
+
+  answerBuilds(): void {
+    for (const effect of this.builds.splice(0)) this.build(effect);
   }
 
   private write(effect: Write): void {
@@ -180,10 +178,11 @@ export class ScenarioNode {
         this.timers.set(effect.name, effect);
         return;
       case 'cancelTimer':
-        this.timers.delete(effect.name);
+        this.timers.stop(effect.name);
         return;
       case 'build':
-        around.soon(() => this.build(effect));
+        if (this.buildHeld) this.holdBuild(effect);
+        else around.soon(() => this.build(effect));
         return;
       case 'execute':
         if (this.executionHeld) this.executions.push(effect);
@@ -195,6 +194,12 @@ export class ScenarioNode {
       default:
         this.tell(effect);
     }
+  }
+
+  private holdBuild(effect: Extract<Effect, { type: 'build' }>): void {
+    this.builds.push(effect);
+    const parent = this.around.printer.label(effect.parentHash);
+    this.around.say(this.name, `is asked for block ${effect.height} on ${parent}`, 'result');
   }
 
   private tell(
@@ -353,6 +358,13 @@ export class ScenarioNode {
     this.give({ type: 'pending', waiting: this.pool.size > 0 });
   }
 
+  /** State transfer by snapshot: the head with what it certifies, and no block below. */
+  snapshot(source: ScenarioNode): void {
+    this.chain = source.chain.slice();
+    this.around.say(this.name, `has the state of ${this.height}`, 'result');
+    this.synced();
+  }
+
   /** State transfer: certified blocks of another node, each verified and executed again. */
   transfer(source: ScenarioNode, toHeight: number): void {
     const before = this.height;
@@ -375,7 +387,12 @@ export class ScenarioNode {
       this.append(again, certificate);
     }
     this.around.say(this.name, `has blocks up to ${this.height}`, 'result');
-    const { made, certificate, reign } = this.head;
+    this.synced(this.chain[toHeight]);
+  }
+
+  /** @param stored up to which was transferred; the node may have more by now */
+  private synced(stored = this.head): void {
+    const { made, certificate, reign } = stored;
     const head = { header: made.block.header, blockHash: made.hash, certificate, reign };
     this.give({ type: 'synced', head: { ...head, parameters: this.around.parameters } });
     this.give({ type: 'pending', waiting: this.pool.size > 0 });

@@ -11,8 +11,9 @@ import { faultsTolerated } from '../../src/core/quorum/quorum.ts';
 import type { ValidatorSet } from '../../src/core/types/chain.ts';
 import { CHAIN_ID } from '../support/toy-ledger.ts';
 import { suite, validatorNamed } from './ledger.ts';
-import { ScenarioNode, type Surroundings } from './node.ts';
+import { ScenarioNode } from './node.ts';
 import { Printer } from './print.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface Letter {
   readonly from: string;
@@ -31,6 +32,8 @@ export interface Shape {
 }
 
 const LETTERS_MAX = 20_000;
+/** Of one command. */
+const TASKS_MAX = 100_000;
 
 /** All nodes of one transcript and the letters between them: nothing moves but what a command moves. */
 export class World implements Surroundings {
@@ -98,7 +101,12 @@ export class World implements Surroundings {
   }
 
   private settleTasks(): void {
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) task();
+    for (let count = 0; ; count += 1) {
+      assert(count < TASKS_MAX, 'the nodes do not come to rest');
+      const task = this.tasks.shift();
+      if (task === undefined) return;
+      task();
+    }
   }
 
   /** Whatever the transcript does: one block a height on all nodes. */

@@ -2,13 +2,15 @@ import { isReject } from '../../src/core/base/reject.ts';
 import { headerHash } from '../../src/core/codec/chain.ts';
 import { executeBlock } from '../../src/core/ledger/execute.ts';
 import { decodeMessage, encodeContent } from '../../src/core/pbft/message-codec.ts';
-import type { MessageContent, SignedMessage } from '../../src/core/pbft/messages.ts';
+import type { MessageContent, NewView, SignedMessage, ViewChange } from '../../src/core/pbft/messages.ts';
+import { chooseWindow } from '../../src/core/pbft/new-view-window.ts';
 import { signedBytes } from '../../src/core/pbft/signing.ts';
 import type { Block } from '../../src/core/types/chain.ts';
 import type { Executor } from '../../src/services/consensus/executor.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
 import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
 import { blockFetchedCodec, consensusMessageCodec } from '../../src/wire/consensus.ts';
+import { censor, dawdle } from './byzantine-primary.ts';
 import type { Identity } from './consortium.ts';
 import { LightLies } from './light-lies.ts';
 import type { World } from './machine.ts';
@@ -28,6 +30,8 @@ export const BEHAVIOURS = [
   'liar',
   'colluder',
   'whisperer',
+  'censor',
+  'dawdler',
   'twin',
 ] as const;
 /** `conspirator`: one of more than f, who show one block to some and another to the others they chose (SCENARIOS 36). */
@@ -36,13 +40,22 @@ export type BehaviourKind = (typeof BEHAVIOURS)[number] | 'conspirator';
 /** Turns one message that the honest inside would send to one receiver into what is sent. */
 type Trick = (message: SignedMessage, content: MessageContent, to: number) => readonly SignedMessage[];
 
-/** What colluders know together. */
+/** What faulty nodes know together. */
 export interface Conspiracy {
   /** The other block for each block of theirs, by hash. */
   readonly twins: Map<string, Block>;
   /** Indices of the nodes that conspirators show the other block. */
   readonly misled: Set<number>;
+  /** Colluders that voted for another block, by its hash. */
+  readonly backers: Map<string, Set<number>>;
+  /** As many as the others must bear. */
+  readonly faultsMax: number;
+  /** Which of two machines with one key spoke last, by the name of both. */
+  readonly spoke: Map<string, SimulatedNode>;
 }
+
+/** So many colluders and more are a conspiracy. */
+const TOGETHER_MIN = 2;
 
 /** A faulty node's outside; its inside is the honest program. */
 export class ByzantineDisguise implements Disguise {
@@ -63,7 +76,7 @@ export class ByzantineDisguise implements Disguise {
   message(protocol: string, frame: Uint8Array, peer: string): readonly Uint8Array[] {
     if (protocol !== CONSENSUS_PROTOCOL) return [frame];
     if (this.kind === 'twin') {
-      this.world.coverage.hit('byzantine: twin');
+      this.countTwin();
       return [frame];
     }
     const signed = consensusMessageCodec.decode(frame);
@@ -79,6 +92,24 @@ export class ByzantineDisguise implements Disguise {
     const sent = trick(this).call(null, signed, decoded.content, to);
     if (sent.length !== 1 || sent[0] !== signed) this.world.coverage.hit(`byzantine: ${this.kind}`);
     return sent.map(each => (each === signed ? frame : consensusMessageCodec.encode(each)));
+  }
+
+  /** Two machines take turns to speak with one key. */
+  private countTwin(): void {
+    const { node, world, conspiracy, identity } = this;
+    if (node === null) return;
+    const last = conspiracy.spoke.get(identity.name) ?? node;
+    conspiracy.spoke.set(identity.name, node);
+    if (last !== node) world.coverage.hit('byzantine: twin');
+  }
+
+  begins(): void {
+    const { node, kind, world } = this;
+    const program = node?.program ?? null;
+    if (node === null || program === null) return;
+    const hit = () => world.coverage.hit(`byzantine: ${kind}`);
+    if (kind === 'censor') censor(program, hit);
+    if (kind === 'dawdler') dawdle(program, node.machine, hit);
   }
 
   answer(protocol: string, frame: Uint8Array): Uint8Array | null {
@@ -147,6 +178,15 @@ export class ByzantineDisguise implements Disguise {
     const twin = this.conspiracy.twins.get(hash);
     return twin === undefined ? null : headerHash(suite.sha256, twin.header);
   }
+
+  /** It votes for the other block: with all the other colluders, when they do so too. */
+  backs(twin: string): void {
+    const { backers, faultsMax } = this.conspiracy;
+    const together = backers.get(twin) ?? new Set();
+    backers.set(twin, together.add(this.identity.index));
+    if (this.kind === 'colluder' && faultsMax >= TOGETHER_MIN && together.size === faultsMax)
+      this.world.coverage.hit('byzantine: f colluders');
+  }
 }
 
 /** With one bit that is wrong. */
@@ -161,6 +201,8 @@ function garbled(frame: Uint8Array, random: Random): Uint8Array {
 function equivocate(self: ByzantineDisguise, both: boolean, isMisled = (to: number) => to % 2 === 1): Trick {
   return (message, content, to) => {
     if (!isMisled(to)) return [message];
+    const other = both ? otherThanVotes(self, message, content) : null;
+    if (other !== null) return [other, message];
     if (content.kind === 'prePrepare') {
       const block = self.twinOf(content.block);
       if (block === null) return [message];
@@ -170,9 +212,43 @@ function equivocate(self: ByzantineDisguise, both: boolean, isMisled = (to: numb
     if (content.kind !== 'prepare' && content.kind !== 'commit') return [message];
     const twin = self.twinHash(content.blockHash);
     if (twin === null) return [message];
+    self.backs(twin);
     const forged = self.forge(message, { ...content, blockHash: twin as typeof content.blockHash });
     return both ? [forged, message] : [forged];
   };
+}
+
+/** A second value for a slot that is no vote's; null where there is none, and now and then. */
+function otherThanVotes(
+  self: ByzantineDisguise,
+  message: SignedMessage,
+  content: MessageContent,
+): SignedMessage | null {
+  if (content.kind === 'checkpoint' && self.random.chance(0.3))
+    return self.forge(message, { ...content, blockHash: 'cd'.repeat(32) as typeof content.blockHash });
+  if (content.kind === 'viewChange' && content.prepared.length > 0)
+    return self.forge(message, { ...content, prepared: [] });
+  return content.kind === 'newView' ? otherNewView(self, message, content) : null;
+}
+
+/** As sound as the first: its signer's own VIEW-CHANGE in it hides what was prepared. */
+function otherNewView(
+  self: ByzantineDisguise,
+  message: SignedMessage,
+  content: NewView,
+): SignedMessage | null {
+  const asked: ViewChange[] = [];
+  const viewChanges = content.viewChanges.map(signed => {
+    const known = decodeMessage(signed);
+    if (isReject(known) || known.content.kind !== 'viewChange') return signed;
+    const hides = signed.signer === message.signer && known.content.prepared.length > 0;
+    const shown = hides ? { ...known.content, prepared: [] } : known.content;
+    asked.push(shown);
+    return hides ? self.forge(signed, shown) : signed;
+  });
+  if (viewChanges.every((signed, at) => signed === content.viewChanges[at])) return null;
+  const window = chooseWindow(suite.sha256, asked).blocks.map(({ hash }) => hash);
+  return self.forge(message, { ...content, viewChanges, window });
 }
 
 /** Takes part in everything but the votes (SCENARIOS 35). */
@@ -246,6 +322,9 @@ function forgeAnything(self: ByzantineDisguise): Trick {
   };
 }
 
+/** What it says is true: what it answers, proposes or when is not. */
+const honestly = (): Trick => message => [message];
+
 const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) => Trick> = {
   equivocator: self => equivocate(self, true),
   colluder: self => equivocate(self, false),
@@ -256,5 +335,7 @@ const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) =
   replayer: replay,
   forger: forgeAnything,
   whisperer: whisper,
-  liar: () => message => [message],
+  liar: honestly,
+  censor: honestly,
+  dawdler: honestly,
 };

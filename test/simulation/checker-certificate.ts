@@ -1,5 +1,4 @@
 import { isReject } from '../../src/core/base/reject.ts';
-import { headerHash } from '../../src/core/codec/chain.ts';
 import { checkCertificate } from '../../src/core/light/certificate.ts';
 import type { Certificate, Header, ValidatorSet } from '../../src/core/types/chain.ts';
 import { simulatedSign, simulatedSuite as suite } from './suite.ts';
@@ -17,18 +16,39 @@ export function faultsOf(n: number): number {
   return faults;
 }
 
-function u64(value: number): string {
+export function u64(value: number): string {
   return value.toString(16).padStart(16, '0');
 }
 
-/** The bytes of a COMMIT or PREPARE as docs/PROTOCOL.md gives them, written a second time. */
+/** A tag and what follows it, in hexadecimal, as docs/PROTOCOL.md lays them out. */
+export function tagged(purpose: string, fields: string): Buffer {
+  return Buffer.concat([Buffer.from(`phaseline/1/${purpose}\0`), Buffer.from(fields, 'hex')]);
+}
+
+const headerHashes = new WeakMap<Header, string>();
+
+/** Headers are never changed in place. */
+export function hashOfHeader(header: Header): string {
+  const known = headerHashes.get(header);
+  if (known !== undefined) return known;
+  const { version, chainId, height, parentHash, timeMs, transactionsRoot, mapRoot } = header;
+  const roots = `${parentHash}${u64(timeMs)}${transactionsRoot}${mapRoot}`;
+  const sets = `${u64(header.validatorSetId)}${header.validatorSetHash}${header.nextValidatorSetHash}`;
+  const start = `${version.toString(16).padStart(4, '0')}${chainId}${u64(height)}`;
+  const fields = `${start}${roots}${sets}${u64(header.previousSetChangeHeight)}`;
+  const hash = suite.sha256(tagged('header', fields));
+  headerHashes.set(header, hash);
+  return hash;
+}
+
+/** The bytes of a COMMIT or PREPARE. */
 function voteBytes(tag: 'prepare' | 'commit', chainId: string, certificate: Certificate): Buffer {
   const { validatorSetId, view, newViewDigest, height, blockHash } = certificate;
   const fields = `${chainId}${u64(validatorSetId)}${u64(view)}${newViewDigest}${u64(height)}${blockHash}`;
-  return Buffer.concat([Buffer.from(`phaseline/1/pbft-${tag}\0`), Buffer.from(fields, 'hex')]);
+  return tagged(`pbft-${tag}`, fields);
 }
 
-function isSigned(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
+export function isSigned(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
   return Buffer.compare(simulatedSign(publicKey, bytes), signature) === 0;
 }
 
@@ -55,7 +75,7 @@ export function faultOf(
   certificate: Certificate,
   set: ValidatorSet,
 ): string | null {
-  if (headerHash(suite.sha256, header) !== blockHash) return 'the hash is not the header’s';
+  if (hashOfHeader(header) !== blockHash) return 'the hash is not the header’s';
   if (certificate.blockHash !== blockHash || certificate.height !== header.height)
     return 'the certificate is of another block';
   if (certificate.validatorSetId !== set.id || header.validatorSetId !== set.id)

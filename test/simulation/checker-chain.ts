@@ -1,14 +1,15 @@
 import type { BlockHash, TransactionId } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
-import { headerHash, validatorSetHash } from '../../src/core/codec/chain.ts';
+import { validatorSetHash } from '../../src/core/codec/chain.ts';
 import { decodeSystemState, STATE_KEYS } from '../../src/core/codec/state.ts';
 import { decodeTransaction } from '../../src/core/codec/transaction.ts';
 import type { Certificate, Header, ValidatorSet } from '../../src/core/types/chain.ts';
 import { KINDS } from '../../src/core/types/operation.ts';
 import type { KvOperation } from '../../src/ports/kv.ts';
 import type { decodeStoredBlock } from '../../src/store/chain-records.ts';
-import { faultOf } from './checker-certificate.ts';
+import { faultOf, hashOfHeader } from './checker-certificate.ts';
 import type { Executed } from './checker-light.ts';
+import type { Committed } from './checker-views.ts';
 import type { Coverage } from './coverage.ts';
 import { InvariantBroken } from './invariant.ts';
 import { simulatedSuite as suite } from './suite.ts';
@@ -16,11 +17,11 @@ import { simulatedSuite as suite } from './suite.ts';
 type Stored = ReturnType<typeof decodeStoredBlock>;
 
 /** A block of the chain of the simulation, as the first honest node made it durable. */
-interface Agreed {
+interface Agreed extends Committed {
   readonly header: Header;
   readonly hash: BlockHash;
-  /** View of the first certificate seen. */
-  readonly view: number;
+  /** The lowest of the certificates seen. */
+  view: number;
   /** The stored forms that were found good: nodes mostly store the same bytes. */
   readonly judged: Uint8Array[];
 }
@@ -43,19 +44,16 @@ export class ChainRules {
   history: Executed[] | null = null;
   /** Of two blocks at one height, where more than f collude on purpose; otherwise that is a broken property. */
   onFork: ((certificate: Certificate) => void) | null = null;
-  private readonly executedAt = new Map<TransactionId, number>();
+  /** A block was committed, or was so in an earlier view than was known. */
+  onAgreed: (block: Committed) => void = () => {};
+  readonly executedAt = new Map<TransactionId, number>();
 
   constructor(
     private readonly coverage: Coverage,
     genesisSet: ValidatorSet,
     private readonly isSubmitted: (id: TransactionId) => boolean,
     /** A set decides from here on. */
-    private readonly opens: (
-      set: ValidatorSet,
-      header: Header,
-      startHeight: number,
-      startHash: BlockHash,
-    ) => void,
+    private readonly opens: (set: ValidatorSet, header: Header, startHash: BlockHash) => void,
     private readonly fail: (what: string) => never,
   ) {
     this.sets.set(0, genesisSet);
@@ -91,13 +89,18 @@ export class ChainRules {
       if (known.hash !== hash && this.onFork !== null) this.onFork(certificate);
       else if (known.hash !== hash) this.fail(`two blocks at height ${height}: ${name} commits another`);
       else if (known.judged.length < JUDGED_MAX) known.judged.push(bytes);
+      if (known.hash !== hash || certificate.view >= known.view) return;
+      known.view = certificate.view;
+      this.onAgreed(known);
       return;
     }
     const parent = this.agreed.get(height - 1);
     if (parent !== undefined && parent.hash !== header.parentHash) this.fail(`${height} has another parent`);
-    this.agreed.set(height, { header, hash, view: certificate.view, judged: [bytes] });
+    const { view } = certificate;
+    const agreed = { set: set.id, height, header, hash, view, judged: [bytes] };
+    this.agreed.set(height, agreed);
+    if (this.onFork === null) this.onAgreed(agreed);
     this.height = Math.max(this.height, height);
-    if (height === 1) this.opens(set, header, 0, header.parentHash);
     if (header.nextValidatorSetHash !== header.validatorSetHash) this.changeSet(header, operations);
   }
 
@@ -113,7 +116,7 @@ export class ChainRules {
       this.fail(`${header.height} names another next set than its state has`);
     if (set.id !== header.validatorSetId + 1) this.fail(`set ${set.id} follows ${header.validatorSetId}`);
     this.sets.set(set.id, set);
-    this.opens(set, header, header.height, headerHash(suite.sha256, header));
+    this.opens(set, header, hashOfHeader(header) as BlockHash);
   }
 
   private executed(node: Committer, block: Stored['block'], height: number): void {

@@ -1,6 +1,37 @@
 import { ZERO_HASH } from '../../src/core/base/ids.ts';
-import { ENGINE_LIMITS } from '../../src/core/pbft/config.ts';
 import type { Engine } from '../../src/core/pbft/engine.ts';
+import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
+
+/** What a log has held durably of the newest set that it knows: no later life is behind that. */
+export interface Kept {
+  readonly set: number;
+  /** The highest view that it asked for or entered. */
+  readonly view: number;
+  /** The low watermark. */
+  readonly stable: number;
+}
+
+export const NOTHING_KEPT: Kept = { set: 0, view: 0, stable: 0 };
+
+/** With one more record. */
+export function keptWith(kept: Kept, record: WalRecord): Kept {
+  if (record.type === 'stable') return atLeast(kept, record.validatorSetId, { stable: record.height });
+  if (record.type !== 'message') return kept;
+  const { signed, content } = record.message;
+  const isOfViews = content.kind === 'viewChange' || content.kind === 'newView';
+  return isOfViews ? atLeast(kept, signed.validatorSetId, { view: content.view }) : kept;
+}
+
+/** Both were held. */
+export function later(one: Kept, other: Kept): Kept {
+  return atLeast(one, other.set, other);
+}
+
+function atLeast(kept: Kept, set: number, { view = 0, stable = 0 }): Kept {
+  if (set < kept.set) return kept;
+  const before = set === kept.set ? kept : NOTHING_KEPT;
+  return { set, view: Math.max(before.view, view), stable: Math.max(before.stable, stable) };
+}
 
 /** What never goes back while a program runs. */
 export interface Life {
@@ -17,24 +48,31 @@ export const newLife = (headOfLife = 0): Life => ({
   stableOfLife: 0,
 });
 
-/** What holds of an engine after every event: it only goes forward, and every buffer stays within its cap. */
+/** What holds of an engine after every event: it only goes forward, from life to life. */
 export class EngineRules {
-  constructor(
-    /** The largest window that the chain may have had. */
-    private readonly windowBlocksMax: number,
-    private readonly fail: (what: string) => never,
-  ) {}
+  constructor(private readonly fail: (what: string) => never) {}
 
-  check(name: string, life: Life, engine: Engine, diskHeight: number): void {
+  /** @param begun what the log held when the program started */
+  check(name: string, life: Life, begun: Kept, engine: Engine, diskHeight: number): void {
     const height = engine.head.header.height;
     if (height < life.headOfLife) this.fail(`the head of ${name} goes back to ${height}`);
     if (height > diskHeight) this.fail(`the head of ${name} is at ${height}, its disk at ${diskHeight}`);
     life.headOfLife = height;
     this.checkMonotone(name, life, engine);
+    this.checkBegun(name, begun, engine);
     if (engine.stableHeight > Math.max(height, engine.reign.startHeight))
       this.fail(`the low watermark of ${name} is above its head`);
     if (!engine.active && engine.digest !== ZERO_HASH) this.fail('a view that is not open has a digest');
-    this.checkBounds(engine);
+  }
+
+  /** An observer has no log, or must not use it. */
+  private checkBegun(name: string, begun: Kept, { view, stableHeight, reign, seat }: Engine): void {
+    if (seat === null || reign.set.id > begun.set) return;
+    const isBehind = reign.set.id < begun.set || view < begun.view || stableHeight < begun.stable;
+    if (isBehind)
+      this.fail(
+        `${name} is in view ${view}, low watermark ${stableHeight}, behind its log: ${JSON.stringify(begun)}`,
+      );
   }
 
   private checkMonotone(name: string, life: Life, engine: Engine): void {
@@ -47,24 +85,5 @@ export class EngineRules {
     life.setOfLife = set;
     life.viewOfLife = view;
     life.stableOfLife = stable;
-  }
-
-  private checkBounds(engine: Engine): void {
-    const { windowBlocks } = engine.parameters;
-    const { length } = engine.reign.set.validators;
-    if (engine.slots.size > Math.max(windowBlocks, this.windowBlocksMax) + ENGINE_LIMITS.windowBlocksMax)
-      this.fail('slots unbounded');
-    if (engine.future.count > ENGINE_LIMITS.futureMessagesTotal) this.fail('future messages unbounded');
-    if (engine.future.count > 0) this.checkFuture(engine);
-    if (engine.viewChanges.size > length) this.fail('view changes unbounded');
-    if (engine.complaints.size > length) this.fail('complaints unbounded');
-    if (engine.signedValues.size > 16 * windowBlocks + 64) this.fail('signed values unbounded');
-  }
-
-  private checkFuture(engine: Engine): void {
-    const share =
-      ENGINE_LIMITS.futurePerSignerWindows * Math.max(engine.parameters.windowBlocks, this.windowBlocksMax);
-    for (const { messages } of engine.future.bySigner.values())
-      if (messages.length > share) this.fail('a signer fills more than its share');
   }
 }

@@ -169,7 +169,7 @@ export class LightCheck {
   }
 
   /** Nowhere on its disk is a record of a phase from when it was not in. */
-  private checkBytes(): void {
+  checkBytes(): void {
     const disk = Buffer.concat([...this.node.machine.disk.values.values()]);
     for (const [logId, steps] of this.history.phases) {
       const stays = this.history.stays(logId, this.node.actor.id);

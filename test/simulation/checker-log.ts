@@ -1,8 +1,8 @@
 import { isReject, type Reject } from '../../src/core/base/reject.ts';
-import { headerHash } from '../../src/core/codec/chain.ts';
 import { encodeContent } from '../../src/core/pbft/message-codec.ts';
 import type { MessageContent } from '../../src/core/pbft/messages.ts';
-import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
+import { decodeWalRecord, type WalRecord } from '../../src/core/pbft/wal-record.ts';
+import { hashOfHeader } from './checker-certificate.ts';
 import { simulatedSuite as suite } from './suite.ts';
 
 const HEAD_BYTES = 28;
@@ -25,6 +25,25 @@ export function splitLog(flushed: Uint8Array): { readonly isNew: boolean; readon
   return { isNew, records };
 }
 
+/** Proposals and NEW-VIEWs are this long, and the same bytes are in the logs of all. */
+const LONG_BYTES = 300;
+const RECENT_MAX = 8;
+
+/** Decodes the records of logs; of long ones it remembers the newest. */
+export class RecordReader {
+  private readonly recent: { readonly bytes: Uint8Array; readonly record: WalRecord | Reject }[] = [];
+
+  read(bytes: Uint8Array): WalRecord | Reject {
+    if (bytes.length < LONG_BYTES) return decodeWalRecord(bytes);
+    const known = this.recent.find(entry => Buffer.compare(entry.bytes, bytes) === 0);
+    if (known !== undefined) return known.record;
+    const record = decodeWalRecord(bytes);
+    this.recent.unshift({ bytes, record });
+    if (this.recent.length > RECENT_MAX) this.recent.pop();
+    return record;
+  }
+}
+
 /** Where a validator may sign one value only; empty for messages that may be signed again and again. */
 export function slotOf(set: number, content: MessageContent): string {
   switch (content.kind) {
@@ -44,7 +63,7 @@ export function slotOf(set: number, content: MessageContent): string {
 }
 
 export function signedValue(content: MessageContent): string {
-  if (content.kind === 'prePrepare') return headerHash(suite.sha256, content.block.header);
+  if (content.kind === 'prePrepare') return hashOfHeader(content.block.header);
   if (content.kind === 'prepare' || content.kind === 'commit') return content.blockHash;
   return suite.sha256(encodeContent(content));
 }

@@ -1,11 +1,8 @@
-import type { BlockHash, Hash } from '../../src/core/base/ids.ts';
-import { headerHash } from '../../src/core/codec/chain.ts';
 import type { Reign } from '../../src/core/pbft/config.ts';
-import type { ConsensusMessage, SignedMessage } from '../../src/core/pbft/messages.ts';
-import { verifyConsensusMessage } from '../../src/core/pbft/verify.ts';
+import type { MessageContent, SignedMessage } from '../../src/core/pbft/messages.ts';
 import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
-import type { ValidatorSet } from '../../src/core/types/chain.ts';
-import { simulatedSuite as suite } from './suite.ts';
+import { hashOfHeader } from './checker-certificate.ts';
+import { digestOf, Judge } from './checker-judge.ts';
 
 interface Prepared {
   readonly view: number;
@@ -24,23 +21,39 @@ interface Logged {
   readonly prepared: Set<string>;
 }
 
-/**
- * What an honest node may put on the wire, judged by the code as it should be: `npm run mutants` gives modules that are named
- * `checker…` the right source whatever the nodes run.
- */
+/** What an honest node may put on the wire. */
 export class MessageRules {
   private readonly reigns = new Map<number, Reign>();
   private readonly logs = new Map<string, Logged>();
+  private readonly judge: Judge;
 
-  /** @param agreedOn hash of the block that is committed at a height; undefined while none is known */
+  /**
+   * @param agreedOn hash of the block that is committed at a height; undefined while none is known
+   * @param contentOf decodes; null for what cannot be
+   */
   constructor(
     private readonly fail: (what: string) => never,
     private readonly agreedOn: (height: number) => string | undefined,
-  ) {}
+    contentOf: (signed: SignedMessage) => MessageContent | null,
+  ) {
+    this.judge = new Judge(contentOf);
+  }
 
-  /** @param startHeight of the block after which the set decides: 0, or that of the one that brought it in */
-  opens(set: ValidatorSet, chainId: Hash, startHeight: number, startHash: BlockHash): void {
-    if (!this.reigns.has(set.id)) this.reigns.set(set.id, { chainId, set, startHeight, startHash });
+  /** An honest node sends it, or rests its votes on it. */
+  mustBeGood(name: string, signed: SignedMessage): void {
+    const reign = this.reigns.get(signed.validatorSetId);
+    const fault = reign === undefined ? null : this.judge.faultOf(reign, signed);
+    if (fault !== null) this.fail(`${name} has a ${signed.kind} that is not good: ${fault}`);
+  }
+
+  opens(reign: Reign): void {
+    this.reigns.set(reign.set.id, reign);
+  }
+
+  /** What names the view that a NEW-VIEW opens; empty for one of a set that nobody has met. */
+  viewName(signed: SignedMessage, view: number): string {
+    const reign = this.reigns.get(signed.validatorSetId);
+    return reign === undefined ? '' : `view:${reign.set.id}:${view}:${digestOf(reign, signed)}`;
   }
 
   forget(name: string): void {
@@ -82,10 +95,8 @@ export class MessageRules {
   }
 
   /** @param diskHeight of the node's chain */
-  sent(name: string, signed: SignedMessage, content: ConsensusMessage['content'], diskHeight: number): void {
-    const reign = this.reigns.get(signed.validatorSetId);
-    if (reign !== undefined && !verifyConsensusMessage(suite, reign, { signed, content }))
-      this.fail(`${name} sends a ${content.kind} that does not verify`);
+  sent(name: string, signed: SignedMessage, content: MessageContent, diskHeight: number): void {
+    this.mustBeGood(name, signed);
     const logged = this.logged(name, signed.validatorSetId);
     if (logged.set !== signed.validatorSetId) return;
     if (content.kind === 'commit') {
@@ -97,7 +108,7 @@ export class MessageRules {
     const shown = new Map(
       content.prepared.map(({ header, certificate }) => [header.height, certificate.view]),
     );
-    let below: string = headerHash(suite.sha256, content.head.header);
+    let below: string = hashOfHeader(content.head.header);
     for (let height = content.head.header.height + 1; ; height += 1) {
       const proof = logged.proofs.get(height);
       if (proof === undefined || proof.parentHash !== below) return;

@@ -1,17 +1,30 @@
-import type { BlockHash, TransactionId } from '../../src/core/base/ids.ts';
+import { type BlockHash, type TransactionId, ZERO_HASH } from '../../src/core/base/ids.ts';
 import { isReject } from '../../src/core/base/reject.ts';
+import type { Reign } from '../../src/core/pbft/config.ts';
 import type { Engine } from '../../src/core/pbft/engine.ts';
 import { decodeMessage } from '../../src/core/pbft/message-codec.ts';
-import type { MessageContent, NewView, SignedMessage } from '../../src/core/pbft/messages.ts';
-import { decodeWalRecord } from '../../src/core/pbft/wal-record.ts';
+import type { MessageContent, SignedMessage, ViewChange } from '../../src/core/pbft/messages.ts';
+import type { WalRecord } from '../../src/core/pbft/wal-record.ts';
 import type { Header, Validator, ValidatorSet } from '../../src/core/types/chain.ts';
 import type { KvOperation } from '../../src/ports/kv.ts';
 import { decodeStoredBlock } from '../../src/store/chain-records.ts';
+import { BodyRules } from './checker-bodies.ts';
+import { BoundRules, type PoolParts } from './checker-bounds.ts';
 import { ChainRules } from './checker-chain.ts';
-import { EngineRules, type Life, newLife } from './checker-engine.ts';
+import { DiskRules } from './checker-disk.ts';
+import {
+  EngineRules,
+  type Kept,
+  keptWith,
+  type Life,
+  later,
+  NOTHING_KEPT,
+  newLife,
+} from './checker-engine.ts';
 import { KeyRules } from './checker-keys.ts';
-import { promiseOf, signedValue, slotOf, splitLog, trimOldest } from './checker-log.ts';
+import { promiseOf, RecordReader, signedValue, slotOf, splitLog, trimOldest } from './checker-log.ts';
 import { MessageRules } from './checker-messages.ts';
+import { ViewRules } from './checker-views.ts';
 import type { Coverage } from './coverage.ts';
 import { InvariantBroken } from './invariant.ts';
 import { simulatedSuite as suite } from './suite.ts';
@@ -27,6 +40,11 @@ export interface Watched {
 /** What the checker remembers of a node from life to life. */
 interface Memory {
   life: Life;
+  /** What its log holds, that of the file that is to take its place not counted. */
+  kept: Kept;
+  nextKept: Kept;
+  /** What its log held when it was started. */
+  begun: Kept;
   /** Everything its log has ever held durably, as promises. */
   readonly promises: Set<string>;
   /** Records of its log file, in order; of the file that is to take its place, until that was written to. */
@@ -41,7 +59,11 @@ const RECORDED_MAX = 400_000;
 
 /**
  * Watches the wires and the disks from outside and throws at the first broken property (SCENARIOS 11). What it judges by is
- * written apart from what it judges, or taken from the verifier of light nodes.
+ * written apart from what it judges: signed bytes, hashes, quorums, certificates, view changes, windows, roots and caps
+ * (`checker-certificate`, `checker-judge`, `checker-views`, `checker-bounds`, `checker-disk`). It shares decoders with the nodes
+ * (messages, records of the log, stored blocks, transactions, operations, rows of logs, the system state), the encoder of a message's
+ * content, where that only tells two apart, and the hash of a validator set; commit certificates are judged by the verifier of light
+ * nodes too. `npm run mutants` gives modules that are named `checker…` the right source whatever the nodes run.
  */
 export class Checker {
   readonly chain: ChainRules;
@@ -50,28 +72,41 @@ export class Checker {
   private readonly rules = new MessageRules(
     what => this.fail(what),
     height => this.chain.agreed.get(height)?.hash,
+    signed => this.contentOf(signed),
   );
+  private readonly recordReader = new RecordReader();
+  private readonly views: ViewRules;
+  private readonly disks: DiskRules;
+  private readonly bounds: BoundRules;
+  private readonly bodies: BodyRules;
   /** Signer and slot → value, for everything honest that was on the wire. */
   private readonly signed = new Map<string, string>();
   private readonly prepared = new Map<string, string>();
   private readonly highestAsked = new Map<string, number>();
   private readonly memories = new Map<string, Memory>();
   private readonly engines: EngineRules;
-  private readonly contents = new WeakMap<SignedMessage, MessageContent>();
+  private readonly contents = new WeakMap<SignedMessage, MessageContent | null>();
   private lastSent: SignedMessage | null = null;
 
   constructor(
     private readonly coverage: Coverage,
-    genesisSet: ValidatorSet,
+    first: Reign,
     isSubmitted: (id: TransactionId) => boolean,
     windowBlocksMax: number,
+    private readonly replayWindowBlocks: number,
   ) {
     const fail = (what: string) => this.fail(what);
-    const opens = (set: ValidatorSet, header: Header, startHeight: number, startHash: BlockHash) =>
-      this.rules.opens(set, header.chainId, startHeight, startHash);
-    this.chain = new ChainRules(coverage, genesisSet, isSubmitted, opens, fail);
+    const opens = (set: ValidatorSet, { chainId, height: startHeight }: Header, startHash: BlockHash) =>
+      this.rules.opens({ set, chainId, startHeight, startHash });
+    this.rules.opens(first);
+    this.chain = new ChainRules(coverage, first.set, isSubmitted, opens, fail);
     this.keys = new KeyRules(coverage, fail);
-    this.engines = new EngineRules(windowBlocksMax, fail);
+    this.engines = new EngineRules(fail);
+    this.bounds = new BoundRules(windowBlocksMax, fail);
+    this.disks = new DiskRules(fail);
+    this.bodies = new BodyRules(fail);
+    this.views = new ViewRules(coverage, () => this.chain.agreed.values(), fail);
+    this.chain.onAgreed = block => this.views.committed(block);
   }
 
   fail(what: string): never {
@@ -81,7 +116,16 @@ export class Checker {
   private memory(name: string): Memory {
     let memory = this.memories.get(name);
     if (memory === undefined) {
-      memory = { life: newLife(), promises: new Set(), records: [], next: null, height: 0, hash: '' };
+      const kept = { kept: NOTHING_KEPT, nextKept: NOTHING_KEPT, begun: NOTHING_KEPT };
+      memory = {
+        life: newLife(),
+        ...kept,
+        promises: new Set(),
+        records: [],
+        next: null,
+        height: 0,
+        hash: '',
+      };
       this.memories.set(name, memory);
     }
     return memory;
@@ -94,6 +138,13 @@ export class Checker {
     this.keys.wiped(node.name, this.chain.sets.values());
   }
 
+  /** Its disk is damaged, and its state is built anew from genesis: what it has signed stands. */
+  rebuilds(node: Watched): void {
+    const memory = this.memory(node.name);
+    memory.height = 0;
+    memory.hash = '';
+  }
+
   // Disks.
 
   batchDurable(node: Watched, operations: readonly KvOperation[]): void {
@@ -101,7 +152,10 @@ export class Checker {
     const moves = operations.some(({ type, key }) => type === 'put' && key === 'meta/head');
     let found = false;
     for (const operation of operations) {
-      if (operation.type !== 'put' || !operation.key.startsWith('block/')) continue;
+      if (operation.type !== 'put') continue;
+      if (operation.key === 'views/index')
+        this.bounds.archive(node.name, operation.value, key => node.stored(key));
+      if (!operation.key.startsWith('block/')) continue;
       const stored = decodeStoredBlock(operation.key, operation.value);
       const { height } = stored.block.header;
       if (height !== Number(operation.key.slice('block/'.length)))
@@ -113,6 +167,7 @@ export class Checker {
         this.fail(`${node.name} stores ${height} on ${memory.height}`);
       memory.height = height;
       memory.hash = stored.hash;
+      if (height > this.chain.height) this.disks.written(operations);
       this.chain.committed(node, stored, operation.value, operations);
     }
     if (moves && !found) this.transferred(node);
@@ -137,11 +192,13 @@ export class Checker {
     if (!isHonest) return;
     const memory = this.memory(name);
     const { isNew, records } = splitLog(bytes);
-    if (isNew) memory.next = records;
-    else (memory.next ?? memory.records).push(...records);
+    if (isNew) {
+      memory.next = records;
+      memory.nextKept = NOTHING_KEPT;
+    } else (memory.next ?? memory.records).push(...records);
     for (const bytes of records) {
-      const record = decodeWalRecord(bytes);
-      if (!isReject(record)) this.rules.durable(name, record);
+      const record = this.recordReader.read(bytes);
+      if (!isReject(record)) this.recordDurable(name, memory, record, memory.next !== null);
       const promise = promiseOf(record);
       if (promise === null) continue;
       if (promise.startsWith('!')) this.fail(`${name} writes a record that cannot be read: ${promise}`);
@@ -157,29 +214,51 @@ export class Checker {
     trimOldest(this.prepared, RECORDED_MAX);
   }
 
+  /** @param isNext in the file that is to take the log's place */
+  private recordDurable(name: string, memory: Memory, record: WalRecord, isNext: boolean): void {
+    this.rules.durable(name, record);
+    if (isNext) memory.nextKept = keptWith(memory.nextKept, record);
+    else memory.kept = keptWith(memory.kept, record);
+    const block = this.bodies.durable(record);
+    if (block !== null) memory.promises.add(block);
+    if (record.type !== 'message') return;
+    const { signed, content } = record.message;
+    if (content.kind !== 'newView') return;
+    memory.promises.add(this.rules.viewName(signed, content.view));
+    this.viewOpened(name, signed);
+  }
+
   /** The file that took the log's place has its name for good. */
   namesDurable({ name }: Watched): void {
     const memory = this.memory(name);
-    if (memory.next !== null) memory.records = memory.next;
+    if (memory.next === null) return;
+    memory.records = memory.next;
+    memory.kept = later(memory.kept, memory.nextKept);
     memory.next = null;
   }
 
   /** The node starts again from what its disk gives back. */
   reopened(
     node: Watched,
-    head: { height: number; hash: string },
+    { header, hash }: { readonly header: Header; readonly hash: string },
     records: readonly Uint8Array[] | null,
   ): void {
     if (!node.isHonest) return;
     const memory = this.memory(node.name);
-    memory.life = newLife(head.height);
-    if (memory.hash !== '' && (memory.height !== head.height || memory.hash !== head.hash))
-      this.fail(`${node.name} had ${memory.height} on disk and starts at ${head.height}`);
+    if (memory.hash !== '' && (memory.height !== header.height || memory.hash !== hash))
+      this.fail(`${node.name} had ${memory.height} on disk and starts at ${header.height}`);
     if (memory.hash === '') {
-      memory.height = head.height;
-      memory.hash = head.hash;
+      memory.height = header.height;
+      memory.hash = hash;
     }
-    if (records === null) return;
+    this.disks.opened(node, header, this.chain.executedAt, this.replayWindowBlocks);
+    if (records === null && memory.records.length > 0) this.fail(`${node.name} has lost its log`);
+    if (records !== null) this.logReopened(node, memory, records);
+    memory.begun = memory.kept;
+    memory.life = newLife(header.height);
+  }
+
+  private logReopened(node: Watched, memory: Memory, records: readonly Uint8Array[]): void {
     const holds = (flushed: readonly Uint8Array[]) =>
       flushed.every((record, index) => Buffer.compare(records[index] ?? NOTHING, record) === 0);
     if (!holds(memory.records) && (memory.next === null || !holds(memory.next)))
@@ -190,29 +269,30 @@ export class Checker {
     memory.next = null;
     // What survived unflushed is durable from now on.
     for (const bytes of records) {
-      const record = decodeWalRecord(bytes);
+      const record = this.recordReader.read(bytes);
       memory.promises.add(promiseOf(record) ?? '');
-      if (!isReject(record)) this.rules.durable(node.name, record);
+      if (!isReject(record)) this.recordDurable(node.name, memory, record, false);
     }
   }
 
   // Wires.
 
-  private contentOf(signed: SignedMessage): MessageContent {
+  private contentOf(signed: SignedMessage): MessageContent | null {
     const known = this.contents.get(signed);
     if (known !== undefined) return known;
     const message = decodeMessage(signed);
-    if (isReject(message)) return this.fail('an honest message cannot be decoded');
-    this.contents.set(signed, message.content);
-    return message.content;
+    const content = isReject(message) ? null : message.content;
+    this.contents.set(signed, content);
+    return content;
   }
 
   /** An honest node puts a message on the wire. */
-  sent({ name, isHonest }: Watched, signed: SignedMessage): void {
+  sent(node: Watched, signed: SignedMessage): void {
+    const { name, isHonest } = node;
     // To all at once: one look is enough.
     if (!isHonest || signed === this.lastSent) return;
     this.lastSent = signed;
-    const content = this.contentOf(signed);
+    const content = this.contentOf(signed) ?? this.fail('an honest message cannot be decoded');
     const set = signed.validatorSetId;
     const slot = slotOf(set, content);
     const validators = this.chain.sets.get(set);
@@ -226,12 +306,14 @@ export class Checker {
     this.signed.set(key, value);
     trimOldest(this.signed, RECORDED_MAX);
     this.checkDurable(name, set, content, `${slot}=${value}`);
-    if (this.chain.onFork === null) this.rules.sent(name, signed, content, this.memory(name).height);
-    if (content.kind === 'newView') this.checkNewView(name, set, content);
+    this.bodies.sent(node, content, this.memory(name).promises, this.memory(name).height);
+    if (this.chain.onFork !== null) return;
+    this.rules.sent(name, signed, content, this.memory(name).height);
+    if (content.kind === 'newView') this.viewOpened(name, signed);
   }
 
   private checkDurable(name: string, set: number, content: MessageContent, promise: string): void {
-    const { promises, height } = this.memory(name);
+    const { promises, height, begun } = this.memory(name);
     // The block on disk, which nobody votes for again, takes the place of the log's record: a new set begins an empty log.
     const isOver = 'height' in content && content.height <= height;
     if (content.kind !== 'checkpoint' && !isOver && !promises.has(promise))
@@ -244,30 +326,26 @@ export class Checker {
     const asked = `${name}:${set}`;
     const highest = this.highestAsked.get(asked) ?? 0;
     if (content.kind === 'viewChange') this.highestAsked.set(asked, Math.max(highest, content.view));
-    const isVote = content.kind === 'prepare' || content.kind === 'commit' || content.kind === 'prePrepare';
-    if (isVote && content.view < highest) this.fail(`${name} sends ${promise} after it asked for ${highest}`);
+    if (content.kind !== 'prepare' && content.kind !== 'commit' && content.kind !== 'prePrepare') return;
+    const { view, newViewDigest } = content;
+    if (view < highest) this.fail(`${name} sends ${promise} after it asked for ${highest}`);
+    if (set === begun.set && view < begun.view)
+      this.fail(`${name} sends ${promise} and was in view ${begun.view} before it was started`);
+    const isOpen =
+      view === 0 ? newViewDigest === ZERO_HASH : promises.has(`view:${set}:${view}:${newViewDigest}`);
+    if (!isOver && !isOpen) this.fail(`${name} sends ${promise} without the NEW-VIEW of its view in its log`);
   }
 
-  /** Whatever an honest node committed in an earlier view is below the base of this one or proposed again by it. */
-  private checkNewView(name: string, set: number, { view, viewChanges, window }: NewView): void {
-    let base = 0;
-    let proofs = 0;
-    for (const signed of viewChanges) {
-      const content = this.contentOf(signed);
-      if (content.kind !== 'viewChange')
-        throw new InvariantBroken(`a NEW-VIEW of ${name} holds a ${content.kind}`);
-      base = Math.max(base, content.head.header.height);
-      for (const { header } of content.prepared) proofs = Math.max(proofs, header.height);
-    }
-    if (window.length > 0) this.coverage.hit('transition: NEW-VIEW proposes again', window.length);
-    else this.coverage.hit('transition: NEW-VIEW with an empty window');
-    if (proofs > base + window.length) this.coverage.hit('transition: NEW-VIEW cuts above a hole');
-    for (let height = base + 1; height <= this.chain.height; height += 1) {
-      const block = this.chain.agreed.get(height);
-      if (block === undefined || block.header.validatorSetId !== set || block.view >= view) continue;
-      if (window[height - base - 1] !== block.hash && this.chain.onFork === null)
-        this.fail(`the NEW-VIEW of ${view} by ${name} leaves out committed ${height}`);
-    }
+  /** By a NEW-VIEW that an honest node made, or entered: others may be on the wire that nobody follows. */
+  private viewOpened(name: string, signed: SignedMessage): void {
+    const { validatorSetId: set, signer, body, signature } = signed;
+    const key = `${set}:${signer}:${suite.sha256(body)}:${Buffer.from(signature).toString('hex')}`;
+    if (this.chain.onFork !== null || this.views.knows(key)) return;
+    this.rules.mustBeGood(name, signed);
+    const content = this.contentOf(signed);
+    if (content?.kind !== 'newView') throw new InvariantBroken(`${name} enters a view by a ${signed.kind}`);
+    const asked = content.viewChanges.map(nested => this.contentOf(nested) as ViewChange);
+    this.views.opens(key, name, set, content, asked);
   }
 
   /** Convicts faulty validators only. */
@@ -283,10 +361,12 @@ export class Checker {
 
   // Nodes.
 
-  afterEvent(node: Watched, engine: Engine): void {
+  /** @param evidence pairs that the node lists */
+  afterEvent(node: Watched, engine: Engine, pool: PoolParts, evidence: number): void {
     const { name } = node;
     const memory = this.memory(name);
-    this.engines.check(name, memory.life, engine, memory.height);
+    this.engines.check(name, memory.life, memory.begun, engine, memory.height);
+    this.bounds.check(name, engine, pool, evidence);
     const { windowBlocks } = engine.parameters;
     if (memory.records.length > 64 * windowBlocks + 256) this.fail(`the log of ${name} is not trimmed`);
   }

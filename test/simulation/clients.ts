@@ -313,7 +313,7 @@ export class Clients {
 
   private changePeople(state: StateView, until: number) {
     const { random } = this.world;
-    const administrator = this.actor(state, random.pick(this.consortium.administrators).id);
+    const administrator = this.actor(state, random.pick(readSystem(state).administrators));
     const dice = random.next();
     if (dice < 0.5 && this.people.length < 24) {
       this.made += 1;

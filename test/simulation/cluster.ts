@@ -45,6 +45,8 @@ export interface ClusterOptions {
   readonly lights: number;
   /** Disks fail more often than anything else. */
   readonly worn: boolean;
+  /** Numbers of validators that the administrators bring the set to, one after the other; none: as it comes. */
+  readonly sizes?: readonly number[];
   readonly detailed: boolean;
   readonly linesMax: number;
 }
@@ -61,7 +63,7 @@ export class Cluster implements World, Wiretap {
   readonly nodes: SimulatedNode[] = [];
   readonly lights: SimulatedLightNode[] = [];
   readonly faulty = new Set<string>();
-  readonly conspiracy: Conspiracy = { twins: new Map(), misled: new Set() };
+  readonly conspiracy: Conspiracy;
   readonly checker: Checker;
   readonly clients: Clients;
   readonly governors: Governors;
@@ -84,6 +86,8 @@ export class Cluster implements World, Wiretap {
     this.schedule = new Schedule(this.trace);
     this.identities = identities;
     this.network = new SimulatedNetwork(this, this);
+    const known = { twins: new Map(), misled: new Set<number>(), backers: new Map(), spoke: new Map() };
+    this.conspiracy = { ...known, faultsMax: faultsOf(options.validators) };
     const { genesis } = consortium;
     const set = { id: 0, validators: genesis.validators };
     this.clients = new Clients(
@@ -93,7 +97,13 @@ export class Cluster implements World, Wiretap {
       () => this.checker,
       Math.min(parameters.replayWindowBlocks, 400),
     );
-    this.checker = new Checker(this.coverage, set, id => this.clients.ids.has(id), parameters.windowBlocks);
+    this.checker = new Checker(
+      this.coverage,
+      { set, chainId: consortium.chainId, startHeight: 0, startHash: consortium.genesisHash },
+      id => this.clients.ids.has(id),
+      parameters.windowBlocks,
+      parameters.replayWindowBlocks,
+    );
     this.governors = new Governors(this, this);
     this.makeNodes();
   }
@@ -165,13 +175,14 @@ export class Cluster implements World, Wiretap {
 
   /** Whether so many validators can vote without this one that the others are never stuck, whatever is proposed now. */
   maySpare(node: SimulatedNode): boolean {
-    const { governanceMs, pruned, lights } = this.options;
+    const { governanceMs, pruned, lights, sizes } = this.options;
     const validators = [...this.checker.chain.sets.values()].at(-1)?.validators ?? [];
     const isMember = validators.some(({ name }) => name === node.name);
     if (!node.isHonest || !isMember || node.keys.signers().length > 1) return false;
     if (node.isArchive && pruned && lights > 0) return false;
-    // A proposal under way may take two away.
-    const least = validators.length - (governanceMs > 0 ? 2 : 0);
+    // A proposal under way may take two away, or three where the set is brought from seven to four.
+    const leaving = sizes === undefined ? 2 : 3;
+    const least = validators.length - (governanceMs > 0 ? leaving : 0);
     return this.unable(validators).length < faultsOf(least);
   }
 
@@ -247,17 +258,10 @@ export class Cluster implements World, Wiretap {
   heal(): void {
     this.network.quality = CLEAN_LINK;
     this.network.healAll();
-    for (const node of this.nodes) {
-      node.machine.skewMs = 0;
-      node.machine.slowness = 1;
-      node.machine.disk.isFull = false;
-      node.machine.disk.failsNext = false;
-      node.machine.disk.losesPowerNext = false;
-      node.machine.disk.wrongReadIn = null;
-      node.machine.disk.flipsLog = false;
+    for (const node of [...this.nodes, ...this.lights]) {
+      node.machine.heal();
       node.start();
     }
-    for (const light of this.lights) light.start();
   }
 }
 

@@ -1,8 +1,9 @@
 import type { KeyValueStore, KvOperation, KvRange } from '../../src/ports/kv.ts';
+import { OperatingError } from '../../src/ports/lifecycle.ts';
 import { sealValue, unsealValue } from '../../src/store/checksum.ts';
 import type { DiskFile, FileOperations } from '../../src/store/file-operations.ts';
 import type { Coverage } from './coverage.ts';
-import { KeyIndex } from './key-index.ts';
+import { KeyIndex, spaceOf } from './key-index.ts';
 import type { Random } from './random.ts';
 import { ownError } from './rejections.ts';
 
@@ -34,6 +35,8 @@ export class DiskFault extends Error {
 /** Name of the consensus log. */
 export const LOG = 'wal';
 
+const SECTOR_BYTES = 512;
+
 /** A file: what programs see, and how much of it a crash leaves. */
 interface Inode {
   bytes: Uint8Array;
@@ -63,14 +66,16 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   failsNext = false;
   /** So many reads of the database from now on, one is wrong; null for never. */
   wrongReadIn: number | null = null;
-  /** The next log that is opened reads with a flipped bit. */
-  flipsLog = false;
+  /** The next log that is opened reads with a flipped bit, or with a sector of another place. */
+  readsLogWrong = false;
   /** Blocks, bodies, leaves and their hashes beyond so many are dropped, the oldest first: on a real disk they would cost no memory. */
   coldKeysMax = Number.POSITIVE_INFINITY;
   private readonly coldKeys = new Set<string>();
   /** Faults that were met so far. */
   faults = 0;
   readonly values = new Map<string, Uint8Array>();
+  /** Keys whose values read wrong until they are written again. */
+  readonly rotten = new Set<string>();
   private readonly index = new KeyIndex(this.values);
   private names = new Map<string, Inode>();
   private durableNames = new Map<string, Inode>();
@@ -94,9 +99,19 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     return inode === undefined ? 0 : inode.length - inode.durable;
   }
 
+  /** What was to go wrong does not; what has rotted stays so. */
+  heal(): void {
+    this.isFull = false;
+    this.failsNext = false;
+    this.losesPowerNext = false;
+    this.wrongReadIn = null;
+    this.readsLogWrong = false;
+  }
+
   /** Everything is gone: another disk was put in, or an operator deleted the directory. */
   wipe(image: ReadonlyMap<string, Uint8Array>): void {
     this.values.clear();
+    this.rotten.clear();
     this.index.forget();
     for (const [key, value] of image) this.values.set(key, value);
     this.names.clear();
@@ -152,8 +167,8 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     const end = inode.durable + kept;
     if (random.chance(0.3)) {
       coverage.hit('disk: zeros after a torn write');
-      inode.bytes.fill(0, Math.ceil(end / 512) * 512, inode.length);
-      if (Math.ceil(end / 512) * 512 >= inode.length) inode.length = end;
+      inode.bytes.fill(0, Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES, inode.length);
+      if (Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES >= inode.length) inode.length = end;
     } else inode.length = end;
     inode.durable = inode.length;
   }
@@ -219,13 +234,7 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     return {
       readAll: async () => {
         const bytes = inode.bytes.slice(0, inode.length);
-        if (this.flipsLog && bytes.length > 0) {
-          this.flipsLog = false;
-          this.faults += 1;
-          this.host.coverage.hit('disk: corrupt read of the log');
-          const at = this.host.random.between(0, bytes.length - 1);
-          bytes[at] = (bytes[at] as number) ^ (1 << this.host.random.between(0, 7));
-        }
+        if (this.readsLogWrong && bytes.length > 0) this.spoil(bytes);
         return bytes;
       },
       write: async (bytes, position) => {
@@ -253,6 +262,22 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
     };
   }
 
+  private spoil(log: Uint8Array): void {
+    const { random, coverage } = this.host;
+    this.readsLogWrong = false;
+    this.faults += 1;
+    const sectors = Math.floor(log.length / SECTOR_BYTES);
+    const [from, to] = [0, 0].map(() => SECTOR_BYTES * random.between(0, Math.max(0, sectors - 1)));
+    if (sectors > 1 && from !== to && random.chance(0.5)) {
+      coverage.hit('disk: misdirected read of the log');
+      log.copyWithin(to as number, from as number, (from as number) + SECTOR_BYTES);
+      return;
+    }
+    coverage.hit('disk: corrupt read of the log');
+    const at = random.between(0, log.length - 1);
+    log[at] = (log[at] as number) ^ (1 << random.between(0, 7));
+  }
+
   // The database.
 
   async open(): Promise<void> {}
@@ -260,17 +285,18 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   async close(): Promise<void> {}
 
   get(key: string): Uint8Array | null {
-    if (this.wrongReadIn !== null) this.countDown(key);
-    return this.values.get(key) ?? null;
+    const value = this.values.get(key);
+    if (value !== undefined && this.isReadWrong(key)) this.readWrong(key, value);
+    return value ?? null;
   }
 
-  private countDown(key: string): void {
-    const left = this.wrongReadIn as number;
-    const value = this.values.get(key);
-    this.wrongReadIn = left - 1;
-    if (left > 0 || value === undefined) return;
+  private isReadWrong(key: string): boolean {
+    if (this.rotten.size > 0 && this.rotten.has(key)) return true;
+    if (this.wrongReadIn === null) return false;
+    this.wrongReadIn -= 1;
+    if (this.wrongReadIn >= 0) return false;
     this.wrongReadIn = null;
-    this.readWrong(key, value);
+    return true;
   }
 
   private own<T extends object>(error: T): T {
@@ -281,29 +307,36 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   private readWrong(key: string, value: Uint8Array): void {
     const { random, coverage } = this.host;
     this.faults += 1;
-    const sealed = sealValue(key, value);
     const isMisdirected = random.chance(0.5);
+    const sealed = sealValue(isMisdirected ? `${key}/elsewhere` : key, value);
     coverage.hit(isMisdirected ? 'disk: misdirected read' : 'disk: corrupt read');
     const at = random.between(0, sealed.length - 1);
     if (!isMisdirected) sealed[at] = (sealed[at] as number) ^ (1 << random.between(0, 7));
     try {
-      unsealValue(isMisdirected ? `${key}/elsewhere` : key, sealed);
+      unsealValue(key, sealed);
     } catch (error) {
       throw this.own(error as Error);
     }
     throw new Error(`a wrong read of ${key} passed its checksum`);
   }
 
+  /** Fails as the real database does. */
   async batch(operations: readonly KvOperation[]): Promise<void> {
     this.writing = operations;
-    await this.flush().finally(() => {
+    try {
+      await this.flush();
+    } catch (error) {
+      throw this.own(new OperatingError('write_failed', 'cannot write to the database', null, error));
+    } finally {
       this.writing = null;
-    });
+    }
     this.commit(operations);
   }
 
   private commit(operations: readonly KvOperation[]): void {
     for (const operation of operations) {
+      if (this.rotten.size > 0 && this.rotten.delete(operation.key))
+        this.host.coverage.hit('disk: rot written over');
       if (operation.type === 'put') {
         if (!this.values.has(operation.key)) this.index.add(operation.key);
         this.values.set(operation.key, operation.value);
@@ -327,7 +360,15 @@ export class SimulatedDisk implements FileOperations, KeyValueStore {
   }
 
   async *entries(range: KvRange): AsyncIterable<readonly [string, Uint8Array]> {
-    const keys = this.index.between(range);
-    yield* keys.map(key => [key, this.values.get(key) as Uint8Array] as const);
+    const entries = this.index.between(range).map(key => [key, this.values.get(key) as Uint8Array] as const);
+    // Who looks at everything deletes what reads wrong: only what has rotted.
+    const isOfOneSpace = spaceOf(range.from) === spaceOf(range.to);
+    for (const [key, value] of entries) {
+      if (this.rotten.has(key) || (isOfOneSpace && this.isReadWrong(key))) {
+        this.host.coverage.hit('disk: wrong read of a range');
+        this.readWrong(key, value);
+      }
+      yield [key, value];
+    }
   }
 }

@@ -25,6 +25,7 @@ const SIZES = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3];
 /** Where few runs must find much. */
 const DENSE_SIZES = [4, 4, 4, 4, 4, 4, 3, 3, 2, 1, 5, 7];
 const MEDIUM_SIZES = [5, 6, 7];
+export const SIZES_IN_TURN = [4, 7, 4];
 /** A message costs as much, and there are ten times as many. */
 const LARGE_SIZES = [8, 8, 8, 8, 9, 10, 10, 11, 12, 13, 14, 15, 16];
 /** Enough for several blocks in flight. */
@@ -77,6 +78,20 @@ const conspiracy: Kind = (drawn, random) => {
   return { ...drawn, validators, byzantine, parameters, observers: 0, governanceMs: 0, pruned: false };
 };
 
+/** As many as may be faulty, who work together; in turns, so that sooner or later one of them proposes. */
+const colluders: Kind = (drawn, random) => {
+  const validators = random.chance(0.1) ? 10 : 7;
+  const byzantine = Array.from({ length: faultsOf(validators) }, () => 'colluder' as const);
+  const parameters = { ...drawn.parameters, rotationBlocks: random.between(2, 20) };
+  return { ...drawn, validators, byzantine, parameters, observers: 0 };
+};
+
+/** A network of one becomes one of four, of seven, and of four again. */
+const growth: Kind = (drawn, random) => {
+  const calm = { governanceMs: random.between(100, 300), calmMs: random.between(500, 2000), threshold: 1 };
+  return { ...drawn, ...calm, validators: 1, observers: 6, sizes: SIZES_IN_TURN };
+};
+
 const sized =
   (sizes: readonly number[]): Kind =>
   (drawn, random) => {
@@ -91,11 +106,14 @@ const dense = sized(DENSE_SIZES);
 const medium = sized(MEDIUM_SIZES);
 const large = sized(LARGE_SIZES);
 
+/** In turns. */
+const MEDIUM_KINDS = [medium, medium, colluders, growth];
+
 /** By the last two digits of the seed: what is rare or costs much has its share, and the others are as they come. */
 function kindOf(seed: number): Kind {
   const last = seed % 100;
   if (last === 37) return large;
-  if (last === 13 || last === 63) return medium;
+  if (last === 13 || last === 63) return MEDIUM_KINDS[Math.floor(seed / 50) % MEDIUM_KINDS.length] as Kind;
   if (last === 88 || last === 38) return conspiracy;
   if (last % 10 === 2) return oneFaulty;
   if (last % 20 === 6) return lights;

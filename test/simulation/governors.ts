@@ -17,6 +17,8 @@ import type { SimulatedNode } from './node.ts';
 
 /** What the administrators act on. */
 export interface Governed {
+  /** Numbers of validators to bring the set to, one after the other. */
+  readonly options: { readonly sizes?: readonly number[] };
   readonly nodes: readonly SimulatedNode[];
   /** Those of a set that are faulty, or have lost the votes of their key. */
   unable(validators: readonly Validator[]): readonly Validator[];
@@ -27,9 +29,39 @@ export interface Governed {
 }
 
 const VALID_BLOCKS = 40;
+/** No run comes that far: no program knows another version yet. */
+const FAR_HEIGHT = 1_000_000_000;
+const ADMINISTRATORS_MAX = 4;
+
+/** Greatest values that are proposed; the window of ids grows by little, because pruning nodes keep that many blocks. */
+const PARAMETERS_MAX = {
+  blockTransactionsMax: 1000,
+  viewTimeoutMs: 1000,
+  windowBlocks: 64,
+  replayWindowBlocks: 1000,
+} as const;
+const REPLAY_GROWTH_BLOCKS = 10;
+const ACTIONS = [
+  'validatorAdd',
+  'validatorRemove',
+  'validatorRekey',
+  'parameters',
+  'administrators',
+  'protocolVersion',
+];
+
+export const GOVERNANCE_NAMES = [
+  ...ACTIONS.flatMap(type => [`proposal: ${type}`, `carried out: ${type}`]),
+  'carried out: replayWindowBlocks',
+];
+export const sizeName = (size: number) => `governed: a set of ${size} as planned`;
 
 /** The administrators: they add, remove, replace and re-key validators and change parameters, by proposals and ballots. */
 export class Governors {
+  /** Proposals up to here are counted. */
+  private counted = 0;
+  private sizesReached = 0;
+
   constructor(
     private readonly world: World,
     private readonly governed: Governed,
@@ -42,12 +74,31 @@ export class Governors {
     if (node?.program === null || node?.program === undefined) return;
     try {
       const system = readSystem(node.program.store.state);
+      this.count(system);
       const open = system.governance.proposals.filter(({ status }) => status === 'open');
       if (open.length > 0 && this.world.random.chance(0.8)) this.vote(system, node.height);
       else this.propose(system, node.height);
     } catch (error) {
       node.failed(error);
     }
+  }
+
+  private count({ governance, validatorSet }: SystemState): void {
+    const { coverage } = this.world;
+    for (const { number, status, actions } of governance.proposals) {
+      // In the order of their numbers, so that none is counted twice; what is decided after a later one is not counted.
+      if (number <= this.counted || status === 'open') continue;
+      this.counted = number;
+      if (status !== 'executed') continue;
+      for (const action of actions) {
+        coverage.hit(`carried out: ${action.type}`);
+        if (action.type === 'parameters')
+          for (const { name } of action.changes) coverage.hit(`carried out: ${name}`);
+      }
+    }
+    const { sizes = [] } = this.governed.options;
+    for (; sizes[this.sizesReached] === validatorSet.validators.length; this.sizesReached += 1)
+      coverage.hit(sizeName(validatorSet.validators.length));
   }
 
   private submit(
@@ -80,12 +131,17 @@ export class Governors {
 
   private propose(system: SystemState, height: number): void {
     const { random } = this.world;
-    if (random.chance(0.2)) {
-      this.create(system, height, [this.newParameters(system)]);
+    const size = this.governed.options.sizes?.[this.sizesReached];
+    if (size === undefined && random.chance(0.25)) {
+      const dice = random.next();
+      if (dice < 0.7) this.create(system, height, [this.newParameters(system)]);
+      else if (dice < 0.9) this.create(system, height, [this.newAdministrators(system)]);
+      else this.create(system, height, [newVersion(system)]);
       return;
     }
-    void this.newValidators(system).then(actions => {
-      if (actions !== null) this.create(system, height, actions);
+    const actions = size === undefined ? this.newValidators(system) : this.toSize(system, size);
+    void actions.then(some => {
+      if (some !== null) this.create(system, height, some);
     });
   }
 
@@ -102,13 +158,58 @@ export class Governors {
 
   private newParameters({ parameters }: SystemState): Action {
     const { random } = this.world;
-    const name = random.pick(['blockTransactionsMax', 'viewTimeoutMs', 'windowBlocks'] as const);
+    const name = random.pick(Object.keys(PARAMETERS_MAX) as (keyof typeof PARAMETERS_MAX)[]);
     const before = parameters[name];
-    const after = name === 'windowBlocks' ? before * 2 : random.between(before, 2 * before);
+    const grown = {
+      blockTransactionsMax: random.between(before, 2 * before),
+      viewTimeoutMs: random.between(before, 2 * before),
+      windowBlocks: before * 2,
+      replayWindowBlocks: before + random.between(1, REPLAY_GROWTH_BLOCKS),
+    };
     return {
       type: 'parameters',
-      changes: [{ name, before, after: Math.min(after, name === 'windowBlocks' ? 64 : 1000) }],
+      changes: [{ name, before, after: Math.min(grown[name], PARAMETERS_MAX[name]) }],
     };
+  }
+
+  /** One comes or one goes, and another threshold may hold. */
+  private newAdministrators(system: SystemState): Action {
+    const { random } = this.world;
+    const { administrators, administratorThreshold } = system;
+    const others = system.members.filter(({ id, revoked }) => !revoked && !administrators.includes(id));
+    const comes = others.length > 0 && administrators.length < ADMINISTRATORS_MAX && random.chance(0.6);
+    const members = comes
+      ? [...administrators, random.pick(others).id].sort()
+      : random
+          .shuffled(administrators)
+          .slice(Math.min(1, administrators.length - 1))
+          .sort();
+    return {
+      type: 'administrators',
+      before: { members: administrators, threshold: administratorThreshold },
+      after: { members, threshold: random.between(1, members.length) },
+    };
+  }
+
+  /** Null where too few nodes are ready to come in. */
+  private async toSize(system: SystemState, size: number): Promise<Action[] | null> {
+    const { random } = this.world;
+    const { validators } = system.validatorSet;
+    if (validators.length > size) {
+      const unable = this.governed.unable(validators);
+      const able = random.shuffled(validators).filter(validator => !unable.includes(validator));
+      const leaving = [...able, ...unable].slice(size);
+      return leaving.map(({ name }) => ({ type: 'validatorRemove', name }));
+    }
+    const coming = random.shuffled(this.outside(validators)).slice(0, size - validators.length);
+    if (validators.length + coming.length < size) return null;
+    return Promise.all(coming.map(node => this.add(node)));
+  }
+
+  private outside(validators: readonly Validator[]): SimulatedNode[] {
+    return this.governed.nodes.filter(
+      node => node.isHonest && node.isReady && !validators.some(({ name }) => name === node.name),
+    );
   }
 
   /** Some leave, some come, some get new keys; never more faulty ones than the next set tolerates. Null where that is so. */
@@ -123,10 +224,7 @@ export class Governors {
         .slice(0, random.between(0, Math.min(2, validators.length - 1)))
         .map(({ name }) => name),
     );
-    const outside = nodes.filter(
-      node => node.isHonest && node.isReady && !validators.some(({ name }) => name === node.name),
-    );
-    const coming = random.shuffled(outside).slice(0, random.between(0, 3));
+    const coming = random.shuffled(this.outside(validators)).slice(0, random.between(0, 3));
     const next = [
       ...validators.map(({ name }) => name).filter(name => !leaving.has(name)),
       ...coming.map(({ name }) => name),
@@ -160,4 +258,9 @@ export class Governors {
     const proof = signer.sign(validatorKeyBytes(node.chainId as never, { name, publicKey, peerId }));
     return { type: 'validatorRekey', name, publicKey, proof };
   }
+}
+
+function newVersion({ governance: { protocolVersion, activation } }: SystemState): Action {
+  const before = activation?.version ?? protocolVersion;
+  return { type: 'protocolVersion', before, version: before + 1, height: FAR_HEIGHT };
 }

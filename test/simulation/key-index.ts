@@ -44,7 +44,7 @@ export class KeyIndex {
 }
 
 /** A bound that names no keyspace, as that of a look at everything, is in one of its own. */
-function spaceOf(key: string): string {
+export function spaceOf(key: string): string {
   const end = key.indexOf('/');
   return end < 0 ? key : key.slice(0, end);
 }

@@ -1,11 +1,11 @@
 import { isReject } from '../../src/core/base/reject.ts';
+import { OperatingError } from '../../src/ports/lifecycle.ts';
 import { silentLogger } from '../../src/ports/logger.ts';
 import type { PeerId } from '../../src/ports/transport.ts';
 import { LightClient } from '../../src/services/light-client/light-client.ts';
 import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
 import { lightAnswerCodec } from '../../src/wire/light-answer.ts';
 import type { Actor, Consortium, Identity } from './consortium.ts';
-import { DiskFault } from './disk.ts';
 import { Machine, type World } from './machine.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { simulatedSuite } from './suite.ts';
@@ -128,7 +128,11 @@ export class SimulatedLightNode {
 
   private fatal(error: unknown): void {
     if (!this.machine.isOn) return;
-    if (error instanceof DiskFault) this.crash();
-    else this.world.broken(error instanceof Error ? error : new Error(String(error)));
+    const isDisk =
+      error instanceof OperatingError && (error.code === 'write_failed' || error.code === 'corrupt');
+    if (isDisk && this.machine.disk.faults > 0) {
+      this.world.coverage.hit(`light: stops: ${error.code}`);
+      this.crash();
+    } else this.world.broken(error instanceof Error ? error : new Error(String(error)));
   }
 }

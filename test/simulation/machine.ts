@@ -99,6 +99,13 @@ export class Machine implements DiskHost {
     else this.disk.exit();
   }
 
+  /** What was to go wrong does not. */
+  heal(): void {
+    this.skewMs = 0;
+    this.slowness = 1;
+    this.disk.heal();
+  }
+
   pause(durationMs: number): void {
     this.freeAtMs = Math.max(this.freeAtMs, this.world.schedule.nowMs + durationMs);
   }
@@ -190,7 +197,9 @@ export class Machine implements DiskHost {
     const [from] = this.options.flushMs;
     const { life } = this;
     this.world.schedule.after(this.random.next() * from, () => {
-      if (life === this.life) this.events.powerLost();
+      if (life !== this.life) return;
+      this.coverage.hit('disk: power lost in a flush');
+      this.events.powerLost();
     });
   }
 

@@ -5,7 +5,7 @@ import { drawOptions, drawsHolders, type RunOptions } from './draw.ts';
 import { explainFiles, runFilesFor, runFilesOnce } from './files/main.ts';
 import { type FilesOptions, type FilesRunReport, runFiles } from './files/run.ts';
 import { blocksFor, idleFor } from './long.ts';
-import { missingAfter, RARE_RUNS } from './requirements.ts';
+import { COMMON_RUNS, missingAfter, RARE_RUNS } from './requirements.ts';
 import { type RunReport, runWith } from './run.ts';
 import { shrink } from './shrink.ts';
 
@@ -21,6 +21,9 @@ type Message =
   | { readonly type: 'report'; readonly report: RunReport | FilesRunReport }
   | { readonly type: 'failure'; readonly seed: number; readonly text: string }
   | { readonly type: 'end' };
+
+/** A run that is shorter counts less: what needs many blocks does not come to pass in it. */
+const FULL_BLOCKS = 200;
 
 /** Whoever watches a long search sees that it goes on. */
 const RUNS_PER_LINE = 500;
@@ -46,7 +49,7 @@ async function runMany(first: number, runs: number, seconds: number, workers: nu
   const coverage = new Coverage();
   const startMs = Date.now();
   const untilMs = startMs + seconds * 1000;
-  const totals = { runs: 0, holders: 0, blocks: 0, short: 0 };
+  const totals = { runs: 0, holders: 0, blocks: 0, full: 0 };
   const ended = new AbortController();
   let failure: Extract<Message, { type: 'failure' }> | null = null;
   const hear = (message: Message): void => {
@@ -63,7 +66,7 @@ async function runMany(first: number, runs: number, seconds: number, workers: nu
     if ('files' in report) totals.holders += 1;
     else {
       totals.blocks += report.height;
-      if (report.height < 200) totals.short += 1;
+      if (report.height >= FULL_BLOCKS) totals.full += 1;
     }
   };
   const share = (index: number): Share => ({
@@ -97,11 +100,14 @@ function inThread(share: Share, hear: (message: Message) => void, ended: AbortSi
   });
 }
 
-function printCoverage(coverage: Coverage): void {
+/** @param missing what did not happen */
+function printCoverage(coverage: Coverage, missing: readonly string[] = []): void {
   print('\ncoverage');
-  const width = Math.max(...coverage.sorted().map(([name]) => name.length), 20);
-  for (const [name, times] of coverage.sorted())
-    print(`  ${name.padEnd(width)} ${String(times).padStart(10)}`);
+  const all = new Coverage();
+  for (const name of missing) all.hit(name, 0);
+  all.add(coverage.counts);
+  const width = Math.max(...all.sorted().map(([name]) => name.length), 20);
+  for (const [name, times] of all.sorted()) print(`  ${name.padEnd(width)} ${String(times).padStart(10)}`);
 }
 
 async function explain(options: RunOptions, text: string): Promise<void> {
@@ -172,17 +178,22 @@ async function main(): Promise<void> {
   print(`seeds from ${first}, ${workers} worker${workers === 1 ? '' : 's'}, Node ${process.versions.node}`);
   const startMs = Date.now();
   const { coverage, totals, failure } = await runMany(first, runs, Number(values.seconds ?? 1e9), workers);
-  printCoverage(coverage);
+  const { reached, all, missing, overdue } = missingAfter(totals.runs, name => coverage.counts.has(name));
+  const isLong = totals.runs >= COMMON_RUNS;
+  printCoverage(coverage, isLong ? missing : []);
   const seconds = (Date.now() - startMs) / 1000;
   const perRun = totals.blocks / Math.max(1, totals.runs - totals.holders);
   print(
-    `\n${totals.runs} runs, ${totals.holders} of them of file holders, in ${seconds.toFixed(1)} s: ${(totals.runs / seconds).toFixed(2)} runs/s, ${perRun.toFixed(0)} blocks/run, ${totals.short} below 200 blocks`,
+    `\n${totals.runs} runs, ${totals.holders} of them of file holders, in ${seconds.toFixed(1)} s: ${(totals.runs / seconds).toFixed(2)} runs/s, ${perRun.toFixed(0)} blocks/run`,
   );
-  const { reached, all, overdue } = missingAfter(totals.runs, name => coverage.counts.has(name));
+  print(
+    `${totals.full} cluster runs of >= ${FULL_BLOCKS} blocks, ${Math.round((3600 * totals.full) / seconds)} an hour`,
+  );
   const isExpected = reached < all && overdue.length === 0;
   print(
     `reached ${reached} of ${all} kinds${isExpected ? `; all of them take about ${RARE_RUNS} runs` : ''}`,
   );
+  if (!isLong && missing.length > 0) print(`0 times: ${missing.join('; ')}`);
   if (overdue.length > 0) print(`never reached, and runs of this number should: ${overdue.join('; ')}`);
   if (failure !== null || overdue.length > 0) process.exitCode = 1;
   if (failure === null) return;

@@ -19,8 +19,13 @@ const HEARTBEAT_MS = 2500;
 const DIAL_MS = 30;
 const ARCHIVE_FRAMES = 512;
 
+/** A frame that takes longer is late. */
+const LATE_MS = 50;
+
 export class Link {
   open = true;
+  /** When the last of the frames that are under way arrives, by the sender's place. */
+  readonly lastAtMs = new Map<number, number>();
   constructor(
     readonly a: SimulatedTransport,
     readonly b: SimulatedTransport,
@@ -62,6 +67,7 @@ export class SimulatedNetwork {
   private readonly lasting = new Set<string>();
   private readonly archive: Frame[] = [];
   private dialling = false;
+  private hasTwins = false;
 
   constructor(
     readonly world: World,
@@ -69,8 +75,15 @@ export class SimulatedNetwork {
   ) {}
 
   join(transport: SimulatedTransport): void {
+    for (const member of this.members) if (member.peerId === transport.peerId) this.share(member);
     this.members.add(transport);
     this.dial();
+  }
+
+  /** Another machine has the same peer id: some of the links are no longer this one's. */
+  private share(first: SimulatedTransport): void {
+    this.hasTwins = true;
+    for (const link of [...first.links.values()]) if (this.world.random.chance(0.5)) this.close(link);
   }
 
   leave(transport: SimulatedTransport): void {
@@ -90,9 +103,12 @@ export class SimulatedNetwork {
     this.world.schedule.after(HEARTBEAT_MS, () => this.dropSilent());
   }
 
-  healAll(): void {
+  /** @returns whether anything was cut */
+  healAll(): boolean {
+    const wasCut = this.cuts.size > 0;
     this.cuts.clear();
     this.dial();
+    return wasCut;
   }
 
   private dropSilent(): void {
@@ -119,10 +135,21 @@ export class SimulatedNetwork {
     const { schedule, random } = this.world;
     schedule.after(random.between(1, DIAL_MS), () => {
       this.dialling = false;
-      // In random order: of two machines with one peer id, sometimes the one and sometimes the other is reached.
+      // In random order: of two machines with one peer id, sometimes the one and sometimes the other is reached; none has all.
       const members = random.shuffled([...this.members]);
-      for (const from of members) for (const to of members) if (this.mayLink(from, to)) this.link(from, to);
+      for (const isFair of this.hasTwins ? [true, false] : [false])
+        for (const from of members)
+          for (const to of members)
+            if (this.mayLink(from, to) && !(isFair && (this.isCrowded(from) || this.isCrowded(to))))
+              this.link(from, to);
     });
+  }
+
+  /** Its twin has fewer links. */
+  private isCrowded({ peerId, links }: SimulatedTransport): boolean {
+    for (const other of this.members)
+      if (other.peerId === peerId && other.links.size < links.size) return true;
+    return false;
   }
 
   private mayLink(from: SimulatedTransport, to: SimulatedTransport): boolean {
@@ -158,13 +185,21 @@ export class SimulatedNetwork {
     const { delayMsMin, delayMsMax, duplication } = quality;
     const isTwice = duplication > 0 && random.chance(duplication);
     if (isTwice) coverage.hit('network: duplicated');
-    if (delayMsMax > 50) coverage.hit('network: delayed and reordered');
     for (let copy = 0; copy < (isTwice ? 2 : 1); copy += 1) {
       const delayMs = delayMsMin + random.next() * (delayMsMax - delayMsMin);
+      if (delayMs > LATE_MS) coverage.hit('network: delayed');
+      if (delayMsMax > LATE_MS) this.countOrder(link, from.place, schedule.nowMs + delayMs);
       schedule.after(delayMs, () => {
         if (link.open) to.machine.run(deliver);
       });
     }
+  }
+
+  /** Only where delays differ much: on good links frames pass each other by a hair all the time. */
+  private countOrder(link: Link, from: number, atMs: number): void {
+    const lastAtMs = link.lastAtMs.get(from) ?? 0;
+    if (atMs < lastAtMs) this.world.coverage.hit('network: reordered');
+    else link.lastAtMs.set(from, atMs);
   }
 
   /** Of one-way messages: these are what may come again. */
@@ -173,15 +208,22 @@ export class SimulatedNetwork {
     else if (this.frames % 7 === 0) this.archive[this.world.random.between(0, ARCHIVE_FRAMES - 1)] = frame;
   }
 
-  /** An old frame arrives once more, at whoever is there under the receiver's peer id now. */
-  replayOld(): void {
-    if (this.archive.length === 0) return;
+  /**
+   * An old frame arrives once more, at whoever is there under the receiver's peer id now.
+   *
+   * @returns at how many
+   */
+  replayOld(): number {
+    if (this.archive.length === 0) return 0;
+    let count = 0;
     const { from, to, protocol, bytes } = this.world.random.pick(this.archive);
     for (const member of this.members) {
       const link = member.peerId === to ? member.links.get(from) : undefined;
       if (link === undefined) continue;
+      count += 1;
       this.world.coverage.hit('network: replayed');
       member.machine.run(() => member.receiveMessage(link, protocol, bytes));
     }
+    return count;
   }
 }

@@ -1,17 +1,20 @@
 import type { Engine } from '../../src/core/pbft/engine.ts';
 import type { Genesis } from '../../src/core/types/state.ts';
+import type { KvOperation } from '../../src/ports/kv.ts';
 import { OperatingError } from '../../src/ports/lifecycle.ts';
 import { silentLogger } from '../../src/ports/logger.ts';
 import type { WalContent } from '../../src/ports/wal.ts';
 import { ConsensusNode } from '../../src/roles/consensus-node.ts';
 import { FileWal } from '../../src/store/file-wal.ts';
 import type { Checker, Watched } from './checker.ts';
+import type { PoolParts } from './checker-bounds.ts';
 import type { Consortium, Identity } from './consortium.ts';
 import { DiskFault, LOG } from './disk.ts';
 import { SimulatedKeys } from './keys.ts';
 import { Machine, type World } from './machine.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { simulatedSuite } from './suite.ts';
+import { watchEngine } from './transitions.ts';
 import { type Disguise, SimulatedTransport } from './transport.ts';
 
 /** What a node is run with. */
@@ -29,7 +32,16 @@ export interface NodeOptions {
 }
 
 /** Failures that a node meets as it should: it stops, says why, and can be started again. */
-const EXPECTED = new Set(['wal_failed', 'write_failed', 'corrupt', 'wal_corrupt', 'signing_state_lost']);
+const EXPECTED = new Set([
+  ...['wal_failed', 'write_failed', 'corrupt', 'wal_corrupt', 'signing_state_lost'],
+  'signing_records_damaged',
+]);
+
+/** By how many more an operator lets a node keep when it asks for it. */
+const KEEP_MORE_BLOCKS = 50;
+
+/** A state is to be built anew. */
+const isHeadGone = ({ type, key }: KvOperation) => type === 'delete' && key === 'meta/head';
 
 /** The log; says what it held when it was opened. */
 class WatchedWal extends FileWal {
@@ -54,6 +66,8 @@ export class SimulatedNode implements Watched {
   private transport: SimulatedTransport | null = null;
   private backup: ReturnType<Machine['disk']['backup']> | null = null;
   private evidenceSeen = 0;
+  /** Null for a node that keeps all blocks; its operator lets it keep more when it must. */
+  private keepBlocks: number | null;
   private lastPlace: { readonly set: number; readonly view: number; readonly active: boolean } | null = null;
 
   constructor(
@@ -65,7 +79,8 @@ export class SimulatedNode implements Watched {
     private readonly peers: readonly Identity[],
     private readonly isHonestName: (name: string) => boolean,
   ) {
-    const { label: name, place, identity, eventMs, flushMs } = options;
+    const { label: name, place, identity, eventMs, flushMs, keepBlocks } = options;
+    this.keepBlocks = keepBlocks;
     this.keys = new SimulatedKeys(identity.name, identity.signer);
     const machine = { name, place, eventMs, flushMs };
     this.machine = new Machine(
@@ -75,9 +90,12 @@ export class SimulatedNode implements Watched {
         crashed: error => this.fatal(error),
         powerLost: () => this.crash(true),
         done: () => this.look(),
-        logDurable: bytes => checker.logDurable(this, bytes),
-        namesDurable: () => checker.namesDurable(this),
-        batchDurable: operations => checker.batchDurable(this, operations),
+        logDurable: bytes => this.guarded(() => checker.logDurable(this, bytes)),
+        namesDurable: () => this.guarded(() => checker.namesDurable(this)),
+        batchDurable: operations => {
+          if (this.machine.disk.faults > 0 && operations.some(isHeadGone)) this.rebuilds();
+          this.guarded(() => checker.batchDurable(this, operations));
+        },
       },
       consortium.image,
     );
@@ -127,6 +145,8 @@ export class SimulatedNode implements Watched {
     });
     wal.onOpen = content => this.reopened(program, content);
     this.program = program;
+    if (disguise === null) watchEngine(program.consensus, world.coverage);
+    else disguise.begins?.();
     this.isReady = false;
     this.evidenceSeen = 0;
     this.lastPlace = null;
@@ -142,7 +162,8 @@ export class SimulatedNode implements Watched {
   }
 
   private programOptions(genesis: Genesis): ConstructorParameters<typeof ConsensusNode>[0] {
-    const { identity, keepBlocks } = this.options;
+    const { keepBlocks } = this;
+    const { identity } = this.options;
     return {
       name: identity.name,
       genesis,
@@ -167,14 +188,19 @@ export class SimulatedNode implements Watched {
     };
   }
 
+  private rebuilds(): void {
+    this.world.coverage.hit('transition: state built anew');
+    this.checker.rebuilds(this);
+  }
+
   /** What the disk gives back, before anything new is written. */
   private reopened(program: ConsensusNode, content: WalContent | null): void {
     const head = program.store.head();
     if (head === null) return;
-    const { height } = head.block.header;
+    const { header } = head.block;
     const records = content?.records ?? null;
-    this.world.trace.line(`${this.name} runs at ${height}, ${records?.length ?? 'no'} records`);
-    this.guarded(() => this.checker.reopened(this, { height, hash: head.hash }, records));
+    this.world.trace.line(`${this.name} runs at ${header.height}, ${records?.length ?? 'no'} records`);
+    this.guarded(() => this.checker.reopened(this, { header, hash: head.hash }, records));
   }
 
   stored(key: string): Uint8Array | null {
@@ -240,7 +266,10 @@ export class SimulatedNode implements Watched {
     const isDisk =
       error instanceof DiskFault || (error instanceof OperatingError && EXPECTED.has(error.code));
     const isFork = code === 'consensus_halted' && this.checker.chain.onFork !== null;
-    const isExpected = isFork || (isDisk && this.machine.disk.faults > 0);
+    const keepsTooFew = code === 'bad_config' && this.keepBlocks !== null;
+    // What the error asks for; the replay window has grown.
+    if (keepsTooFew) this.keepBlocks = (this.keepBlocks as number) + KEEP_MORE_BLOCKS;
+    const isExpected = isFork || keepsTooFew || (isDisk && this.machine.disk.faults > 0);
     if (isExpected || !this.isHonest) {
       this.world.trace.line(`${this.name} stops: ${code}`);
       this.world.coverage.hit(`node stops: ${code}`);
@@ -251,6 +280,7 @@ export class SimulatedNode implements Watched {
     this.world.broken(error instanceof Error ? error : new Error(String(error)));
   }
 
+  /** The program must not take what the checker finds for a failure of its own. */
   private guarded(work: () => void): void {
     try {
       work();
@@ -266,8 +296,8 @@ export class SimulatedNode implements Watched {
     this.count(engine);
     if (!this.isHonest) return;
     this.guarded(() => {
-      this.checker.afterEvent(this, engine);
       const pairs = program.consensus.evidence.list();
+      this.checker.afterEvent(this, engine, program.pool as unknown as PoolParts, pairs.length);
       for (; this.evidenceSeen < pairs.length; this.evidenceSeen += 1) {
         const { first, second } = pairs[this.evidenceSeen] as (typeof pairs)[number];
         this.checker.evidence(first, second, this.isHonestName);

@@ -1,8 +1,11 @@
 import { BEHAVIOURS } from './byzantine.ts';
+import { SIZES_IN_TURN } from './draw.ts';
 import { FAULT_NAMES } from './faults.ts';
 import { FILE_REQUIRED } from './files/requirements.ts';
+import { GOVERNANCE_NAMES, sizeName } from './governors.ts';
 import { LIE_NAMES } from './light-lies.ts';
 import { FATE_NAMES } from './minority.ts';
+import { ENGINE_NAMES, HALT_NAME } from './transitions.ts';
 
 /** What clients ask of the ledger, each of which it must accept at times; `checker-flow.ts` follows what comes of it. */
 const LOAD: readonly string[] = [
@@ -24,7 +27,8 @@ const COMMON: readonly string[] = [
   ...FILE_REQUIRED,
   'network: lost',
   'network: duplicated',
-  'network: delayed and reordered',
+  'network: delayed',
+  'network: reordered',
   'network: lost in a partition',
   'network: replayed',
   'disk: unsynced write lost',
@@ -38,8 +42,12 @@ const COMMON: readonly string[] = [
   'disk: full',
   'disk: corrupt read',
   'disk: misdirected read',
+  'disk: wrong read of a range',
   'disk: corrupt read of the log',
+  'disk: misdirected read of the log',
+  'disk: power lost in a flush',
   'node stops: wal_failed',
+  'node stops: write_failed',
   'node stops: corrupt',
   'node stops: wal_corrupt',
   'client refused: bad_signature',
@@ -50,6 +58,8 @@ const COMMON: readonly string[] = [
   'transition: NEW-VIEW proposes again',
   'transition: NEW-VIEW with an empty window',
   'transition: state from a snapshot',
+  ...ENGINE_NAMES,
+  ...GOVERNANCE_NAMES,
   'light: caught up',
   ...LOAD.map(kind => `accepted: ${kind}`),
   ...['records under one signature', 'filePurgeAck'].map(kind => `transaction: ${kind}`),
@@ -64,7 +74,11 @@ const RARE: readonly string[] = [
   'light: followed changes of the set',
   'light: was removed from a phase',
   'light: holds a phase with a gap',
+  'light: stops: corrupt',
+  'light: stops: write_failed',
   ...BEHAVIOURS.map(kind => `byzantine: ${kind}`),
+  'byzantine: f colluders',
+  ...SIZES_IN_TURN.map(sizeName),
   'collusion: convicted of a fork in one view',
   'collusion: convicted of a fork across views',
   'disk: lost, an empty one put in',
@@ -76,20 +90,34 @@ const RARE: readonly string[] = [
   'evidence: prePrepare',
   'evidence: prepare',
   'evidence: commit',
+  'evidence: checkpoint',
+  'evidence: viewChange',
+  'evidence: newView',
+  'node stops: signing_state_lost',
+  'disk: rot in block',
+  'disk: rot in tx',
+  'disk: rot in leaf',
+  'disk: rot in hashes',
+  'disk: rot written over',
+  'transition: state built anew',
   'transaction: evidence',
 ];
 
+/** What an hour may not show: its name is printed all the same. */
+const SELDOM: readonly string[] = [HALT_NAME, 'fault: processor overloaded'];
+
 /** Runs after which everything of a list must have happened. */
-const COMMON_RUNS = 500;
+export const COMMON_RUNS = 500;
 export const RARE_RUNS = 5000;
 
-/** What of all that must happen has not, and whether so many runs should have shown it. */
+/** What of all that may happen has not, and whether so many runs should have shown it. */
 export function missingAfter(runs: number, has: (name: string) => boolean) {
   const lacks = (name: string) => !has(name);
   const [common, rare] = [COMMON.filter(lacks), RARE.filter(lacks)];
   return {
     reached: COMMON.length + RARE.length - common.length - rare.length,
     all: COMMON.length + RARE.length,
+    missing: [...common, ...rare, ...SELDOM.filter(lacks)],
     overdue: [...(runs >= COMMON_RUNS ? common : []), ...(runs >= RARE_RUNS ? rare : [])],
   };
 }

@@ -1,5 +1,7 @@
+import type { TransactionId } from '../../src/core/base/ids.ts';
 import { faultsOf } from './checker-certificate.ts';
 import { LedgerModel } from './checker-flow.ts';
+import { StarvingRules } from './checker-starving.ts';
 import { Cluster, promisesSettled } from './cluster.ts';
 import { collude, isConspiracy } from './collusion.ts';
 import type { RunOptions } from './draw.ts';
@@ -8,7 +10,8 @@ import { Minority } from './minority.ts';
 import type { SimulatedNode } from './node.ts';
 import { adoptRejections } from './rejections.ts';
 import { remembering } from './remembering.ts';
-import { settleLights } from './settle-light.ts';
+import { settleRot } from './rot.ts';
+import { LightWatch, settleLights } from './settle-light.ts';
 
 export interface RunReport {
   readonly seed: number;
@@ -49,7 +52,11 @@ async function faults(cluster: Cluster, options: RunOptions): Promise<void> {
   repeat(cluster, 3000, isOver, () => clients.retry());
   repeat(cluster, calmMs, isOver, () => disturb(cluster));
   if (governanceMs > 0) repeat(cluster, governanceMs, isOver, () => governors.act());
-  while (!isOver()) await cluster.runUntil(Math.min(faultsMs, schedule.nowMs + 250));
+  const watch = new LightWatch(cluster);
+  while (!isOver()) {
+    await cluster.runUntil(Math.min(faultsMs, schedule.nowMs + 250));
+    watch.look();
+  }
 }
 
 /** Everything submitted is over on every honest node that is up, and they are at one height. */
@@ -63,6 +70,41 @@ function isSettled(cluster: Cluster, out: Minority): boolean {
   );
 }
 
+/** What is submitted and not known to be over, each with its last valid height. */
+function* waitingFor({ clients }: Cluster): Iterable<readonly [TransactionId, number]> {
+  for (const [id, { transaction }] of clients.open) yield [id, transaction.body.lastValidHeight];
+}
+
+/** Blocks within which one that nothing stands in the way of is committed. */
+const PATIENCE_BLOCKS = 30;
+/** Views of a supervised primary; it is left after four timeouts. */
+const PATIENCE_TIMEOUTS = 8;
+
+/**
+ * Members have their turns: for each that waits ahead, of its own member or of others, there is room in every block. A faulty primary may
+ * leave out what it likes until the others notice; where blocks are full they cannot, unless the primary changes by itself.
+ */
+function starvingRules({ checker, faulty }: Cluster, options: RunOptions): StarvingRules {
+  const { blockTransactionsMax, memberTransactionsPerBlockMax, rotationBlocks, viewTimeoutMs } =
+    options.parameters;
+  const room = Math.min(blockTransactionsMax, memberTransactionsPerBlockMax);
+  const turns = faulty.size === 0 ? 1 : options.validators;
+  const isSupervised = rotationBlocks > 0 || 2 * options.openMax < blockTransactionsMax;
+  const patience = {
+    blocks:
+      faulty.size > 0 && !isSupervised
+        ? Number.POSITIVE_INFINITY
+        : turns * (PATIENCE_BLOCKS + rotationBlocks),
+    blocksEach: (2 * turns) / room,
+    ms: faulty.size === 0 ? 0 : (1 + faulty.size) * PATIENCE_TIMEOUTS * viewTimeoutMs,
+  };
+  return new StarvingRules(
+    patience,
+    id => checker.chain.isExecuted(id),
+    what => checker.fail(what),
+  );
+}
+
 /** Share of a run after which whoever loses its disk lacks what the others have pruned. */
 const LATE = 0.6;
 
@@ -72,16 +114,20 @@ const LATE = 0.6;
  * @returns the ones that stay out
  */
 async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> {
-  const { blocks, validators, openMax } = options;
+  const { blocks, openMax, governanceMs, sizes } = options;
   const { schedule, checker, honest, random } = cluster;
   const set = [...checker.chain.sets.values()].at(-1)?.validators ?? [];
-  const spare = Math.max(0, faultsOf(validators) - cluster.unable(set).length);
+  // A proposal under way may take two away.
+  const least = set.length - (governanceMs > 0 ? 2 : 0);
+  const spare = least < 1 ? 0 : Math.max(0, faultsOf(least) - cluster.unable(set).length);
   const isAble = ({ name }: SimulatedNode) => !cluster.unable(set).some(entry => entry.name === name);
   const isNeeded = (node: SimulatedNode) => (node.isArchive && cluster.lights.length > 0) || !isAble(node);
-  const mayStayDown = honest.filter(node => node.options.identity.index < validators && !isNeeded(node));
+  const isIn = ({ name }: SimulatedNode) => set.some(validator => validator.name === name);
+  const mayStayDown = honest.filter(node => isIn(node) && !isNeeded(node));
   let losesDisk = options.worn && options.pruned;
+  // Who loses its disk has lost its votes with it, and a set that is brought to fewer has nobody to spare.
   const down =
-    options.governanceMs > 0 || losesDisk
+    losesDisk || sizes !== undefined
       ? []
       : random
           .shuffled(mayStayDown)
@@ -91,6 +137,9 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
   await promisesSettled();
   const out = new Minority(cluster);
   out.leave(down);
+  const starving = starvingRules(cluster, options);
+  const watch = new LightWatch(cluster);
+  const core = honest.filter(node => isIn(node) && !out.has(node) && isAble(node));
   let isLoaded = true;
   repeat(
     cluster,
@@ -116,6 +165,8 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
         `no progress after healing; unfinished ${open}\n${cluster.nodes.map(node => node.describe()).join('\n')}`,
       );
     }
+    watch.look();
+    starving.look({ height, ms: schedule.nowMs }, waitingFor(cluster), core);
     if (random.chance(isLoaded ? 0.05 : 0.2)) cluster.clients.retry();
     // Whoever looks after a machine starts a program again that ended of what its disk did before.
     for (const node of honest) if (!out.has(node)) node.start();
@@ -179,6 +230,7 @@ export async function runWith(options: RunOptions): Promise<RunReport> {
     else {
       await faults(cluster, options);
       const out = await settle(cluster, options);
+      await settleRot(cluster, out);
       checkLedger(cluster);
       await settleLights(cluster);
       await idle(cluster, out);

@@ -5,6 +5,29 @@ import type { SimulatedLightNode } from './light-node.ts';
 /** After healing, a light node holds everything within this much simulated time. */
 const CATCH_UP_MS = 60_000;
 
+/** Blocks between two looks at the disks of light nodes. */
+const WATCH_BLOCKS = 40;
+
+/** Looks now and then, while it goes on, for bytes that a light node has no right to. */
+export class LightWatch {
+  private nextHeight = WATCH_BLOCKS;
+
+  constructor(private readonly cluster: Cluster) {}
+
+  look(): void {
+    const { lights, checker, coverage } = this.cluster;
+    const { height, history, transactions } = checker.chain;
+    if (lights.length === 0 || height < this.nextHeight) return;
+    this.nextHeight = height + WATCH_BLOCKS;
+    // A body was nowhere to be read, or a light node knows of a block that only faulty nodes have: that may have let it in.
+    if (history?.length !== transactions) return;
+    if (lights.some(({ client }) => (client?.head().height ?? 0) > height)) return;
+    const told = new LightHistory(history);
+    for (const light of lights) new LightCheck(told, light).checkBytes();
+    coverage.hit('light: looked at on the way');
+  }
+}
+
 /** What a node says against its sources must be true of one that is faulty. */
 function checkAccusations(
   { checker, coverage, identities, faulty }: Cluster,

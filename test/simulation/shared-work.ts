@@ -13,10 +13,10 @@ import * as poolWire from '../../src/wire/pool.ts';
 import { remembered, remembering } from './remembering.ts';
 import { simulatedSuite } from './suite.ts';
 
-// A frame that goes to all is one object on the simulated wire, so that its receivers, and the checker that watches the wire, work
-// the same out from the same bytes. The bundle of `npm run simulate` gives `services/consensus/network.ts`, `services/pool/pool.ts`,
-// the clients and the checker these in place of the pure functions of the same names, which remember their results for the run;
-// every eighth seed works everything out everywhere.
+// A frame that goes to all is one object on the simulated wire, so that its receivers work the same out from the same bytes. The bundle
+// of `npm run simulate` gives `services/consensus/network.ts`, `services/pool/pool.ts` and the clients these in place of the pure
+// functions of the same names, which remember their results for the run; every eighth seed works everything out everywhere. The checker
+// works everything out for itself, but for the frame: that is taken from the wire once for all.
 
 export * from '../../src/core/codec/transaction.ts';
 export * from '../../src/core/pbft/message-codec.ts';

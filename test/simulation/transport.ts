@@ -15,6 +15,8 @@ import type { Link, SimulatedNetwork } from './network.ts';
 
 /** What a faulty node sends in place of what its honest inside would send. */
 export interface Disguise {
+  /** A program was made, and is about to start. */
+  begins?(): void;
   /** @returns the frames that leave */
   message(protocol: string, frame: Uint8Array, to: PeerId): readonly Uint8Array[];
   /** Null: no answer. */

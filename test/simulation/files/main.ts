@@ -1,6 +1,6 @@
 import { Coverage } from '../coverage.ts';
 import { FILE_REQUIRED } from './requirements.ts';
-import { type FilesOptions, runFiles, runFilesWith } from './run.ts';
+import { drawFilesOptions, type FilesOptions, runFiles, runFilesWith } from './run.ts';
 import { shrinkFiles } from './shrink.ts';
 
 type Print = (line: string) => void;
@@ -41,6 +41,8 @@ export async function runFilesFor(
   const coverage = new Coverage();
   const startMs = Date.now();
   const sums = { runs: 0, files: 0 };
+  if (runs === 1) print(JSON.stringify(drawFilesOptions(first)));
+  else print(`seeds from ${first}`);
   for (let seed = first; seed < first + runs && Date.now() < startMs + 1000 * seconds; seed += 1) {
     try {
       const report = await runFiles(seed);
@@ -53,10 +55,11 @@ export async function runFilesFor(
       return false;
     }
   }
+  const missing = FILE_REQUIRED.filter(name => !coverage.counts.has(name));
+  for (const name of runs > 1 ? missing : []) coverage.hit(name, 0);
   printCoverage(coverage, print);
   const elapsed = (Date.now() - startMs) / 1000;
   print(`\n${sums.runs} runs of holders in ${elapsed.toFixed(1)} s, ${sums.files} files named by records`);
-  const missing = FILE_REQUIRED.filter(name => !coverage.counts.has(name));
   if (missing.length > 0 && runs > 1) print(`never reached: ${missing.join('; ')}`);
   return missing.length === 0 || sums.runs < 100;
 }

@@ -39,15 +39,19 @@ export class Consortium {
   readonly genesis: Header;
   readonly reign: Reign;
 
-  constructor(readonly n: number) {
+  /** @param later a set that comes after genesis, and the block that brings it in, in place of `genesis` */
+  constructor(
+    readonly n: number,
+    later: { readonly set: ValidatorSet; readonly header: Header } | null = null,
+  ) {
     const validators = Array.from({ length: n }, (_, index) => {
       const name = `v${index}`;
       return { name, publicKey: simulatedKey(name), peerId: `peer-${index}` };
     });
-    this.set = { id: 0, validators };
-    this.genesis = genesisHeader(this.set);
+    this.set = later?.set ?? { id: 0, validators };
+    this.genesis = later?.header ?? genesisHeader(this.set);
     const startHash = headerHash(suite.sha256, this.genesis);
-    this.reign = { chainId: CHAIN_ID, set: this.set, startHeight: 0, startHash };
+    this.reign = { chainId: CHAIN_ID, set: this.set, startHeight: this.genesis.height, startHash };
   }
 
   start(): EngineStart {
@@ -75,15 +79,16 @@ export class Consortium {
     const id = suite.sha256(utf8(`${label} on ${parent.height}`));
     const hash = headerHash(suite.sha256, parent);
     const at = { header: parent, hash };
-    return makeBlock(at, this.set, 0, parent.timeMs + 10, [id], nextValidators).block;
+    return makeBlock(at, this.set, this.genesis.height, parent.timeMs + 10, [id], nextValidators).block;
   }
 
   sign<Content extends MessageContent>(signer: number, content: Content): ConsensusMessage<Content> {
     const key = this.set.validators[signer]?.publicKey ?? simulatedKey('stranger');
     const bytes = signedBytes(suite.sha256, CHAIN_ID, this.set.id, content);
     const signature = simulatedSign(key, bytes);
+    const { id: validatorSetId } = this.set;
     return {
-      signed: { kind: content.kind, validatorSetId: 0, signer, body: encodeContent(content), signature },
+      signed: { kind: content.kind, validatorSetId, signer, body: encodeContent(content), signature },
       content,
     };
   }
@@ -103,7 +108,7 @@ export class Consortium {
       this.vote(signer, kind, block, view, newViewDigest),
     );
     return {
-      validatorSetId: 0,
+      validatorSetId: this.set.id,
       view,
       newViewDigest,
       height: block.header.height,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isReject, reject } from '../../../src/core/base/reject.ts';
 import { headerHash } from '../../../src/core/codec/chain.ts';
 import { createEngine } from '../../../src/core/pbft/engine.ts';
+import { encodeWalMessage } from '../../../src/core/pbft/wal-record.ts';
 import { Consortium, Driver, suite } from './kit.ts';
 
 const consortium = new Consortium(4);
@@ -97,5 +98,15 @@ describe('restart from the log', () => {
     expect(driver.engine.head.header.height).toBe(1);
     expect(driver.all('send')).toHaveLength(0);
     expect(driver.log).toHaveLength(0);
+  });
+
+  it('refuses a log whose NEW-VIEW stands on another block than the chain store', () => {
+    const asked = [0, 1, 2].map(signer => consortium.viewChange(signer, 1, [], consortium.head(twin)).signed);
+    const newView = consortium.sign(1, { kind: 'newView', view: 1, viewChanges: asked, window: [] });
+    const { header, certificate } = consortium.head(one);
+    const start = { ...consortium.start(), header, certificate, blockHash: headerHash(suite.sha256, header) };
+    const config = { suite, chainId: consortium.genesis.chainId, findSeat: () => null };
+    const engine = createEngine(config, start, [encodeWalMessage(newView.signed)]);
+    expect(isReject(engine) && engine.reject).toBe('contradiction');
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MESSAGE_KINDS } from '../../../src/core/pbft/messages.ts';
@@ -68,6 +68,16 @@ describe('the table', () => {
   it('has every kind of effect', () => {
     const all = rows.map(({ effects }) => effects).join('; ');
     expect(EFFECTS.filter(kind => !new RegExp(`(^|; |\\()${kind}( |;|$)`).test(all))).toEqual([]);
+  });
+
+  it('has every reason to halt that the engine gives', () => {
+    const dir = join(import.meta.dirname, '../../../src/core/pbft');
+    const sources = readdirSync(dir).map(file => readFileSync(join(dir, file), 'utf8'));
+    const given = sources.flatMap(text => [...text.matchAll(/\bhalt\(engine, [^\n]*?, ['`]([^'`$]+)/g)]);
+    const reasons = [...new Set(given.map(([, reason = '']) => reason))];
+    expect(reasons.length).toBeGreaterThan(4);
+    const halts = rows.map(({ effects }) => effects).filter(effects => effects.includes('halt at '));
+    expect(reasons.filter(reason => !halts.some(effects => effects.includes(reason)))).toEqual([]);
   });
 
   it('uses every state, and no row twice', () => {
