@@ -106,6 +106,7 @@ export function readOpening(reader: Reader): MapOpening {
   if (given > BITS_MAX) reader.fail(`map opening of ${given} bits`);
   const count = reader.failed ? 0 : given;
   const bytes = reader.fixed(Math.ceil(count / 8));
+  if (reader.failed) return { bits: [], hashes: [] };
   const all = Array.from(
     { length: bytes.length * 8 },
     (_, at) => (bytes[at >> 3]! & (0x80 >> (at & 7))) !== 0,
