@@ -177,7 +177,7 @@ async function settle(cluster: Cluster, options: RunOptions): Promise<Minority> 
 
 /**
  * An idle network sends nothing and changes no view (SCENARIOS 4); only honest nodes that hear each other can be held to
- * that. One that was removed and not told looks on for those that it knows.
+ * that. One that was removed and not told looks on for those that it knows, and others that were removed answer it.
  */
 async function idle(cluster: Cluster, out: Minority): Promise<void> {
   if (cluster.faulty.size > 0 || !out.isSilent) return;
@@ -185,10 +185,9 @@ async function idle(cluster: Cluster, out: Minority): Promise<void> {
   await cluster.runUntil(schedule.nowMs + IDLE_MS);
   const before = new Map(network.framesFrom);
   await cluster.runUntil(schedule.nowMs + IDLE_MS);
-  const isUntold = (place: number) =>
-    honest.some(node => node.options.place === place && node.height < checker.chain.height);
+  if (honest.some(node => node.height < checker.chain.height)) return;
   const sent = [...network.framesFrom]
-    .filter(([place, frames]) => frames !== before.get(place) && !isUntold(place))
+    .filter(([place, frames]) => frames !== before.get(place))
     .map(([place, frames]) => `${frames - (before.get(place) ?? 0)} by place ${place}`);
   if (sent.length === 0) return;
   const nodes = honest.map(node => node.describe()).join('\n');
