@@ -35,7 +35,9 @@ function cutOff(cluster: Cluster, isOneWay: boolean): boolean {
 }
 
 export function loseDisk(cluster: Cluster, node: SimulatedNode): boolean {
-  if (!cluster.maySpare(node)) return false;
+  // what mends a rotten value may be on this disk only
+  const isNeeded = cluster.honest.some(({ machine }) => machine.disk.rotten.size > 0);
+  if (isNeeded || !cluster.maySpare(node)) return false;
   cluster.coverage.hit(node.hasBackup ? 'disk: lost, an old one put in' : 'disk: lost, an empty one put in');
   node.loseDisk();
   return true;

@@ -24,7 +24,7 @@ function repaired({ height, machine }: SimulatedNode): string[] {
 const REPAIR_MS = 60_000;
 
 /**
- * One stored value of the node is damaged for good, where somebody keeps everything that could mend it.
+ * One stored value of the node is damaged for good that another honest one has too, and keeps.
  *
  * @returns whether there was any
  */
@@ -32,9 +32,9 @@ export function rot({ honest, random, coverage }: Cluster, node: SimulatedNode):
   const isElsewhere = honest.some(
     ({ machine: { disk } }) => disk !== node.machine.disk && disk.rotten.size > 0,
   );
-  const isKept = honest.some(other => other !== node && other.isArchive);
-  if (!node.isHonest || isElsewhere || !isKept) return false;
-  const keys = repaired(node);
+  const keepers = honest.filter(other => other !== node && other.isArchive);
+  if (!node.isHonest || isElsewhere) return false;
+  const keys = repaired(node).filter(key => keepers.some(({ machine }) => machine.disk.values.has(key)));
   if (keys.length === 0) return false;
   const key = random.pick(keys);
   node.machine.disk.rotten.add(key);

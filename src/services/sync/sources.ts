@@ -9,8 +9,6 @@ interface Source {
   avoidUntilMs: number;
   penaltyMs: number;
   silenceMs: number;
-  /** It answers, and gives this node nothing: there is nothing to wait for. */
-  refuses: boolean;
   /** Order of the last use, for taking turns. */
   used: number;
 }
@@ -29,7 +27,7 @@ export class Sources {
     let source = this.byPeer.get(peer);
     if (source === undefined) {
       const { penaltyMs, silenceMs } = this.limits;
-      source = { claim: null, avoidUntilMs: 0, penaltyMs, silenceMs, refuses: false, used: 0 };
+      source = { claim: null, avoidUntilMs: 0, penaltyMs, silenceMs, used: 0 };
       this.byPeer.set(peer, source);
     }
     return source;
@@ -78,13 +76,11 @@ export class Sources {
     return (this.byPeer.get(peer)?.avoidUntilMs ?? 0) <= this.clock.monotonicMs();
   }
 
-  /** How long until one that is left out now may be asked again with hope; null when none is. */
+  /** How long until one that is left out now may be asked again; null when none is left out. */
   waitMs(peers: readonly PeerId[]): number | null {
     const now = this.clock.monotonicMs();
-    const sources = peers.flatMap(peer => this.byPeer.get(peer) ?? []);
-    const left = sources.filter(({ refuses }) => !refuses).map(({ avoidUntilMs }) => avoidUntilMs - now);
-    const waits = left.filter(ms => ms > 0);
-    return waits.length === 0 ? null : Math.min(...waits);
+    const left = peers.map(peer => (this.byPeer.get(peer)?.avoidUntilMs ?? 0) - now).filter(ms => ms > 0);
+    return left.length === 0 ? null : Math.min(...left);
   }
 
   /** Leaves a peer out, and forgets its claim: it has been shown to be worth nothing. */
@@ -101,18 +97,11 @@ export class Sources {
     source.claim = null;
     source.avoidUntilMs = Math.max(source.avoidUntilMs, this.clock.monotonicMs() + source.silenceMs);
     source.silenceMs = Math.min(source.silenceMs * 2, this.limits.silenceMsMax);
-    source.refuses = false;
-  }
-
-  /** It does not take this node for a validator. An idle network must send nothing: it is asked again when it says something. */
-  refused(peer: PeerId): void {
-    this.silent(peer);
-    this.of(peer).refuses = true;
   }
 
   helped(peer: PeerId): void {
     const { penaltyMs, silenceMs } = this.limits;
-    Object.assign(this.of(peer), { penaltyMs, silenceMs, refuses: false });
+    Object.assign(this.of(peer), { penaltyMs, silenceMs });
   }
 
   /** Forgets all others, but not their penalties: a liar would only have to connect again. */

@@ -361,11 +361,9 @@ export class Sync {
       if (!isReject(answer)) return answer;
       logger.debug({ peer: source, code: answer.reject }, 'sync refused');
       // a refusal is no lie: it may not know this node yet, or be mending what was asked for
+      if (answer.reject === NOT_VALIDATOR) this.config.refused?.(source);
       if (answer !== bytes) this.sources.penalise(source);
-      else if (answer.reject === NOT_VALIDATOR) {
-        this.sources.refused(source);
-        this.config.refused?.(source);
-      } else if (answer.reject !== 'gone') this.sources.silent(source);
+      else if (answer.reject !== 'gone') this.sources.silent(source);
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       logger.debug({ peer: source, code: error.code }, 'sync request failed');

@@ -55,20 +55,3 @@ it('a source that is silent is left out for longer each time, and its claim is w
   sources.silent('slow');
   expect(usableAfter()).toBe(100);
 });
-
-it('waits for who is left out, and not for who refuses', () => {
-  let nowMs = 0;
-  const clock = { monotonicMs: () => nowMs } as Clock;
-  const sources = new Sources(clock, { ...SYNC_LIMITS, silenceMs: 100, penaltyMs: 300 });
-  const peers = ['slow', 'liar', 'refusing'];
-  expect(sources.waitMs(peers)).toBeNull();
-  sources.refused('refusing');
-  expect(sources.isUsable('refusing')).toBe(false);
-  expect(sources.waitMs(peers)).toBeNull();
-  sources.penalise('liar');
-  expect(sources.waitMs(peers)).toBe(300);
-  sources.silent('slow');
-  expect(sources.waitMs(peers)).toBe(100);
-  nowMs = 100;
-  expect(sources.waitMs(peers)).toBe(200);
-});
