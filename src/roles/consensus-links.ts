@@ -28,8 +28,16 @@ export class ConsensusLinks {
     private readonly transport: Transport,
     private readonly clock: Pick<Clock, 'setTimer'>,
     private readonly places: readonly ValidatorAddresses[],
+    /** Validators of the state that is built anew, as it was; null where the state is whole. */
+    private readonly rebuilding: () => readonly ValidatorAddresses[] | null = () => null,
   ) {
     this.configured = places.map(({ peerId }) => peerId).filter(peer => peer !== transport.peerId);
+  }
+
+  /** Who may have blocks, whatever the set of this node's state: whom the operator vouches for, and those of a state that is lost. */
+  get vouched(): readonly PeerId[] {
+    const lost = (this.rebuilding() ?? []).map(({ peerId }) => peerId);
+    return [...new Set([...this.configured, ...lost])].filter(peer => peer !== this.transport.peerId);
   }
 
   /** Before the transport starts. */
@@ -54,11 +62,12 @@ export class ConsensusLinks {
    * Validators of the current set and of open proposals, and nodes of active members; nobody else [65]. Whoever reaches a
    * quorum of the set that it knows hears of the next set from it. One that does not may have slept while all of that set
    * were removed, as has one whom those of that set refuse: it also lets in those that its operator configured, and learns from
-   * them (SCENARIOS 50, 57).
+   * them (SCENARIOS 50, 57). So does one whose state is built anew: it is of an earlier height, at which this node may have been alone [68].
    */
   private admits(peer: PeerId): boolean {
     const { chain, configured } = this;
     if (chain.validatorPeers().includes(peer) || chain.candidatePeers().includes(peer)) return true;
+    if (this.rebuilding() !== null && this.vouched.includes(peer)) return true;
     if (configured.includes(peer) && !chain.reachesQuorum(this.refusing)) return true;
     return memberOfPeer(chain.system(), peer) !== null;
   }
@@ -76,6 +85,11 @@ export class ConsensusLinks {
     this.refusing.clear();
     if (!changed && candidates === this.candidates) return;
     this.candidates = candidates;
+    this.follow();
+  }
+
+  /** Other peers than before may be linked to. */
+  follow(): void {
     this.transport.recheckGate();
     this.connect();
   }
@@ -85,11 +99,12 @@ export class ConsensusLinks {
    * proposal, where the chain says.
    */
   connect(): void {
-    const current = new Set(this.chain.validatorPeers());
-    const places = new Map<PeerId, readonly string[]>(
-      this.chain.system().governance.addresses.map(({ peerId, addresses }) => [peerId, addresses]),
-    );
-    for (const { peerId, addresses } of this.places) places.set(peerId, addresses);
+    const lost = this.rebuilding();
+    const current = new Set([...this.chain.validatorPeers(), ...(lost === null ? [] : this.vouched)]);
+    const { addresses: placed } = this.chain.system().governance;
+    const places = new Map<PeerId, readonly string[]>();
+    for (const { peerId, addresses } of [...(lost ?? []), ...placed, ...this.places])
+      places.set(peerId, addresses);
     for (const peer of this.kept) if (!current.has(peer)) this.transport.release(peer);
     this.kept.clear();
     for (const peer of current) {

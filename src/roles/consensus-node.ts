@@ -129,7 +129,8 @@ export class ConsensusNode implements Service {
     );
     this.store = store;
     const chain = new ChainReader(store, suite, transport, parts.suite === undefined ? verifyAside : null);
-    const links = new ConsensusLinks(chain, transport, clock, options.validators);
+    const rebuilding = () => this.rebuild.validators;
+    const links = new ConsensusLinks(chain, transport, clock, options.validators, rebuilding);
     this.links = links;
     this.chain = chain;
     const pool = new Pool({
@@ -162,8 +163,11 @@ export class ConsensusNode implements Service {
       kv,
       logger,
       generation: () => store.generation,
-      hasPeers: () => links.configured.length > 0 || chain.validatorPeers().length > 0,
-      done: () => this.consensus.start(),
+      hasPeers: () => links.vouched.length > 0 || chain.validatorPeers().length > 0,
+      done: () => {
+        links.follow();
+        return this.consensus.start();
+      },
       fail: error => this.consensus.transfer.fail(error),
     });
     const { keepBlocks = Number.POSITIVE_INFINITY } = options;
@@ -178,7 +182,7 @@ export class ConsensusNode implements Service {
       clock,
       logger,
       snapshotBehindBlocks: keepBlocks,
-      configured: links.configured,
+      vouched: () => links.vouched,
       refused: peer => links.refused(peer),
       ownBlock: height => this.rebuild.ownBlock(height),
       ...pick('limits', limits?.sync),

@@ -1,8 +1,11 @@
+import { isReject } from '../core/base/reject.ts';
+import { decodeSystemState, STATE_KEYS } from '../core/codec/state.ts';
 import type { KeyValueStore } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import { KvStateRebuild } from '../store/state-rebuild.ts';
 import type { SyncBlock } from '../wire/sync.ts';
+import type { ValidatorAddresses } from './consensus-links.ts';
 
 /** Heights between two lines of progress. */
 const PROGRESS_BLOCKS = 1000;
@@ -26,6 +29,7 @@ export interface StateRebuildConfig {
 export class StateRebuild {
   private readonly stored: KvStateRebuild;
   private height: number | null = null;
+  private known: readonly ValidatorAddresses[] = [];
   private ended: Promise<void> | null = null;
   private toldOfPeers = false;
 
@@ -38,6 +42,14 @@ export class StateRebuild {
     return this.height;
   }
 
+  /**
+   * Validators of the state that there was, as far as it can be read, this node among them; null where the state is whole. The
+   * set of an earlier height, which the state has meanwhile, says nothing of who has its blocks now.
+   */
+  get validators(): readonly ValidatorAddresses[] | null {
+    return this.height === null ? null : this.known;
+  }
+
   /** Right after the database was opened. */
   async begin(): Promise<void> {
     if (!this.stored.isMarked) return;
@@ -45,10 +57,24 @@ export class StateRebuild {
     logger.warn({}, 'a value was read damaged: looks at all of the database');
     this.height = await this.stored.begin();
     if (this.height === null) return logger.warn({}, 'every value is as it was written: nothing is rebuilt');
+    this.known = this.validatorsBefore();
     logger.warn(
       { to: this.height },
       'the state is damaged: it is built anew, and the node does not vote before',
     );
+  }
+
+  private validatorsBefore(): readonly ValidatorAddresses[] {
+    const bytes = this.stored.valueBefore(STATE_KEYS.system);
+    const system = bytes === null ? null : decodeSystemState(bytes);
+    if (system === null || isReject(system)) return [];
+    const placed = new Map(
+      system.governance.addresses.map(({ peerId, addresses }) => [peerId, addresses] as const),
+    );
+    return system.validatorSet.validators.map(({ peerId }) => ({
+      peerId,
+      addresses: placed.get(peerId) ?? [],
+    }));
   }
 
   /**
@@ -115,7 +141,7 @@ export function isDamage(error: unknown): error is OperatingError {
 function nobodyHas(height: number, target: number): OperatingError {
   return new OperatingError(
     'state_lost',
-    `the state is damaged, block ${height} of the ${target} that give it is not here whole, and there is no other validator`,
-    'Restore the data directory from a backup.',
+    `the state is damaged, block ${height} of the ${target} that give it is not here whole, and no other validator is known`,
+    'Name the other validators in the configuration, if there are any, or restore the data directory from a backup.',
   );
 }

@@ -103,6 +103,13 @@ export class KvStateRebuild {
     return height;
   }
 
+  /** A value of the state that there was before; null where it is damaged or there was none. */
+  valueBefore(key: string): Uint8Array | null {
+    if (this.generations.size === 0) return null;
+    const bytes = this.sound(keys.state(Math.min(...this.generations), key));
+    return bytes?.length === 0 ? null : bytes;
+  }
+
   /** Keys of the values that are not what was written; reads all of them. */
   async damaged(): Promise<readonly string[]> {
     return (await this.survey()).damaged;

@@ -64,10 +64,10 @@ export interface SyncConfig {
    */
   readonly snapshotBehindBlocks: number;
   /**
-   * Peers that the operator vouches for. They are asked as validators are: a node that slept while every validator that it
-   * knows was removed learns the set of today from them. They are answered as validators only.
+   * Peers that the operator vouches for, or a state that is lost did. They are asked as validators are: a node that slept while
+   * every validator that it knows was removed learns the set of today from them. They are answered as validators only.
    */
-  readonly configured: readonly PeerId[];
+  readonly vouched: () => readonly PeerId[];
   /** Hears of a source that gives blocks to validators, and does not take this node for one. */
   readonly refused?: (peer: PeerId) => void;
   /** A block above the head that this node's own disk holds whole; it is verified as those of others are. */
@@ -153,9 +153,9 @@ export class Sync {
   }
 
   private connectedSources(): readonly PeerId[] {
-    const { target, transport, configured } = this.config;
+    const { target, transport, vouched } = this.config;
     const connected = new Set(transport.peers().flatMap(({ peer, connected }) => (connected ? [peer] : [])));
-    return [...new Set([...target.connectedValidators(), ...configured.filter(peer => connected.has(peer))])];
+    return [...new Set([...target.connectedValidators(), ...vouched().filter(peer => connected.has(peer))])];
   }
 
   /** Height of the snapshot that is being fetched; null when none is. */

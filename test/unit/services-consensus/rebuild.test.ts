@@ -7,6 +7,7 @@ import { keys } from '../../../src/store/keyspaces.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { MemoryWal } from '../../../src/store/memory-wal.ts';
 import { KvStateRebuild } from '../../../src/store/state-rebuild.ts';
+import { GovernanceActions } from '../../support/governance-actions.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
 const WINDOW = 8;
@@ -365,10 +366,65 @@ describe('a network of one', () => {
       expect.objectContaining({
         code: 'state_lost',
         message:
-          'the state is damaged, block 4 of the 6 that give it is not here whole, and there is no other validator',
-        hint: 'Restore the data directory from a backup.',
+          'the state is damaged, block 4 of the 6 that give it is not here whole, and no other validator is known',
+        hint: 'Name the other validators in the configuration, if there are any, or restore the data directory from a backup.',
       }),
     ]);
     net.fatal.length = 0;
+  });
+
+  /** v2 writes some blocks alone, then v1 becomes a validator too. */
+  async function joined(configured: readonly string[]) {
+    const { net, disk } = newCluster({
+      names: ['v1', 'v2'],
+      configured,
+      genesis: plain => ({ ...plain, validators: plain.validators.slice(1, 2) }),
+      parameters: { viewTimeoutMs: 2000 },
+    });
+    const founder = () => net.node(1);
+    const govern = new GovernanceActions(net.ledger, () => founder().store.state);
+    await net.start();
+    await commitBlocks(net, 3, [founder()]);
+    const { id } = govern.propose(net.alice, [govern.add('v1')], { expiresHeight: 40_000 }, 50_000);
+    await founder().pool.submit(net.ledger.wrappers.get(id)!);
+    await net.until(() => net.running.every(node => node.chain.validatorSet().validators.length === 2));
+    await commitBlocks(net, 2);
+    await net.sameHead();
+    return { net, disk };
+  }
+
+  it.each<[string, readonly string[], RegExp]>([
+    ['the state that there was', ['v2'], /^block\/0{15}2$/],
+    ['the configuration', ['v1', 'v2'], /^(state\/0\/system|block\/0{15}2)$/],
+  ])(
+    '[60][68] that others have joined: it asks them for what its disk has lost, by %s',
+    async (_, configured, pattern) => {
+      const { net, disk } = await joined(configured);
+      await net.stop(1);
+      expect(await disk.rot(pattern)).not.toEqual([]);
+      await new KvStateRebuild(disk).demand();
+      await net.start(1);
+      await net.until(() => net.fatal.length > 0 || net.node(1).rebuild.target === null);
+      expect(net.fatal).toEqual([]);
+      await commitBlocks(net, 2);
+      await net.sameHead();
+      expect(net.node(1).chain.validatorPeers()).toEqual([net.peerId(0)]);
+    },
+  );
+
+  it('[68] stops and says so where it knows of no other validator', async () => {
+    const { net, disk } = await joined(['v2']);
+    await net.stop(1);
+    await disk.rot(/^(state\/0\/system|block\/0{15}2)$/);
+    await expect(net.start(1)).rejects.toEqual(damaged);
+    await net.stop(1);
+    await net.start(1);
+    await net.until(() => net.fatal.length > 0);
+    expect(net.fatal.splice(0)).toEqual([
+      expect.objectContaining({
+        code: 'state_lost',
+        hint: expect.stringContaining('Name the other validators in the configuration'),
+      }),
+    ]);
   });
 });
