@@ -1,15 +1,12 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { assert, assertDefined } from '../core/base/assert.ts';
 import { concatBytes } from '../core/base/bytes.ts';
-import type { Hash } from '../core/base/ids.ts';
 import { tagBytes } from '../core/codec/tags.ts';
 import type { FileCipher } from '../ports/file-cipher.ts';
 import type { ByteRange } from '../ports/file-dag.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import { paddedLength } from './padding.ts';
-import { generateSecret, isCommittedKey, keyCommitment, SECRET_BYTES } from './phase-keys.ts';
+import { generateSecret, keyCommitment, SECRET_BYTES } from './phase-keys.ts';
 
 /**
  * Files in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption, CRYPTO
@@ -25,7 +22,6 @@ const SEGMENTS_MAX = 2 ** 32;
 export interface FileKey {
   /** 32 bytes. */
   readonly contentKey: Uint8Array;
-  readonly keyCommitment: Hash;
   readonly ciphertextBytes: number;
   readonly plaintextBytes: number;
 }
@@ -180,7 +176,7 @@ async function* openSegments(
 
 /**
  * Plaintext, segment by segment, in constant memory. Each yielded segment is authentic and in its place, but only the
- * end of the iteration says that the file is whole: keep nothing when it throws, or use `decryptFileTo`.
+ * end of the iteration says that the file is whole: keep nothing when it throws.
  * Throws OperatingError `file_corrupt`.
  * @param plaintextBytes the true length; what follows is padding
  */
@@ -198,64 +194,6 @@ export async function* decryptFile(
   if (opened !== paddedLength(plaintextBytes)) throw corrupt(`it does not have ${plaintextBytes} bytes`);
 }
 
-/** Ends the stream with an error as soon as its length is not the one that was signed. */
-async function* ofLength(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let received = 0;
-  for await (const chunk of source) {
-    received += chunk.length;
-    if (received > bytes) break;
-    yield chunk;
-  }
-  if (received !== bytes) throw corrupt(`the record says ${bytes} encrypted bytes, there are others`);
-}
-
-/**
- * Writes the plaintext to `path` only when all of it is authentic: a temporary file next to it, fsync, rename. On any
- * error nothing is left (SCENARIOS 85). Replaces an existing file.
- * @returns plaintext bytes written
- */
-export async function decryptFileTo(
-  file: FileKey,
-  ciphertext: AsyncIterable<Uint8Array>,
-  path: string,
-): Promise<number> {
-  if (!isCommittedKey(file.contentKey, file.keyCommitment)) throw corrupt('the key is not the committed one');
-  checkLengths(file);
-  const temporary = `${path}.partial`;
-  const handle = await open(temporary, 'w', 0o600);
-  let written = 0;
-  try {
-    for await (const segment of decryptFile(
-      file.contentKey,
-      file.plaintextBytes,
-      ofLength(ciphertext, file.ciphertextBytes),
-    )) {
-      await handle.writeFile(segment);
-      written += segment.length;
-    }
-    await handle.sync();
-    await handle.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await handle.close();
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(dirname(path));
-  return written;
-}
-
-/** Makes a rename durable; systems that cannot open directories keep their own promises. */
-export async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /**
  * Plaintext of `range` (which ends with the file), reading and checking only the segments that it touches. Whether later
  * segments exist is not checked: use it for files that were verified whole when they were stored. Throws OperatingError
@@ -263,7 +201,7 @@ export async function syncDirectory(path: string): Promise<void> {
  * @param read ciphertext of `length` bytes from `offset`
  */
 export async function* decryptRange(
-  file: Omit<FileKey, 'keyCommitment'>,
+  file: FileKey,
   range: ByteRange,
   read: (range: ByteRange) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {

@@ -2,7 +2,6 @@ import { createCipheriv, createDecipheriv, createHash, scrypt } from 'node:crypt
 import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { syncDirectory } from './file-cipher.ts';
 import { systemRandom } from './random.ts';
 
 const FORMAT = 'phaseline-keystore';
@@ -121,6 +120,17 @@ async function seal(bundle: KeyBundle, passphrase: string, cost: number): Promis
   );
   const file = { ...header, sealed };
   return `${JSON.stringify({ ...file, checksum: checksumOf(file) }, null, 2)}\n`;
+}
+
+/** Makes a rename durable; systems that cannot open directories keep their own promises. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Store, fsync, rename: a crash leaves the old file or the new one. `link` refuses to replace, `rename` replaces. */

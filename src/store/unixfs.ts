@@ -132,15 +132,3 @@ function isLeaf(cid: string): boolean {
 function malformed(cid: string): OperatingError {
   return new OperatingError('file_malformed', `block ${cid} is not part of a UnixFS file`);
 }
-
-export function importFile(blobs: BlobStore, source: AsyncIterable<Uint8Array>): Promise<ImportedFile> {
-  return new UnixFsDag(blobs).importFile(source);
-}
-
-export function exportFile(blobs: BlobStore, cid: string, range?: ByteRange): AsyncIterable<Uint8Array> {
-  return new UnixFsDag(blobs).exportFile(cid, range);
-}
-
-export function listBlocks(blobs: BlobStore, cid: string): AsyncIterable<string> {
-  return new UnixFsDag(blobs).listBlocks(cid);
-}

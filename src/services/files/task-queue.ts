@@ -50,8 +50,4 @@ export class TaskQueue<T> {
     for (const task of taken) this.remove(task);
     return taken;
   }
-
-  urgencyOf(task: T): Urgency | null {
-    return this.places.get(task) ?? null;
-  }
 }

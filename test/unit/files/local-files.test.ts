@@ -9,7 +9,7 @@ import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { writeNewFile } from '../../../src/rpc/streams.ts';
 import type { FileSubject } from '../../../src/services/files/local-files.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { importFile } from '../../../src/store/unixfs.ts';
+import { UnixFsDag } from '../../../src/store/unixfs.ts';
 import { chunked, collect, eachWorld, type FileNode, MIB, patterned, until, type World } from './world.ts';
 
 let world: World;
@@ -33,7 +33,7 @@ async function putCiphertext(
   ciphertext: Uint8Array,
   claimed = ciphertext.length,
 ) {
-  const { cid } = await importFile(node.blobs, chunked(ciphertext));
+  const { cid } = await new UnixFsDag(node.blobs).importFile(chunked(ciphertext));
   const subject: FileSubject = {
     cid,
     key,

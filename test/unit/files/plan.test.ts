@@ -116,7 +116,6 @@ describe('the queue of files to fetch', () => {
     expect(queue.take(task => task > 1)).toBe(2);
     expect(queue.takeAlong('short', task => task < 4)).toEqual([1, 3]);
     queue.remove(4);
-    expect(queue.urgencyOf(4)).toBeNull();
     expect(queue.take(() => true)).toBe(5);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { reject } from '../../../src/core/base/reject.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import type { PutResult } from '../../../src/services/files/local-files.ts';
-import { importFile } from '../../../src/store/unixfs.ts';
+import { UnixFsDag } from '../../../src/store/unixfs.ts';
 import {
   chunked,
   collect,
@@ -324,7 +324,7 @@ describe('replication of files', () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const bob = await world.node('bob');
     const content = patterned(2 * MIB, 9);
-    const { cid } = await importFile(bob.blobs, chunked(content));
+    const { cid } = await new UnixFsDag(bob.blobs).importFile(chunked(content));
     world.ledger.record(phase, 'ann', { cid, ciphertextBytes: content.length, keyCommitment: NO_COMMITMENT });
     await until(() => isWhole(bob, phase, cid));
   });

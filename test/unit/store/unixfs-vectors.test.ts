@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { importFile, UnixFsDag } from '../../../src/store/unixfs.ts';
+import { UnixFsDag } from '../../../src/store/unixfs.ts';
 
 const MIB = 1024 * 1024;
 
@@ -36,7 +36,7 @@ describe('published vectors of unixfs-v1-2025', () => {
     ],
   ])('%s', async (_, bytes, cid) => {
     for (const chunkBytes of [bytes.length, 65_537]) {
-      const imported = await importFile(new MemoryBlobStore(), inChunks(bytes, chunkBytes));
+      const imported = await new UnixFsDag(new MemoryBlobStore()).importFile(inChunks(bytes, chunkBytes));
       expect(imported).toMatchObject({ cid, bytes: bytes.length });
     }
   });

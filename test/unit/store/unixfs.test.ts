@@ -8,7 +8,7 @@ import { create } from 'multiformats/hashes/digest';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, utf8 } from '../../../src/core/base/bytes.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { exportFile, importFile, listBlocks, UnixFsDag } from '../../../src/store/unixfs.ts';
+import { UnixFsDag } from '../../../src/store/unixfs.ts';
 import { HOSTILE_NAMES, rawCid } from '../../contracts/blob-store.ts';
 
 const MIB = 1024 * 1024;
@@ -62,9 +62,13 @@ describe('UnixFS files', () => {
     for (const [text, cid] of Object.entries(known)) {
       const blobs = new MemoryBlobStore();
       const bytes = utf8(text);
-      expect(await importFile(blobs, chunks(bytes, 4))).toEqual({ cid, bytes: bytes.length, blocks: 1 });
-      expect(await collect(exportFile(blobs, cid))).toEqual(bytes);
-      expect(await list(listBlocks(blobs, cid))).toEqual([cid]);
+      expect(await new UnixFsDag(blobs).importFile(chunks(bytes, 4))).toEqual({
+        cid,
+        bytes: bytes.length,
+        blocks: 1,
+      });
+      expect(await collect(new UnixFsDag(blobs).exportFile(cid))).toEqual(bytes);
+      expect(await list(new UnixFsDag(blobs).listBlocks(cid))).toEqual([cid]);
     }
   });
 
@@ -83,7 +87,7 @@ describe('UnixFS files', () => {
         profile: 'unixfs-v1-2025',
       });
       const blobs = new MemoryBlobStore();
-      expect((await importFile(blobs, chunks(content, 65_552))).cid).toBe(cid.toString());
+      expect((await new UnixFsDag(blobs).importFile(chunks(content, 65_552))).cid).toBe(cid.toString());
       expect((await list(blobs.list())).sort()).toEqual([...expected.keys()].sort());
     },
   );
@@ -91,7 +95,7 @@ describe('UnixFS files', () => {
   it('lays a larger file out as unixfs-v1-2025 says: 1 MiB raw leaves under one node, links first', async () => {
     const content = patterned(2 * MIB + 5);
     const blobs = new MemoryBlobStore();
-    const imported = await importFile(blobs, chunks(content, 70_000));
+    const imported = await new UnixFsDag(blobs).importFile(chunks(content, 70_000));
     const leaves = [0, 1, 2].map(index => rawCid(content.subarray(index * MIB, (index + 1) * MIB)));
     // the protobuf by hand: three links (hash, empty name, size), then UnixFS data (type file, size, block sizes)
     const link = (cid: string, size: readonly number[]) => {
@@ -111,14 +115,14 @@ describe('UnixFS files', () => {
     const digest = new Uint8Array(createHash('sha256').update(root).digest());
     expect(imported.cid).toBe(CID.createV1(0x70, create(0x12, digest)).toString());
     expect(imported).toMatchObject({ bytes: content.length, blocks: 4 });
-    expect(await list(listBlocks(blobs, imported.cid))).toEqual([imported.cid, ...leaves]);
+    expect(await list(new UnixFsDag(blobs).listBlocks(imported.cid))).toEqual([imported.cid, ...leaves]);
   });
 
   it('exports what it imported, whole and by any range, as the public exporter does', async () => {
     const content = patterned(3 * MIB + 1);
     const blobs = new MemoryBlobStore();
-    const { cid } = await importFile(blobs, chunks(content, MIB + 1));
-    expect(Buffer.compare(await collect(exportFile(blobs, cid)), content)).toBe(0);
+    const { cid } = await new UnixFsDag(blobs).importFile(chunks(content, MIB + 1));
+    expect(Buffer.compare(await collect(new UnixFsDag(blobs).exportFile(cid)), content)).toBe(0);
     for (const [offset, length] of [
       [0, 1],
       [MIB - 1, 2],
@@ -127,7 +131,7 @@ describe('UnixFS files', () => {
       [5, 3 * MIB],
       [4 * MIB, 1],
     ] as const) {
-      const part = await collect(exportFile(blobs, cid, { offset, length }));
+      const part = await collect(new UnixFsDag(blobs).exportFile(cid, { offset, length }));
       expect(Buffer.compare(part, content.subarray(offset, offset + length))).toBe(0);
     }
     const entry = await exporter(cid, {
@@ -151,22 +155,22 @@ describe('UnixFS files', () => {
     );
     expect(taken).toHaveLength(blocks);
     expect(taken.at(-1)).toBe(cid);
-    expect(await list(listBlocks(blobs, cid))).toHaveLength(blocks);
+    expect(await list(new UnixFsDag(blobs).listBlocks(cid))).toHaveLength(blocks);
   });
 
   it('[68] stops at a missing block with an error that names it', async () => {
     const blobs = new MemoryBlobStore();
     const content = patterned(2 * MIB);
-    const { cid } = await importFile(blobs, chunks(content, MIB));
+    const { cid } = await new UnixFsDag(blobs).importFile(chunks(content, MIB));
     const lost = rawCid(content.subarray(MIB));
     await blobs.delete(lost);
-    await expect(collect(exportFile(blobs, cid))).rejects.toMatchObject({
+    await expect(collect(new UnixFsDag(blobs).exportFile(cid))).rejects.toMatchObject({
       code: 'block_missing',
       message: expect.stringContaining(lost),
     });
     expect(
       Buffer.compare(
-        await collect(exportFile(blobs, cid, { offset: 0, length: MIB })),
+        await collect(new UnixFsDag(blobs).exportFile(cid, { offset: 0, length: MIB })),
         content.subarray(0, MIB),
       ),
     ).toBe(0);
@@ -188,10 +192,14 @@ describe('UnixFS files', () => {
     let deep = rawCid(leaf);
     for (let depth = 0; depth < 10; depth += 1) deep = await putNode(blobs, node(4n), [deep]);
     for (const cid of [short, empty, directory, unbalanced, deep, ...HOSTILE_NAMES]) {
-      await expect(collect(exportFile(blobs, cid))).rejects.toMatchObject({ code: 'file_malformed' });
+      await expect(collect(new UnixFsDag(blobs).exportFile(cid))).rejects.toMatchObject({
+        code: 'file_malformed',
+      });
     }
     for (const cid of [empty, directory, unbalanced, deep]) {
-      await expect(list(listBlocks(blobs, cid))).rejects.toMatchObject({ code: 'file_malformed' });
+      await expect(list(new UnixFsDag(blobs).listBlocks(cid))).rejects.toMatchObject({
+        code: 'file_malformed',
+      });
     }
   });
 
@@ -208,8 +216,8 @@ describe('UnixFS files', () => {
         Array.from({ length: links }, () => rawCid(leaf)),
       );
     };
-    expect(await collect(exportFile(blobs, await wide(1024)))).toHaveLength(4096);
-    await expect(collect(exportFile(blobs, await wide(1025)))).rejects.toMatchObject({
+    expect(await collect(new UnixFsDag(blobs).exportFile(await wide(1024)))).toHaveLength(4096);
+    await expect(collect(new UnixFsDag(blobs).exportFile(await wide(1025)))).rejects.toMatchObject({
       code: 'file_malformed',
     });
   });
@@ -218,7 +226,7 @@ describe('UnixFS files', () => {
     const blobs = new MemoryBlobStore();
     const dag = new UnixFsDag(blobs);
     const content = patterned(MIB + 4);
-    const { cid } = await importFile(blobs, chunks(content, MIB));
+    const { cid } = await new UnixFsDag(blobs).importFile(chunks(content, MIB));
     const root = (await blobs.get(cid))!;
     const leaf = content.subarray(MIB);
     expect(dag.parseBlock(cid, root)).toEqual({
