@@ -194,6 +194,7 @@ export class ConsensusNode implements Service {
       logger,
       peers: () => this.sync.usablePeers(),
       ask: (peer, request) => this.sync.ask(peer, request),
+      bodies: (entries, peers) => pool.fetch(entries, peers),
       penalise: (peer, fault) => this.sync.penalise(peer, fault),
       fail: onFatal,
     });

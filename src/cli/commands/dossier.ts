@@ -31,10 +31,14 @@ async function exportDossier(io: Io, options: ExportOptions, command: Command): 
   // Whoever shows single fields, or shows to recipients only, does not mean to show all to everybody.
   const payloads = options.payloads ?? (disclose.length === 0 && recipients.length === 0);
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ path: string; bytes: number; sha256: string }>('dossier_export', {
+  const asked = {
     ...{ phase: options.phase, path: resolve(io.directory, options.out), payloads, recipients, disclose },
     record: record === undefined ? null : recordKey(record),
-  });
+  };
+  const answer = await session.client.callLong<{ path: string; bytes: number; sha256: string }>(
+    'dossier_export',
+    asked,
+  );
   session.show(answer, {
     pairs: [
       ['wrote', answer.path],

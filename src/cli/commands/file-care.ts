@@ -215,7 +215,7 @@ async function quota(io: Io, command: Command): Promise<void> {
 
 async function collectGarbage(io: Io, command: Command): Promise<void> {
   const session = await openSession(io, command, null);
-  const answer = await session.call<{ files: number; bytes: number; strayBlocks: number }>(
+  const answer = await session.client.callLong<{ files: number; bytes: number; strayBlocks: number }>(
     'file_collectGarbage',
   );
   session.show(answer, {

@@ -50,7 +50,8 @@ async function handOver(
   const method = as === undefined || as === 'manager' ? 'manager_phaseHandover' : 'phase_handover';
   const records = options.record.length === 0 ? null : options.record;
   const files = options.file.length === 0 ? null : options.file;
-  const done = await session.call<HandoverAnswer>(method, { source, targets, records, files });
+  const asked = { source, targets, records, files };
+  const done = await session.client.callLong<HandoverAnswer>(method, asked);
   session.show(done, {
     head: ['TARGET', 'RECORDS', 'HEIGHT', 'LEFT OUT', 'REFUSED'],
     rows: done.targets.map(({ target, items, transactions, skipped, refusal }) => [

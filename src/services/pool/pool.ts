@@ -7,7 +7,13 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import { POOL_WIRE_LIMITS, poolFetchCodec, poolFetchedCodec, poolFrameCodec } from '../../wire/pool.ts';
+import {
+  POOL_WIRE_LIMITS,
+  type PoolReference,
+  poolFetchCodec,
+  poolFetchedCodec,
+  poolFrameCodec,
+} from '../../wire/pool.ts';
 import { Announced } from './announced.ts';
 import { Fetcher } from './fetcher.ts';
 import { Inbox } from './inbox.ts';
@@ -214,6 +220,11 @@ export class Pool {
     return found.map((entry, index) => entry ?? fetched.get(references[index]!.wrapperHash) ?? null);
   }
 
+  /** What peers have in their pools or stored, also ahead of their blocks: whole and as asked for, by wrapper hash. */
+  fetch(references: readonly PoolReference[], sources: readonly PeerId[]): Promise<Map<Hash, PoolEntry>> {
+    return this.fetcher.fetch(references, sources, this.abort.signal);
+  }
+
   /** Removes what a committed block names, and what no later block may contain. */
   committed(height: number, ids: readonly TransactionId[]): void {
     for (const id of ids) this.mempool.remove(id);
@@ -375,13 +386,7 @@ export class Pool {
     const bodies: Uint8Array[] = [];
     let bytes = 0;
     for (const { id, wrapperHash } of references) {
-      const pooled = this.mempool.get(id);
-      const entry =
-        pooled !== null && (wrapperHash === null || pooled.transaction.wrapperHash === wrapperHash)
-          ? pooled
-          : wrapperHash === null
-            ? null
-            : this.held(id, wrapperHash);
+      const entry = wrapperHash === null ? this.mempool.get(id) : this.held(id, wrapperHash);
       if (entry === null) continue;
       if (bodies.length > 0 && bytes + entry.bytes.length > this.limits.frameBytesTarget) break;
       bodies.push(entry.bytes);

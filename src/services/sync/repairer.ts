@@ -1,5 +1,5 @@
 import { assertDefined } from '../../core/base/assert.ts';
-import type { LogId, Suite } from '../../core/base/ids.ts';
+import type { Hash, LogId, Suite } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { headerHash } from '../../core/codec/chain.ts';
 import { decodeTransaction } from '../../core/codec/transaction.ts';
@@ -8,7 +8,7 @@ import { checkCertificate } from '../../core/light/certificate.ts';
 import { verifyBlockEntries } from '../../core/pbft/verify.ts';
 import { checkLeaves } from '../../core/snapshot/check-leaves.ts';
 import type { CertifiedBlock, LeavesSegment } from '../../core/snapshot/chunks.ts';
-import type { ValidatorSet } from '../../core/types/chain.ts';
+import type { BlockEntry, ValidatorSet } from '../../core/types/chain.ts';
 import type { NewLeaf } from '../../core/types/state.ts';
 import type { ChainStore, Damage, Mending } from '../../ports/chain-store.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -23,6 +23,11 @@ export interface RepairerConfig {
   peers(): readonly PeerId[];
   /** Null when the peer did not answer, or refused. */
   ask(peer: PeerId, request: SyncRequest): Promise<SyncAnswer | null>;
+  /** Transactions that the peers hold whether they have a block with them or not, by wrapper hash. */
+  bodies(
+    entries: readonly BlockEntry[],
+    peers: readonly PeerId[],
+  ): Promise<ReadonlyMap<Hash, { readonly bytes: Uint8Array }>>;
   penalise(peer: PeerId, fault: Reject): void;
   fail(error: unknown): void;
 }
@@ -89,7 +94,19 @@ export class Repairer {
       if (!isReject(mending)) return mending;
       this.config.penalise(peer, mending);
     }
-    return null;
+    return damage.kind === 'bodies' ? this.fetchBodies(damage.height) : null;
+  }
+
+  /** Whoever voted for the block holds its transactions, and may not have it: what lacks the block of this node must not wait for it. */
+  private async fetchBodies(height: number): Promise<Mending | null> {
+    const { store, peers, bodies } = this.config;
+    const { entries } = assertDefined(store.block(height), 'the block of a transaction is here').block;
+    const held = await bodies(entries, peers());
+    const wrappers = entries.flatMap(({ id, wrapperHash }) => {
+      const bytes = held.get(wrapperHash)?.bytes;
+      return bytes === undefined ? [] : [{ id, wrapperHash, bytes }];
+    });
+    return wrappers.length === 0 ? null : { kind: 'bodies', wrappers };
   }
 
   private async fetchFrom(peer: PeerId, damage: Damage): Promise<Mending | Reject | null> {

@@ -153,6 +153,35 @@ describe('a disk that rots', () => {
     expect(net.fatal).toEqual([]);
   });
 
+  it('[68] a transaction is repaired from a peer that holds it and has not its block', async () => {
+    const disk = new PoorDisk();
+    const wal = new MemoryWal();
+    const net = newCluster({ disk: index => (index === 3 ? { kv: disk, wal } : plainDisk()) });
+    await net.start(0, 1, 2);
+    await commitBlocks(net, 2);
+    // it has been away all the time, and was given no more than the transactions
+    const bodies = [1, 2].flatMap(height => {
+      const { store } = net.node(0);
+      return store.block(height)!.block.entries.map(({ id, wrapperHash }) => ({
+        ...{ type: 'put' as const, key: keys.wrapper(wrapperHash) },
+        value: store.transaction(id)!,
+      }));
+    });
+    await net.start(3);
+    await net.sameHead();
+    await net.stop(0, 1, 2, 3);
+    const poor = plainDisk();
+    await poor.kv.open();
+    await poor.kv.batch(bodies, { sync: true });
+    net.disks[0] = poor;
+    const { key } = bodies[1]!;
+    disk.rotten.add(key);
+    await net.start(0, 3);
+    await net.until(() => net.node(0).chain.headHeight() === 2);
+    expect(disk.rotten).toEqual(new Set());
+    expect(net.fatal).toEqual([]);
+  });
+
   it('[53][68] a page of leaves is repaired whole, however short the answers are and whatever came meanwhile', async () => {
     const disk = new PoorDisk();
     const wal = new MemoryWal();
