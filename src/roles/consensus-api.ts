@@ -22,7 +22,7 @@ const DISMISSED: Readonly<Record<string, number>> = {
 
 /** The consensus node as the RPC methods see it; everything but `pending` is committed state. */
 export function createConsensusApi(node: ConsensusNode, version: string): ConsensusNodeApi {
-  const { chain, pool, consensus } = node;
+  const { chain, consensus } = node;
   const waiters = new StatusWaiters(node);
   const startedMs = node.options.clock.nowMs();
   return {
@@ -39,7 +39,7 @@ export function createConsensusApi(node: ConsensusNode, version: string): Consen
     validators: () => chain.validatorSet(),
     genesis: () => node.options.genesis,
     submit: async signed => {
-      const accepted = await pool.submit(signed);
+      const accepted = await node.submit(signed);
       return isReject(accepted) ? accepted : { id: accepted.id };
     },
     transactionStatus: (id, waitMs, signal) => waiters.wait(id, waitMs, signal),
@@ -54,7 +54,7 @@ function headView({ block, hash }: StoredBlock): HeadView {
   return { height, hash, timeMs, transactions: block.entries.length };
 }
 
-function chainStatus({ chain, consensus, pool, store, options }: ConsensusNode): ChainStatus {
+function chainStatus({ chain, consensus, store, options }: ConsensusNode): ChainStatus {
   const { baseHeight, blocksFrom, bodiesFrom } = store.history;
   const mode = options.keepBlocks === undefined ? 'archive' : 'pruned';
   const { view, primary } = consensus.status();

@@ -28,15 +28,19 @@ export class ConsensusLinks {
     private readonly transport: Transport,
     private readonly clock: Pick<Clock, 'setTimer'>,
     private readonly places: readonly ValidatorAddresses[],
-    /** Validators of the state that is built anew, as it was; null where the state is whole. */
-    private readonly rebuilding: () => readonly ValidatorAddresses[] | null = () => null,
+    private readonly self: {
+      /** With the keys that it has, by the set of its state. */
+      readonly votes: () => boolean;
+      /** Validators of the state that is built anew, as it was; null where the state is whole. */
+      readonly rebuilding: () => readonly ValidatorAddresses[] | null;
+    },
   ) {
     this.configured = places.map(({ peerId }) => peerId).filter(peer => peer !== transport.peerId);
   }
 
   /** Who may have blocks, whatever the set of this node's state: whom the operator vouches for, and those of a state that is lost. */
   get vouched(): readonly PeerId[] {
-    const lost = (this.rebuilding() ?? []).map(({ peerId }) => peerId);
+    const lost = (this.self.rebuilding() ?? []).map(({ peerId }) => peerId);
     return [...new Set([...this.configured, ...lost])].filter(peer => peer !== this.transport.peerId);
   }
 
@@ -61,14 +65,14 @@ export class ConsensusLinks {
   /**
    * Validators of the current set and of open proposals, and nodes of active members; nobody else [65]. Whoever reaches a
    * quorum of the set that it knows hears of the next set from it. One that does not may have slept while all of that set
-   * were removed, as has one whom those of that set refuse: it also lets in those that its operator configured, and learns from
+   * were removed, as has one whom those of that set refuse, or has lost its disk, and with it the right to vote: it also lets in those that its operator configured, and learns from
    * them (SCENARIOS 50, 57). So does one whose state is built anew: it is of an earlier height, at which this node may have been alone [68].
    */
   private admits(peer: PeerId): boolean {
     const { chain, configured } = this;
     if (chain.validatorPeers().includes(peer) || chain.candidatePeers().includes(peer)) return true;
-    if (this.rebuilding() !== null && this.vouched.includes(peer)) return true;
-    if (configured.includes(peer) && !chain.reachesQuorum(this.refusing)) return true;
+    if (this.self.rebuilding() !== null && this.vouched.includes(peer)) return true;
+    if (configured.includes(peer) && !chain.reachesQuorum(this.self.votes(), this.refusing)) return true;
     return memberOfPeer(chain.system(), peer) !== null;
   }
 
@@ -81,6 +85,8 @@ export class ConsensusLinks {
 
   /** After each block. @param changed validators or members are others; candidates also go when their proposal expires */
   committed(changed: boolean): void {
+    // the sets of earlier heights pass by, block after block
+    if (this.self.rebuilding()?.length) return;
     const candidates = this.chain.candidatePeers().join(' ');
     this.refusing.clear();
     if (!changed && candidates === this.candidates) return;
@@ -99,12 +105,12 @@ export class ConsensusLinks {
    * proposal, where the chain says.
    */
   connect(): void {
-    const lost = this.rebuilding();
+    const lost = this.self.rebuilding();
     const current = new Set([...this.chain.validatorPeers(), ...(lost === null ? [] : this.vouched)]);
     const { addresses: placed } = this.chain.system().governance;
     const places = new Map<PeerId, readonly string[]>();
-    for (const { peerId, addresses } of [...(lost ?? []), ...placed, ...this.places])
-      places.set(peerId, addresses);
+    const known = (lost ?? []).filter(({ addresses }) => addresses.length > 0);
+    for (const { peerId, addresses } of [...placed, ...known, ...this.places]) places.set(peerId, addresses);
     for (const peer of this.kept) if (!current.has(peer)) this.transport.release(peer);
     this.kept.clear();
     for (const peer of current) {

@@ -1,5 +1,5 @@
 import type { Suite } from '../core/base/ids.ts';
-import { isReject } from '../core/base/reject.ts';
+import { isReject, reject } from '../core/base/reject.ts';
 import { STATE_KEYS } from '../core/codec/state.ts';
 import { logIdOf } from '../core/codec/transaction.ts';
 import { checkGenesis, genesisBlock } from '../core/ledger/genesis.ts';
@@ -44,6 +44,9 @@ import { isDamage, StateRebuild } from './state-rebuild.ts';
 /** Of the state's database. With LevelDB's own write buffer of 4 MiB a record was written to the disk 13 times over, so 5 times. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
+
+/** Judged by the state of an earlier height, a transaction would be refused for good. */
+const REBUILDING = reject('unavailable', 'this node builds its state anew', 'ignore');
 
 /** The adapters of a node; tests bring memory ones. */
 export interface ConsensusParts {
@@ -129,8 +132,10 @@ export class ConsensusNode implements Service {
     );
     this.store = store;
     const chain = new ChainReader(store, suite, transport, parts.suite === undefined ? verifyAside : null);
-    const rebuilding = () => this.rebuild.validators;
-    const links = new ConsensusLinks(chain, transport, clock, options.validators, rebuilding);
+    const links = new ConsensusLinks(chain, transport, clock, options.validators, {
+      votes: () => this.signing.seatIn(chain.validatorSet()) !== null,
+      rebuilding: () => this.rebuild.validators,
+    });
     this.links = links;
     this.chain = chain;
     const pool = new Pool({
@@ -183,6 +188,8 @@ export class ConsensusNode implements Service {
       logger,
       snapshotBehindBlocks: keepBlocks,
       vouched: () => links.vouched,
+      // two that build their states anew may each have what the other lacks
+      serves: peer => this.rebuild.validators?.some(({ peerId }) => peerId === peer) ?? false,
       refused: peer => links.refused(peer),
       ownBlock: height => this.rebuild.ownBlock(height),
       ...pick('limits', limits?.sync),
@@ -206,10 +213,10 @@ export class ConsensusNode implements Service {
       transport,
       clock,
       logger,
-      submit: signed => pool.submit(signed),
+      submit: signed => this.submit(signed),
       isPending: id => pool.get(id) !== null,
       vouch: bytes => {
-        const seat = this.rebuild.target === null ? signing.seatIn(chain.validatorSet()) : null;
+        const seat = this.isBehind() ? null : signing.seatIn(chain.validatorSet());
         return seat === null ? null : { signer: seat.index, signature: seat.sign(bytes) };
       },
     });
@@ -244,6 +251,16 @@ export class ConsensusNode implements Service {
     ]);
     await running.start();
     this.running = running;
+  }
+
+  /** What `Pool.submit` does, by a state that is whole. */
+  async submit(signed: Uint8Array): ReturnType<Pool['submit']> {
+    return this.rebuild.target === null ? this.pool.submit(signed) : REBUILDING;
+  }
+
+  /** What its state says is known to be old: who vouches for it would help whoever shows an old head as the newest (SCENARIOS 76). */
+  private isBehind(): boolean {
+    return this.rebuild.target !== null || (this.sync.targetHeight ?? 0) > this.chain.headHeight();
   }
 
   /** A start that meets damage leaves a mark for the next one. */

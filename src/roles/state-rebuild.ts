@@ -1,5 +1,6 @@
 import { isReject } from '../core/base/reject.ts';
 import { decodeSystemState, STATE_KEYS } from '../core/codec/state.ts';
+import type { ValidatorSet } from '../core/types/chain.ts';
 import type { KeyValueStore } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -64,17 +65,23 @@ export class StateRebuild {
     );
   }
 
+  /** By the newest set that anything on this disk tells of. */
   private validatorsBefore(): readonly ValidatorAddresses[] {
-    const bytes = this.stored.valueBefore(STATE_KEYS.system);
-    const system = bytes === null ? null : decodeSystemState(bytes);
-    if (system === null || isReject(system)) return [];
-    const placed = new Map(
-      system.governance.addresses.map(({ peerId, addresses }) => [peerId, addresses] as const),
+    const systems = this.stored.valuesBefore(STATE_KEYS.system).flatMap(bytes => {
+      const system = decodeSystemState(bytes);
+      return isReject(system) ? [] : [system];
+    });
+    const last = this.stored.lastSet();
+    const sets = [...systems.map(({ validatorSet }) => validatorSet), ...(last === null ? [] : [last])];
+    const newest = sets.reduce<ValidatorSet | null>(
+      (best, set) => (best === null || set.id >= best.id ? set : best),
+      null,
     );
-    return system.validatorSet.validators.map(({ peerId }) => ({
-      peerId,
-      addresses: placed.get(peerId) ?? [],
-    }));
+    const placed = new Map<string, readonly string[]>();
+    for (const { governance } of systems)
+      for (const { peerId, addresses } of governance.addresses) placed.set(peerId, addresses);
+    const validators = newest?.validators ?? [];
+    return validators.map(({ peerId }) => ({ peerId, addresses: placed.get(peerId) ?? [] }));
   }
 
   /**

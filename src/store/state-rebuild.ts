@@ -2,10 +2,10 @@ import type { TransactionId } from '../core/base/ids.ts';
 import { isReject } from '../core/base/reject.ts';
 import { Reader } from '../core/codec/reader.ts';
 import { Writer } from '../core/codec/writer.ts';
-import type { Block, Certificate } from '../core/types/chain.ts';
+import type { Block, Certificate, ValidatorSet } from '../core/types/chain.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { decodeHeight, decodeStoredBlock, encodeLocation } from './chain-records.ts';
+import { decodeHeight, decodeSetChange, decodeStoredBlock, encodeLocation } from './chain-records.ts';
 import { DamagedValue } from './checksum.ts';
 import { generationRanges, keys } from './keyspaces.ts';
 import { historyWrites } from './stored-history.ts';
@@ -16,15 +16,12 @@ const GENERATION_ROOMS = ['size', 'state', 'node', 'stale'];
 /** Behind every key. */
 const END = '~';
 
-/**
- * How far it is: damage is only suspected; it is known; the state is being built anew; the mark itself was read damaged, so that
- * the head may be that of a state on its way.
- */
-const STAGES = ['suspected', 'known', 'begun', 'unreadable'] as const;
+/** How far it is: damage is only suspected; it is known; the state is being built anew. */
+const STAGES = ['suspected', 'known', 'begun'] as const;
 
 interface Mark {
   readonly stage: (typeof STAGES)[number];
-  /** That the state had; 0 before the rebuilding has begun. */
+  /** That the state had, as far as it is known here; 0 before the rebuilding has begun. */
   readonly height: number;
 }
 
@@ -35,6 +32,8 @@ interface Survey {
   /** What is only true of the state as it was: how far leaves were staged, which snapshots are served. */
   readonly passing: readonly string[];
   readonly highestBlock: number;
+  /** Key of the newest change of the validator set that can be read; null where there is none. */
+  readonly lastSetChange: string | null;
 }
 
 const putMark = ({ stage, height }: Mark): KvOperation => ({
@@ -51,6 +50,7 @@ const putMark = ({ stage, height }: Mark): KvOperation => ({
 export class KvStateRebuild {
   /** Those that were here at the start. */
   private generations: ReadonlySet<number> = new Set();
+  private lastSetChange: string | null = null;
 
   constructor(private readonly kv: KeyValueStore) {}
 
@@ -59,11 +59,12 @@ export class KvStateRebuild {
     if (this.mark() === null) await this.write({ stage: 'suspected', height: 0 });
   }
 
-  /** The state is to be built anew whatever the values look like: some may be gone. Durable when it resolves. */
+  /**
+   * The state is to be built anew whatever the values look like: some may be gone, also of one that was on its way. Durable when
+   * it resolves.
+   */
   async demand(): Promise<void> {
-    const stage = this.mark()?.stage;
-    if (stage === 'begun') return;
-    await this.write({ stage: stage === 'unreadable' ? stage : 'known', height: 0 });
+    await this.write({ stage: 'known', height: this.mark()?.height ?? 0 });
   }
 
   /** The next `begin` looks at every value, which takes its time. */
@@ -81,6 +82,7 @@ export class KvStateRebuild {
     if (mark === null) return null;
     const survey = await this.survey();
     this.generations = survey.generations;
+    this.lastSetChange = survey.lastSetChange;
     if (survey.damaged.includes(keys.signing)) throw signingRecordsDamaged();
     if (survey.damaged.length === 0 && mark.stage === 'begun') return mark.height;
     if (survey.damaged.length === 0 && mark.stage === 'suspected') {
@@ -103,11 +105,20 @@ export class KvStateRebuild {
     return height;
   }
 
-  /** A value of the state that there was before; null where it is damaged or there was none. */
-  valueBefore(key: string): Uint8Array | null {
-    if (this.generations.size === 0) return null;
-    const bytes = this.sound(keys.state(Math.min(...this.generations), key));
-    return bytes?.length === 0 ? null : bytes;
+  /** The newest validator set that this disk knows of by a certified change; null where there was none. After `begin`. */
+  lastSet(): ValidatorSet | null {
+    const key = this.lastSetChange;
+    const bytes = key === null ? null : this.kv.get(key);
+    return key === null || bytes === null ? null : decodeSetChange(key, bytes).nextSet;
+  }
+
+  /** What stood under a key of the state in the generations that were here at the start, as far as it can be read, oldest first. */
+  valuesBefore(key: string): Uint8Array[] {
+    const generations = [...this.generations].sort((a, b) => a - b);
+    return generations.flatMap(generation => {
+      const bytes = this.sound(keys.state(generation, key));
+      return bytes === null || bytes.length === 0 ? [] : [bytes];
+    });
   }
 
   /** Keys of the values that are not what was written; reads all of them. */
@@ -170,25 +181,25 @@ export class KvStateRebuild {
     const stage = STAGES[reader.u8()];
     const read = reader.finish(reader.u64(), 'mark');
     // a mark that is damaged itself says that something is
-    return isReject(read) || stage === undefined
-      ? { stage: 'unreadable', height: 0 }
-      : { stage, height: read };
+    return isReject(read) || stage === undefined ? { stage: 'known', height: 0 } : { stage, height: read };
   }
 
-  /** What the state had when it was whole, or more: a vote for anything lower could be a second one (SCENARIOS 16). */
-  private heightBefore({ stage, height }: Mark, { highestBlock }: Survey): number {
-    if (stage === 'begun') return height;
-    return (stage === 'unreadable' ? null : this.headHeight()) ?? highestBlock;
+  /**
+   * What the state had when it was whole, or more: a vote for anything lower could be a second one (SCENARIOS 16). The head may be
+   * that of a state on its way, or an older one that a repair of the database's files brought back.
+   */
+  private heightBefore({ height }: Mark, { highestBlock }: Survey): number {
+    return Math.max(height, this.headHeight(), highestBlock);
   }
 
   private write(mark: Mark): Promise<void> {
     return this.kv.batch([putMark(mark)], { sync: true });
   }
 
-  /** Null where it is not known. */
-  private headHeight(): number | null {
+  /** 0 where it is not known. */
+  private headHeight(): number {
     const head = this.sound(keys.head);
-    return head === null || head.length === 0 ? null : decodeHeight(keys.head, head);
+    return head === null || head.length === 0 ? 0 : decodeHeight(keys.head, head);
   }
 
   /** Empty bytes where the value is damaged. */
@@ -207,6 +218,7 @@ export class KvStateRebuild {
     const passing: string[] = [];
     const generations = new Set<number>();
     let highestBlock = 0;
+    let lastSetChange: string | null = null;
     const see = (key: string) => {
       const [room = '', second] = key.split('/', 2);
       if (GENERATION_ROOMS.includes(room)) generations.add(Number(second));
@@ -215,8 +227,11 @@ export class KvStateRebuild {
     };
     for (let from = ''; ; ) {
       try {
-        for await (const [key] of this.kv.entries({ from, to: END })) see(key);
-        return { damaged, generations, passing, highestBlock };
+        for await (const [key] of this.kv.entries({ from, to: END })) {
+          see(key);
+          if (key.startsWith('set/')) lastSetChange = key;
+        }
+        return { damaged, generations, passing, highestBlock, lastSetChange };
       } catch (error) {
         if (!(error instanceof DamagedValue)) throw error;
         damaged.push(error.key);

@@ -87,12 +87,13 @@ export class ChainReader implements PoolChain {
   }
 
   /**
-   * Whether this node, if it is a validator, and those that it is connected with are a quorum of the current set.
+   * Whether this node, if it is a validator that votes, and those that it is connected with are a quorum of the current set.
+   * @param votes it has the right to
    * @param without peers that do not count
    */
-  reachesQuorum(without: ReadonlySet<PeerId>): boolean {
+  reachesQuorum(votes: boolean, without: ReadonlySet<PeerId>): boolean {
     const size = this.validatorSet().validators.length;
-    const own = size - this.validatorPeers().length;
+    const own = votes ? size - this.validatorPeers().length : 0;
     const others = this.connectedValidators().filter(peer => !without.has(peer));
     return others.length + own >= quorumSize(size);
   }

@@ -68,6 +68,8 @@ export interface SyncConfig {
    * every validator that it knows was removed learns the set of today from them. They are answered as validators only.
    */
   readonly vouched: () => readonly PeerId[];
+  /** Answered though it is no validator of this node's state. */
+  readonly serves?: (peer: PeerId) => boolean;
   /** Hears of a source that gives blocks to validators, and does not take this node for one. */
   readonly refused?: (peer: PeerId) => void;
   /** A block above the head that this node's own disk holds whole; it is verified as those of others are. */
@@ -373,8 +375,8 @@ export class Sync {
   }
 
   private async answer(from: PeerId, frame: Uint8Array): Promise<Uint8Array | Reject> {
-    const { store, target } = this.config;
-    if (!target.connectedValidators().includes(from)) {
+    const { store, target, serves } = this.config;
+    if (!target.connectedValidators().includes(from) && serves?.(from) !== true) {
       return reject(NOT_VALIDATOR, 'the sync protocol is for validators', 'ignore');
     }
     const request = syncRequestCodec.decode(frame);

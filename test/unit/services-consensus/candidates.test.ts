@@ -45,7 +45,8 @@ it('[65] who was proposed as a validator is put out when the proposal has expire
     recheckGate: () => letIn.push(gate('peer-of-validator-v9')),
   } as unknown as Transport;
   const chain = new ChainReader(store, nodeSuite, transport);
-  const links = new ConsensusLinks(chain, transport, realClock, []);
+  const self = { votes: () => true, rebuilding: () => null };
+  const links = new ConsensusLinks(chain, transport, realClock, [], self);
   links.register();
   links.committed(true);
   for (height = 8; height < 12; height += 1) links.committed(false);

@@ -312,6 +312,60 @@ describe('a state that rots', () => {
     expect(await new KvStateRebuild(disk).begin()).toBe(height);
   });
 
+  it('[16][68] reaches the highest block that is here, though db repair brought an older head back', async () => {
+    const { net, disk } = newCluster();
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    const height = net.node(3).chain.headHeight();
+    await net.stop(3);
+    await disk.open();
+    const older = new Uint8Array(8);
+    older[7] = 2;
+    await disk.batch([{ type: 'put', key: keys.head, value: older }], { sync: true });
+    await new KvStateRebuild(disk).demand();
+    expect(await new KvStateRebuild(disk).begin()).toBe(height);
+  });
+
+  it('[68] begins once more where db repair has taken values of the state that was on its way', async () => {
+    const { net, disk, said } = newCluster();
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    await net.stop(3);
+    await disk.rot(/^block\/0{15}4$/);
+    await new KvStateRebuild(disk).demand();
+    await net.stop(0, 1, 2);
+    await net.start(3);
+    await net.until(() => said.includes(ASKED));
+    await net.stop(3);
+    const lost = await disk.keys(/^(state|size|node)\/1\//);
+    expect(lost).not.toEqual([]);
+    await disk.batch(
+      lost.map(key => ({ type: 'delete', key })),
+      { sync: true },
+    );
+    await new KvStateRebuild(disk).demand();
+    await net.start();
+    await net.until(() => net.fatal.length > 0 || net.node(3).rebuild.target === null);
+    expect(net.fatal).toEqual([]);
+    await isWholeAndVotes(net);
+  });
+
+  it('[68] takes no transaction before its state is whole', async () => {
+    const { net, disk, said } = newCluster();
+    await net.start();
+    await commitBlocks(net, 6);
+    await net.sameHead();
+    await net.stop(3);
+    await disk.rot(/^block\/0{15}4$/);
+    await new KvStateRebuild(disk).demand();
+    await net.stop(0, 1, 2);
+    await net.start(3);
+    await net.until(() => said.includes(ASKED));
+    expect(await net.node(3).submit(net.transaction().bytes)).toMatchObject({ reject: 'unavailable' });
+  });
+
   it('[68] what it has voted for is not known any more: it stops and says so', async () => {
     const { net, disk } = newCluster();
     await net.start();
@@ -395,7 +449,8 @@ describe('a network of one', () => {
 
   it.each<[string, readonly string[], RegExp]>([
     ['the state that there was', ['v2'], /^block\/0{15}2$/],
-    ['the configuration', ['v1', 'v2'], /^(state\/0\/system|block\/0{15}2)$/],
+    ['the last change of the set', ['v2'], /^(state\/0\/system|block\/0{15}2)$/],
+    ['the configuration', ['v1', 'v2'], /^(state\/0\/system|set\/.*|block\/0{15}2)$/],
   ])(
     '[60][68] that others have joined: it asks them for what its disk has lost, by %s',
     async (_, configured, pattern) => {
@@ -412,10 +467,21 @@ describe('a network of one', () => {
     },
   );
 
+  it('[50][60] that others have joined: it follows them again though its disk is empty and it may not vote', async () => {
+    const { net } = await joined(['v1', 'v2']);
+    const { height } = net.node(0).store.head()!.block.header;
+    await net.stop(1);
+    net.disks[1] = { kv: new MemoryStore(), wal: new MemoryWal() };
+    await net.start(1);
+    await net.until(() => net.node(1).chain.headHeight() === height);
+    expect(net.node(1).consensus.status().seat).toBeNull();
+    expect(net.fatal).toEqual([]);
+  });
+
   it('[68] stops and says so where it knows of no other validator', async () => {
     const { net, disk } = await joined(['v2']);
     await net.stop(1);
-    await disk.rot(/^(state\/0\/system|block\/0{15}2)$/);
+    await disk.rot(/^(state\/0\/system|set\/.*|block\/0{15}2)$/);
     await expect(net.start(1)).rejects.toEqual(damaged);
     await net.stop(1);
     await net.start(1);
