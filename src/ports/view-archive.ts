@@ -7,6 +7,8 @@ import type { SignedMessage } from '../core/pbft/messages.ts';
 export interface ViewArchive {
   /** One that is there already changes nothing. */
   add(newView: SignedMessage): Promise<void>;
+  /** Resolves when everything that was added is durable, or has failed. */
+  settled(): Promise<void>;
   /** Oldest first. */
   list(): readonly SignedMessage[];
 }

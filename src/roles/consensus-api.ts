@@ -54,7 +54,7 @@ function headView({ block, hash }: StoredBlock): HeadView {
   return { height, hash, timeMs, transactions: block.entries.length };
 }
 
-function chainStatus({ chain, consensus, store, options }: ConsensusNode): ChainStatus {
+function chainStatus({ chain, consensus, pool, store, options }: ConsensusNode): ChainStatus {
   const { baseHeight, blocksFrom, bodiesFrom } = store.history;
   const mode = options.keepBlocks === undefined ? 'archive' : 'pruned';
   const { view, primary } = consensus.status();

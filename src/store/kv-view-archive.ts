@@ -42,6 +42,10 @@ export class KvViewArchive implements ViewArchive {
     return turn;
   }
 
+  settled(): Promise<void> {
+    return this.last;
+  }
+
   list(): readonly SignedMessage[] {
     return this.index().map(({ sequence }) => this.read(sequence));
   }

@@ -50,6 +50,20 @@ export const supervisionMutants: readonly Mutant[] = [
     caughtBy: CAUGHT_BY_SUPERVISOR,
   },
   {
+    name: 'member-passed-over-never-complained-of',
+    file: 'services/consensus/turns.ts',
+    find: 'if (passed.length === 0) return false;',
+    replace: 'return false;',
+    caughtBy: CAUGHT_BY_SUPERVISOR,
+  },
+  {
+    name: 'turns-not-counted-in-blocks',
+    file: 'services/consensus/turns.ts',
+    find: 'if (senders.has(member)) this.waiting.delete(member);',
+    replace: '',
+    caughtBy: CAUGHT_BY_SUPERVISOR,
+  },
+  {
     name: 'primary-charged-with-the-wait-before-its-view',
     file: SUPERVISOR,
     find: 'const sinceMs = Math.max(unproposedSinceMs, this.viewSinceMs);',

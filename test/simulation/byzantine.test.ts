@@ -8,22 +8,34 @@ import { drawOptions } from './draw.ts';
 import type { SimulatedNode } from './node.ts';
 import { adoptRejections } from './rejections.ts';
 
-const RECORDS = 60;
-/** So slowly that a primary has room in each block. */
-const EVERY_MS = 25;
-const VALID_BLOCKS = 500;
+interface Load {
+  readonly blockTransactionsMax: number;
+  readonly records: number;
+  readonly everyMs: number;
+  /** One record in so many is the other participant's, all others the owner's. */
+  readonly othersEvery: number;
+}
+/** So slow that a primary has room in each block. */
+const SLOW: Load = { blockTransactionsMax: 64, records: 60, everyMs: 25, othersEvery: 2 };
+/** So fast that no block has room before the last record came in. */
+const FULL: Load = { blockTransactionsMax: 1, records: 800, everyMs: 3, othersEvery: 100 };
+const VALID_BLOCKS = 1900;
 const PATIENCE_MS = 60_000;
 
 /** Primaries that the others must find out for themselves: with these the first view never ends of itself. */
 const SUPERVISED: readonly BehaviourKind[] = ['censor', 'dawdler'];
 
 /** Four validators, one of them faulty, on good links and disks; without rotation the faulty one proposes first. */
-async function besides(kind: BehaviourKind, rotationBlocks: number): Promise<Cluster> {
+async function besides(
+  kind: BehaviourKind,
+  rotationBlocks: number,
+  { blockTransactionsMax }: Load,
+): Promise<Cluster> {
   for (let seed = 1; ; seed += 1) {
     const drawn = drawOptions(seed);
     const parameters = {
-      ...{ ...drawn.parameters, blockTransactionsMax: 64, memberTransactionsPerBlockMax: 64 },
-      ...{ viewTimeoutMs: 250, rotationBlocks, replayWindowBlocks: 1000 },
+      ...{ ...drawn.parameters, blockTransactionsMax, memberTransactionsPerBlockMax: 64 },
+      ...{ viewTimeoutMs: 250, rotationBlocks, replayWindowBlocks: 2000 },
     };
     const cluster = await Cluster.create({
       ...{ ...drawn, parameters, validators: 4, byzantine: [kind], observers: 0, lights: 0, worn: false },
@@ -37,10 +49,15 @@ async function besides(kind: BehaviourKind, rotationBlocks: number): Promise<Clu
 }
 
 /** One after the other. */
-async function submit(cluster: Cluster, kind: string, drafts: readonly Draft[]): Promise<void> {
+async function submit(
+  cluster: Cluster,
+  kind: string,
+  drafts: readonly Draft[],
+  everyMs = SLOW.everyMs,
+): Promise<void> {
   for (const draft of drafts) {
     cluster.clients.submit(kind, draft);
-    await cluster.runUntil(cluster.schedule.nowMs + EVERY_MS);
+    await cluster.runUntil(cluster.schedule.nowMs + everyMs);
   }
 }
 
@@ -58,7 +75,10 @@ async function outcomes(cluster: Cluster, drafts: readonly Draft[]): Promise<Set
 }
 
 /** A project, its phase, and records of its two participants. @returns outcomes, and the view while records still came in */
-async function work(cluster: Cluster): Promise<{ seen: Set<number | undefined>; view: number }> {
+async function work(
+  cluster: Cluster,
+  { records: count, everyMs, othersEvery }: Load,
+): Promise<{ seen: Set<number | undefined>; view: number }> {
   const { clients, consortium, honest } = cluster;
   const { drafts } = clients;
   const [owner, other] = consortium.members;
@@ -78,22 +98,26 @@ async function work(cluster: Cluster): Promise<{ seen: Set<number | undefined>; 
     drafts.addPhase(store.state, owner, project, phase, [owner.id, other.id], until()),
   ]);
   await done('phaseOpen', [drafts.lifecycle(store.state, 'phaseOpen', owner, phase, until())]);
-  const records = Array.from({ length: RECORDS }, (_, number) => {
-    const author = number % 2 === 0 ? owner : other;
+  const records = Array.from({ length: count }, (_, number) => {
+    const author = number % othersEvery === 1 ? other : owner;
     return drafts.put(store.state, author, phase, bytesOf(`record ${number}`, 60), [], until());
   });
-  await submit(cluster, 'recordPut', records);
+  await submit(cluster, 'recordPut', records, everyMs);
   const view = Math.max(...honest.map(({ engine }) => engine?.view ?? 0));
   for (const outcome of await outcomes(cluster, records)) seen.add(outcome);
   return { seen, view };
 }
 
 /** @returns the view while records still came in, and how often it showed what it is */
-async function run(kind: BehaviourKind, rotationBlocks: number): Promise<{ view: number; shown: number }> {
-  const cluster = await besides(kind, rotationBlocks);
+async function run(
+  kind: BehaviourKind,
+  rotationBlocks: number,
+  load = SLOW,
+): Promise<{ view: number; shown: number }> {
+  const cluster = await besides(kind, rotationBlocks, load);
   const release = adoptRejections(error => cluster.broken(error));
   try {
-    const { seen, view } = await work(cluster);
+    const { seen, view } = await work(cluster, load);
     expect(seen).toEqual(new Set([0]));
     return { view, shown: cluster.coverage.counts.get(`byzantine: ${kind}`) ?? 0 };
   } finally {
@@ -113,4 +137,10 @@ describe('four validators, one of them faulty', () => {
       if (SUPERVISED.includes(kind)) expect(view).toBeGreaterThan(0);
     });
   }
+
+  it('[24] commit what a censor passes over, though others fill all blocks', async () => {
+    const { view, shown } = await run('censor', 0, FULL);
+    expect(shown).toBeGreaterThan(0);
+    expect(view).toBeGreaterThan(0);
+  });
 });

@@ -82,7 +82,8 @@ const PATIENCE_TIMEOUTS = 8;
 
 /**
  * Members have their turns: for each that waits ahead, of its own member or of others, there is room in every block. A faulty primary may
- * leave out what it likes until the others notice; where blocks are full they cannot, unless the primary changes by itself.
+ * leave out what it likes until the others notice; where blocks are full they notice only that a member has no turn at all, unless
+ * the primary changes by itself.
  */
 function starvingRules({ checker, faulty }: Cluster, options: RunOptions): StarvingRules {
   const { blockTransactionsMax, memberTransactionsPerBlockMax, rotationBlocks, viewTimeoutMs } =

@@ -309,8 +309,8 @@ export class Consensus {
     const { pool, chain } = this.config;
     const { height } = stored.block.header;
     this.meter.committed(committed);
+    this.supervisor.committed(ids.length, new Set(ids.map(id => pool.get(id)?.transaction.body.sender)));
     pool.committed(height, ids);
-    this.supervisor.committed(ids.length);
     this.config.logger.debug({ height, transactions: ids.length, hash: stored.hash }, 'committed');
     if (chain.headHeight() !== height) return;
     this.give({ type: 'pending', waiting: pool.size > 0 });
@@ -349,7 +349,10 @@ export class Consensus {
       sync: effect =>
         effect.head === null ? this.sync?.explore() : this.sync?.catchUp(effect.head.header.height),
       fetchBlock: effect => void this.fetchBlock(effect),
-      fetchNewView: ({ view, peerIds }) => void this.fetchNewView(view, peerIds),
+      fetchNewView: ({ view, peerIds }) => {
+        const options = { timeoutMs: this.limits.newViewFetchTimeoutMs, signal: this.abort.signal };
+        void this.network.fetchNewView(view, peerIds, options);
+      },
       archive: ({ newView }) => void this.config.views.add(newView).catch(error => this.fail(error)),
       evidence: effect => this.keepEvidence(effect),
       halt: effect => this.fail(haltError(effect.height, effect.reason)),
@@ -358,6 +361,8 @@ export class Consensus {
 
   private async commit({ block, blockHash, certificate }: EffectOf<'commit'>): Promise<void> {
     try {
+      // should it conflict with another, it is traced by the view that it came of (SCENARIOS 36)
+      await this.config.views.settled();
       await this.committer.commit(block, blockHash, certificate);
     } catch (error) {
       return this.fail(error);
@@ -376,11 +381,6 @@ export class Consensus {
     const options = { timeoutMs: this.limits.blockFetchTimeoutMs, signal: this.abort.signal };
     const block = await this.network.fetchBlock(blockHash, height, peerIds, options);
     if (block !== null) this.give({ type: 'fetched', block });
-  }
-
-  private fetchNewView(view: number, peerIds: readonly string[]): Promise<void> {
-    const options = { timeoutMs: this.limits.newViewFetchTimeoutMs, signal: this.abort.signal };
-    return this.network.fetchNewView(view, peerIds, options);
   }
 
   private keepEvidence({ first, second }: EffectOf<'evidence'>): void {

@@ -1,10 +1,11 @@
-import type { TransactionId } from '../../core/base/ids.ts';
+import type { MemberId, TransactionId } from '../../core/base/ids.ts';
 import { blocksUnderWay, type Engine } from '../../core/pbft/engine.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { PoolEntry } from '../pool/mempool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { LOOKS_PER_TIMEOUT, Pace, type Sight } from './pace.ts';
+import { Turns } from './turns.ts';
 
 export interface SupervisorConfig {
   readonly chain: ChainReader;
@@ -31,6 +32,7 @@ export class Supervisor {
   private roomyAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private readonly pace = new Pace();
+  private readonly turns = new Turns();
   private view = -1;
   /** Monotonic milliseconds at which `view` was seen first. */
   private viewSinceMs = 0;
@@ -49,14 +51,18 @@ export class Supervisor {
     this.timer = null;
   }
 
-  /** @param entries number of transactions in a block that was committed */
-  committed(entries: number): void {
+  /**
+   * @param entries number of transactions in a block that was committed
+   * @param senders of them, as far as this node has held them
+   */
+  committed(entries: number, senders: ReadonlySet<MemberId | undefined>): void {
     const { blockTransactionsMax, memberTransactionsPerBlockMax } = this.config.chain.parameters();
     const full = Math.min(blockTransactionsMax, memberTransactionsPerBlockMax);
     const nowMs = this.config.clock.monotonicMs();
     const hadRoom = entries * 2 < full;
     if (hadRoom) this.roomyAtMs = nowMs;
     this.pace.committed(nowMs, hadRoom);
+    this.turns.committed(senders);
   }
 
   private schedule(): void {
@@ -80,9 +86,16 @@ export class Supervisor {
       this.viewSinceMs = nowMs;
     }
     const oldest = pool.oldest();
-    const sight = this.sight(engine, nowMs);
+    const blocks = blocksUnderWay(engine);
+    const named = new Set<TransactionId>();
+    for (const { entries } of blocks) for (const { id } of entries) named.add(id);
+    const isUnproposed = ({ transaction }: PoolEntry) => !named.has(transaction.id);
+    const sight = this.sight(nowMs, blocks.length > 0, isUnproposed);
     if (this.pace.look(engine.view, sight, viewTimeoutMs)) this.config.complain('the primary is slow');
     if (this.leavesOut(sight, viewTimeoutMs)) this.config.complain('the primary leaves transactions out');
+    const queue = { unproposed: pool.senders(isUnproposed), members: pool.senders(() => true).size };
+    if (this.turns.look(engine.view, nowMs, queue, viewTimeoutMs))
+      this.config.complain('the primary leaves a member out');
     if (oldest === null || nowMs - oldest.sinceMs < viewTimeoutMs) return;
     const due = ({ sinceMs }: PoolEntry) =>
       reminders(nowMs - sinceMs, viewTimeoutMs) > reminders(lookedAtMs - sinceMs, viewTimeoutMs);
@@ -100,17 +113,14 @@ export class Supervisor {
     return this.roomyAtMs - sinceMs > CENSORED_TIMEOUTS * viewTimeoutMs;
   }
 
-  private sight(engine: Engine, nowMs: number): Sight {
+  private sight(nowMs: number, isUnderWay: boolean, isUnproposed: (entry: PoolEntry) => boolean): Sight {
     const { pool } = this.config;
-    const blocks = blocksUnderWay(engine);
-    const named = new Set<TransactionId>();
-    for (const { entries } of blocks) for (const { id } of entries) named.add(id);
-    const [unproposed] = pool.pending(({ transaction }) => !named.has(transaction.id), 1);
+    const [unproposed] = pool.pending(isUnproposed, 1);
     return {
       nowMs,
       oldestSinceMs: pool.oldest()?.sinceMs ?? null,
       unproposedSinceMs: unproposed === undefined ? null : (pool.get(unproposed)?.sinceMs ?? null),
-      isUnderWay: blocks.length > 0,
+      isUnderWay,
     };
   }
 }

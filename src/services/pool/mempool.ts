@@ -61,6 +61,19 @@ export class Mempool {
     return ids;
   }
 
+  /** Members of whom some entry is selected. */
+  senders(select: (entry: PoolEntry) => boolean): Set<MemberId> {
+    const senders = new Set<MemberId>();
+    for (const [member, { entries }] of this.members) {
+      for (const entry of entries.values()) {
+        if (!select(entry)) continue;
+        senders.add(member);
+        break;
+      }
+    }
+    return senders;
+  }
+
   /** The longest waiting entry. */
   oldest(): PoolEntry | null {
     for (const entry of this.byId.values()) return entry;

@@ -1,4 +1,4 @@
-import type { Hash, Suite, TransactionId } from '../../core/base/ids.ts';
+import type { Hash, MemberId, Suite, TransactionId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import { decodeTransaction } from '../../core/codec/transaction.ts';
 import type { Parameters } from '../../core/types/state.ts';
@@ -7,13 +7,8 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { PeerId, Transport } from '../../ports/transport.ts';
-import {
-  POOL_WIRE_LIMITS,
-  type PoolReference,
-  poolFetchCodec,
-  poolFetchedCodec,
-  poolFrameCodec,
-} from '../../wire/pool.ts';
+import type { PoolReference } from '../../wire/pool.ts';
+import { POOL_WIRE_LIMITS, poolFetchCodec, poolFetchedCodec, poolFrameCodec } from '../../wire/pool.ts';
 import { Announced } from './announced.ts';
 import { Fetcher } from './fetcher.ts';
 import { Inbox } from './inbox.ts';
@@ -267,6 +262,11 @@ export class Pool {
   /** Pending transactions in order of arrival, at most `idsMax`. */
   pending(select: (entry: PoolEntry) => boolean, idsMax: number): TransactionId[] {
     return this.mempool.select(select, idsMax);
+  }
+
+  /** Members of whom something pending is selected. */
+  senders(select: (entry: PoolEntry) => boolean): Set<MemberId> {
+    return this.mempool.senders(select);
   }
 
   /** Tells one validator what is pending here; it fetches what it misses. */

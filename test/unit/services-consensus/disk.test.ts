@@ -228,6 +228,46 @@ describe('a disk that rots', () => {
   });
 });
 
+describe('a disk that is slow', () => {
+  it('[36] a block is committed when the NEW-VIEW that it came of is archived: a conflict would be traced by it', async () => {
+    const inner = new MemoryStore();
+    let release = () => {};
+    const archived = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    let isAsked = false;
+    const kv: KeyValueStore = {
+      open: () => inner.open(),
+      close: () => inner.close(),
+      get: key => inner.get(key),
+      entries: range => inner.entries(range),
+      batch: async (operations, options) => {
+        if (operations.some(({ key }) => key === 'views/index')) {
+          isAsked = true;
+          await archived;
+        }
+        await inner.batch(operations, options);
+      },
+    };
+    const net = newCluster({ disk: index => (index === 3 ? { kv, wal: new MemoryWal() } : plainDisk()) });
+    await net.start();
+    await commitBlocks(net, 1);
+    const { store } = net.node(3);
+    await net.stop(0);
+    const [first, second] = [net.node(1), net.node(2)];
+    for (let round = 0; round < 4; round += 1) {
+      const { id, bytes } = net.transaction();
+      await first.pool.submit(bytes);
+      await net.committed([id], [first, second]);
+    }
+    expect(isAsked).toBe(true);
+    expect(store.head()!.block.header.height).toBe(1);
+    release();
+    await net.sameHead();
+    expect(net.fatal).toEqual([]);
+  });
+});
+
 function plainDisk() {
   return { kv: new MemoryStore(), wal: new MemoryWal() };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TransactionId } from '../../../src/core/base/ids.ts';
+import type { MemberId, TransactionId } from '../../../src/core/base/ids.ts';
 import type { Engine } from '../../../src/core/pbft/engine.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { ChainReader } from '../../../src/services/consensus/chain-reader.ts';
@@ -9,6 +9,9 @@ import type { Pool } from '../../../src/services/pool/pool.ts';
 
 const VIEW_TIMEOUT_MS = 400;
 const LEFT_OUT = 'the primary leaves transactions out';
+const PASSED = 'the primary leaves a member out';
+const [VICTIM, FRIEND] = ['victim', 'friend'] as MemberId[];
+const NOBODY = new Set<MemberId>();
 
 interface Case {
   /** Since when the one transaction waits; from the start when not given. */
@@ -42,6 +45,7 @@ function watch({ ageMs, isProposed = false }: Case = {}) {
     oldest: () => entry,
     get: () => entry,
     pending: (select: (entry: PoolEntry) => boolean) => (select(entry) ? [entry.transaction.id] : []),
+    senders: (select: (entry: PoolEntry) => boolean) => new Set(select(entry) ? [VICTIM] : []),
     announce: (_: string, ids: readonly TransactionId[]) => {
       if (ids.length > 0) remindedAtMs.push(nowMs);
     },
@@ -79,7 +83,7 @@ describe('Supervisor', () => {
     const cases = [false, true].map(isProposed => watch({ ageMs: 0.75 * VIEW_TIMEOUT_MS, isProposed }));
     for (const { supervisor, until } of cases) {
       until(VIEW_TIMEOUT_MS);
-      supervisor.committed(1);
+      supervisor.committed(1, NOBODY);
       until(5 * VIEW_TIMEOUT_MS);
     }
     expect(cases.map(({ complaints }) => complaints)).toEqual([['the primary is slow'], []]);
@@ -89,7 +93,7 @@ describe('Supervisor', () => {
   function commitUntil({ supervisor, until, clock }: ReturnType<typeof watch>, endMs: number): void {
     while (clock.monotonicMs() < endMs) {
       until(clock.monotonicMs() + VIEW_TIMEOUT_MS);
-      supervisor.committed(1);
+      supervisor.committed(1, NOBODY);
     }
   }
 
@@ -111,5 +115,41 @@ describe('Supervisor', () => {
     const watched = watch({ isProposed: true });
     commitUntil(watched, 10 * VIEW_TIMEOUT_MS);
     expect(watched.complaints).not.toContain(LEFT_OUT);
+  });
+
+  /** Full blocks of these, four in each view timeout, until then. */
+  function fillUntil({ supervisor, until, clock }: ReturnType<typeof watch>, endMs: number, by: MemberId[]) {
+    while (clock.monotonicMs() < endMs) {
+      until(clock.monotonicMs() + VIEW_TIMEOUT_MS / 4);
+      supervisor.committed(10, new Set(by));
+    }
+  }
+
+  it('[24] complains of who fills its blocks and passes a member over', () => {
+    const watched = watch();
+    fillUntil(watched, 4 * VIEW_TIMEOUT_MS, [FRIEND!]);
+    expect(watched.complaints).not.toContain(PASSED);
+    fillUntil(watched, 5 * VIEW_TIMEOUT_MS, [FRIEND!]);
+    expect(watched.complaints).toContain(PASSED);
+    expect(watched.complaints).not.toContain(LEFT_OUT);
+  });
+
+  it('[24] has patience with full blocks in which each member has its turn, and after complaints that did not help', () => {
+    const fair = watch();
+    for (let end = 3; end < 40; end += 3) fillUntil(fair, end * VIEW_TIMEOUT_MS, [FRIEND!, VICTIM!]);
+    expect(fair.complaints).toEqual([]);
+    const watched = watch();
+    const passedBy = (endMs: number) => {
+      fillUntil(watched, endMs, [FRIEND!]);
+      return watched.complaints.filter(complaint => complaint === PASSED).length;
+    };
+    expect(passedBy(5 * VIEW_TIMEOUT_MS)).toBe(1);
+    watched.seen.view = 1;
+    expect(passedBy(12 * VIEW_TIMEOUT_MS)).toBe(1);
+    expect(passedBy(14 * VIEW_TIMEOUT_MS)).toBe(2);
+    // it has its turn: the next primary is not trusted for longer than the first
+    watched.seen.view = 2;
+    fillUntil(watched, 15 * VIEW_TIMEOUT_MS, [VICTIM!]);
+    expect(passedBy(20 * VIEW_TIMEOUT_MS)).toBe(3);
   });
 });
