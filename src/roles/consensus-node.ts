@@ -12,7 +12,7 @@ import { OperatingError, type Service } from '../ports/lifecycle.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ConsensusKeys, FirstStart } from '../ports/signing-state.ts';
-import type { Transport } from '../ports/transport.ts';
+import type { PeerId, Transport } from '../ports/transport.ts';
 import type { ViewArchive } from '../ports/view-archive.ts';
 import type { WriteAheadLog } from '../ports/wal.ts';
 import { ChainReader } from '../services/consensus/chain-reader.ts';
@@ -113,6 +113,8 @@ export class ConsensusNode implements Service {
   readonly signing: SigningLog;
   readonly rebuild: StateRebuild;
   private running: Service | null = null;
+  /** Validators that were linked at the last change of the system. */
+  private told: ReadonlySet<PeerId> = new Set();
   private registered = false;
   private readonly links: ConsensusLinks;
 
@@ -317,7 +319,17 @@ export class ConsensusNode implements Service {
   private followMembership({ diff }: Committed): void {
     const changed = diff.state.has(STATE_KEYS.system);
     this.links.committed(changed);
-    if (changed) void this.settleKeys();
+    if (!changed) return;
+    void this.settleKeys();
+    this.tellNewcomers();
+  }
+
+  /** Who was linked before it became a validator is told what waits, as is who connects. */
+  private tellNewcomers(): void {
+    const peers = this.chain.connectedValidators();
+    const waiting = this.pool.pending(() => true, POOL_LIMITS.transactionsMax);
+    for (const peer of peers) if (!this.told.has(peer)) this.pool.announce(peer, waiting);
+    this.told = new Set(peers);
   }
 
   private async checkChain(): Promise<void> {

@@ -47,6 +47,8 @@ export class ChainRules {
   /** A block was committed, or was so in an earlier view than was known. */
   onAgreed: (block: Committed) => void = () => {};
   readonly executedAt = new Map<TransactionId, number>();
+  /** Blocks that snapshots stand on and no honest node had stored, by height. */
+  private readonly shown = new Map<number, BlockHash>();
 
   constructor(
     private readonly coverage: Coverage,
@@ -57,6 +59,17 @@ export class ChainRules {
     private readonly fail: (what: string) => never,
   ) {
     this.sets.set(0, genesisSet);
+  }
+
+  /** Whether a snapshot may stand on this block: none of the honest nodes may have stored it yet, and its certificate tells. */
+  stands({ block: { header }, hash, certificate }: Stored): boolean {
+    const known = this.agreed.get(header.height)?.hash ?? this.shown.get(header.height);
+    if (known !== undefined) return known === hash;
+    const set = this.sets.get(header.validatorSetId);
+    if (set === undefined || certificate === null || faultOf(header, hash, certificate, set) !== null)
+      return false;
+    this.shown.set(header.height, hash);
+    return true;
   }
 
   isExecuted(id: TransactionId): boolean {
@@ -94,6 +107,8 @@ export class ChainRules {
       this.onAgreed(known);
       return;
     }
+    if ((this.shown.get(height) ?? hash) !== hash)
+      this.fail(`${name} commits ${height}, and a snapshot stands on another block`);
     const parent = this.agreed.get(height - 1);
     if (parent !== undefined && parent.hash !== header.parentHash) this.fail(`${height} has another parent`);
     const { view } = certificate;

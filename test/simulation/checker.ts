@@ -179,12 +179,11 @@ export class Checker {
     const head = Buffer.from(node.stored('meta/head') ?? NOTHING);
     const height = Number(head.readBigUInt64BE());
     const key = `block/${String(height).padStart(16, '0')}`;
-    const { hash } = decodeStoredBlock(key, node.stored(key) ?? NOTHING);
+    const stored = decodeStoredBlock(key, node.stored(key) ?? NOTHING);
     if (height <= memory.height) this.fail(`the snapshot of ${node.name} leads back to ${height}`);
-    if (this.chain.agreed.get(height)?.hash !== hash)
-      this.fail(`the snapshot of ${node.name} is of another chain`);
+    if (!this.chain.stands(stored)) this.fail(`the snapshot of ${node.name} is of another chain`);
     memory.height = height;
-    memory.hash = hash;
+    memory.hash = stored.hash;
     this.coverage.hit('transition: state from a snapshot');
   }
 

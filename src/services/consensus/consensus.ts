@@ -313,6 +313,8 @@ export class Consensus {
     pool.committed(height, ids);
     this.config.logger.debug({ height, transactions: ids.length, hash: stored.hash }, 'committed');
     if (chain.headHeight() !== height) return;
+    // what comes in from now on is told of, in this turn too
+    if (pool.size === 0) this.pendingGiven = false;
     this.give({ type: 'pending', waiting: pool.size > 0 });
   }
 
@@ -321,8 +323,6 @@ export class Consensus {
     for (const then of effect.then) performEffect(then, this.effects);
     this.give({ type: 'persisted', ticket: effect.ticket });
   }
-
-  // Effects.
 
   private handlers(): EffectHandlers {
     return {

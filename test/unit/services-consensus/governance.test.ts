@@ -9,7 +9,7 @@ import type { Certificate } from '../../../src/core/types/chain.ts';
 import type { Action } from '../../../src/core/types/governance.ts';
 import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { GovernanceActions } from '../../support/governance-actions.ts';
-import { testSigner } from '../../support/ledger-kit.ts';
+import { createActor, testSigner } from '../../support/ledger-kit.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
 let net: Cluster;
@@ -177,6 +177,42 @@ describe('a validator set that changes', () => {
     await write();
     expect(seats()).toEqual([0, 1, 2, 3, 4]);
     expect(net.fatal).toEqual([]);
+  });
+
+  it('[55] and what came in while it changed is proposed at once, though nothing follows', {
+    timeout: 20_000,
+  }, async () => {
+    const other = createActor('other');
+    begin(1, {
+      configured: ['v1', 'v2'],
+      // nothing is told again in the time of a test, and each takes turns to propose one transaction
+      parameters: {
+        ...{ viewTimeoutMs: 600_000, viewTimeoutMsMax: 600_000, rotationBlocks: 1, blockTransactionsMax: 1 },
+      },
+      genesis: plain => {
+        const administrators = [...plain.administrators, other.id];
+        const members = [...plain.members, other.card].sort((a, b) => (a.id < b.id ? -1 : 1));
+        const validators = plain.validators.slice(0, 1);
+        return { ...plain, members, administrators, administratorThreshold: 2, validators };
+      },
+    });
+    await net.start(0, 1);
+    const proposed = govern.propose(net.alice, [govern.add('v2')], { expiresHeight: 40_000 }, 50_000);
+    await submit(proposed.id);
+    await net.until(() =>
+      net
+        .node(1)
+        .transport.peers()
+        .some(({ connected }) => connected),
+    );
+    const { pool } = net.node(0);
+    const vote = govern.vote(other, 1);
+    const waiting = net.transactions(6);
+    const submitted = [net.ledger.wrappers.get(vote.id)!, ...waiting.map(({ bytes }) => bytes)];
+    await Promise.all(submitted.map(bytes => pool.submit(bytes)));
+    await net.committed(waiting.map(({ id }) => id));
+    expect(govern.validators).toEqual(['v1', 'v2']);
+    expect(net.node(1).consensus.status().view).toBeGreaterThan(2);
   });
 
   it('[50][57] while a node sleeps, which knows none of the others when it wakes but by its configuration', {
