@@ -82,7 +82,14 @@ export class PhaseFiles implements FileLedger, PhaseVisitor {
 
   /** Reads what the node holds already; before the file service starts. */
   async load(): Promise<void> {
+    await this.catchUp();
+  }
+
+  async catchUp(): Promise<number> {
+    // the head first: what is committed while the logs are read may be missing in those that were read before
+    const { timeMs } = this.access.head();
     for (const { id } of this.access.phases()) await this.follower.catchUp(id);
+    return timeMs;
   }
 
   /**

@@ -2,7 +2,6 @@ import { assertDefined } from '../../core/base/assert.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
 import { type Reject, reject } from '../../core/base/reject.ts';
 import { placeFile } from '../../core/placement/placement.ts';
-import type { Timer } from '../../ports/clock.ts';
 import type { ByteRange } from '../../ports/file-dag.ts';
 import { OperatingError, type Service } from '../../ports/lifecycle.ts';
 import { entryOf } from './access.ts';
@@ -26,6 +25,7 @@ import type { FetchFault } from './file-fetch.ts';
 import { FileIndex } from './file-index.ts';
 import { FileServer } from './file-server.ts';
 import type { FileServiceConfig, FileStatus, Possession } from './file-status.ts';
+import { Garbage } from './garbage.ts';
 import { Holders } from './holders.ts';
 import type { FileEntry } from './ledger.ts';
 import { FILES_LIMITS, type FilesLimits } from './limits.ts';
@@ -65,7 +65,7 @@ export class FileService implements Service, FileCare {
   private readonly challenger: Challenger;
   private readonly scrubber: Scrubber;
   private readonly purger: Purger;
-  private cleaning: Timer | null = null;
+  private readonly garbage: Garbage;
   private work: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly config: FileServiceConfig) {
@@ -100,6 +100,7 @@ export class FileService implements Service, FileCare {
     });
     this.scrubber = new Scrubber({ ...base, onDamage });
     this.purger = new Purger({ ...base, local, replicator });
+    this.garbage = new Garbage({ ...base, local, replicator });
   }
 
   /** Before the transport starts. */
@@ -120,16 +121,15 @@ export class FileService implements Service, FileCare {
     const { place } = this.config;
     if (place !== undefined) await followStore({ ...this.config, index: this.index, place });
     await this.usageOf.load();
-    await this.collectGarbage();
+    await this.garbage.start();
     await this.challenger.start();
     await this.purger.start();
     await this.replicator.start();
     await this.scrubber.start();
-    this.cleanLater();
   }
 
   async stop(): Promise<void> {
-    this.cleaning?.cancel();
+    await this.garbage.stop();
     await this.work;
     await this.scrubber.stop();
     await this.challenger.stop();
@@ -290,14 +290,8 @@ export class FileService implements Service, FileCare {
     };
   }
 
-  async collectGarbage(): Promise<GarbageReport> {
-    this.ledger.prune();
-    // purged files are the purger's, for their deletion is signed
-    const isReferenced = (root: string) =>
-      this.ledger.phases().some(phase => this.ledger.references(phase, root).length > 0);
-    const dropped = await this.local.dropUnreferenced(isReferenced);
-    const strayBlocks = this.replicator.isBusy() ? 0 : await this.local.dropStrays();
-    return { ...dropped, strayBlocks };
+  collectGarbage(): Promise<GarbageReport> {
+    return this.garbage.collect();
   }
 
   async exportCar(phase: PhaseId, cid: string): Promise<AsyncIterable<Uint8Array> | Reject> {
@@ -368,18 +362,6 @@ export class FileService implements Service, FileCare {
     const record = this.index.root(root);
     if (record?.whole) await this.index.setRoot(root, { ...record, whole: false });
     this.replicator.reconsider(root);
-  }
-
-  private cleanLater(): void {
-    this.cleaning = this.config.clock.setTimer(this.limits.garbageMs, () => {
-      this.work = this.work
-        .then(() => this.collectGarbage())
-        .catch(error => {
-          if (!(error instanceof OperatingError)) throw error;
-          this.config.logger.warn({ code: error.code }, 'unused files could not be removed');
-        })
-        .then(() => this.cleanLater());
-    });
   }
 }
 

@@ -73,6 +73,11 @@ export interface FileLedger {
   memberOfPeer(peer: PeerId): MemberId | null;
   /** Peers of a member's nodes; empty when it is not known. */
   peersOf(member: MemberId): readonly PeerId[];
+  /**
+   * Reads on to the verified head. @returns its time, Unix milliseconds: what was committed until then is part of every answer,
+   * however late it is on this machine
+   */
+  catchUp(): Promise<number>;
   phases(): readonly PhaseId[];
   phase(id: PhaseId): FilePhase | null;
   /** Files of committed records at positions from `fromPosition` on, in order; like all below, without those that were purged. */

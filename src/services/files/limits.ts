@@ -32,7 +32,7 @@ export interface FilesLimits {
   /** Receipts wait this long for others to share their transaction. */
   readonly receiptDelayMs: number;
   readonly receiptsPerTransaction: number;
-  /** An import that no record came to name is dropped at a start after this time. */
+  /** An import that no record came to name is dropped after this time, by the ledger's clock too. */
   readonly unreferencedMs: number;
   /** Average block size under which a tree is refused, in bytes: bounds what a hostile author can make others store. */
   readonly bytesPerBlockMin: number;

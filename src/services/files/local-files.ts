@@ -59,8 +59,6 @@ export interface LocalFilesConfig {
   readonly cipher: FileCipher;
   readonly usage: Usage;
   readonly clock: Clock;
-  /** An import that no record came to name is dropped at a start after this time. */
-  readonly unreferencedMs: number;
   /** Largest file, in bytes. */
   readonly fileBytesMax: number;
 }
@@ -258,21 +256,25 @@ export class LocalFiles {
     if (this.works === 0 && !this.mayHaveStrays) await this.config.index.clearUnclean();
   }
 
-  /** Drops imports that no record came to name in time. @param isReferenced true for roots that a record names */
+  /** Drops files that came before `beforeMs` and that nobody needs. @param isKept true for roots that a record names, or is to */
   async dropUnreferenced(
-    isReferenced: (root: string) => boolean,
+    beforeMs: number,
+    isKept: (root: string) => boolean,
   ): Promise<Omit<GarbageReport, 'strayBlocks'>> {
-    const { index, clock, unreferencedMs } = this.config;
-    const expired = clock.nowMs() - unreferencedMs;
-    const unreferenced: string[] = [];
-    let bytes = 0;
-    for await (const [root, record] of index.roots()) {
-      if (record.sinceMs >= expired || isReferenced(root) || index.isPinned(root)) continue;
-      unreferenced.push(root);
-      bytes += record.ciphertextBytes;
+    const { index } = this.config;
+    const unreferenced: { readonly root: string; readonly bytes: number }[] = [];
+    for await (const [root, { sinceMs, ciphertextBytes: bytes }] of index.roots()) {
+      if (sinceMs < beforeMs && !isKept(root)) unreferenced.push({ root, bytes });
     }
-    for (const root of unreferenced) await this.drop(root);
-    return { files: unreferenced.length, bytes };
+    const dropped = { files: 0, bytes: 0 };
+    for (const { root, bytes } of unreferenced) {
+      // again: somebody may have come to need it while others were dropped
+      if (isKept(root) || index.isPinned(root)) continue;
+      await this.drop(root);
+      dropped.files += 1;
+      dropped.bytes += bytes;
+    }
+    return dropped;
   }
 
   /**

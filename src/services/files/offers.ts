@@ -72,6 +72,10 @@ export class OfferedLedger implements FileLedger {
     return this.ledger.peersOf(member);
   }
 
+  catchUp(): Promise<number> {
+    return this.ledger.catchUp();
+  }
+
   phases(): readonly PhaseId[] {
     return this.ledger.phases();
   }

@@ -242,6 +242,8 @@ export class Holder {
       member,
       memberOfPeer: peer => peer.slice('peer-'.length) as MemberId,
       peersOf: of => [`peer-${of}`],
+      // of a node that is behind nobody knows since when
+      catchUp: async () => (view.seen >= book.size ? Number.POSITIVE_INFINITY : 0),
       phases: () => [...view.phases.keys()],
       phase: id => view.phase(id),
       files: (phase, from) =>

@@ -161,6 +161,25 @@ describe('the local store of files', () => {
     expect(await later.service.verifyFile(named.cid)).toMatchObject({ sound: true });
   });
 
+  it('keeps an import until the ledger is read past its time: a record that is not read yet may name it', async () => {
+    const phase = world.ledger.addPhase('p', ['ann']);
+    const limits = { unreferencedMs: 1000 };
+    const node = await world.node('ann', { limits });
+    world.ledger.headMs = world.clock.nowMs();
+    const named = await node.service.putFile(chunked(patterned(MIB, 1)));
+    const forgotten = await node.service.putFile(chunked(patterned(MIB, 2)));
+    await node.service.stop();
+    // the node is off while the first record is committed, and has read nothing of it when it starts
+    world.clock.advance(5000);
+    const later = await world.node('ann-2', { earlier: node, limits });
+    expect(await later.service.collectGarbage()).toMatchObject({ files: 0 });
+    world.ledger.record(phase, 'ann', named);
+    world.ledger.headMs = world.clock.nowMs();
+    expect(await later.service.collectGarbage()).toMatchObject({ files: 1 });
+    expect(await later.service.verifyFile(named.cid)).toMatchObject({ sound: true });
+    expect(await later.service.verifyFile(forgotten.cid)).toMatchObject({ sound: false });
+  });
+
   it('discards a file whose record was refused', async () => {
     const node = await world.node('ann');
     const put = await node.service.putFile(chunked(patterned(MIB)));

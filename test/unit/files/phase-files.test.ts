@@ -42,6 +42,17 @@ const put = async (records: Records, phase: PhaseId, ...names: string[]) =>
   granted(await records.putRecord(record(phase, names.join(' '), { files: names.map(file) })));
 
 describe('the files that the phases of a member name', () => {
+  it('are all read that were committed until the time that catching up tells', async () => {
+    const { ann, access, files, phase } = await stage();
+    const id = await phase('intake');
+    await files.load();
+    await put(ann, id, 'a');
+    expect(files.references(id, 'bafkreia')).toEqual([]);
+    const { timeMs } = access.head();
+    expect(await files.catchUp()).toBe(timeMs);
+    expect(files.references(id, 'bafkreia')).toHaveLength(1);
+  });
+
   it('are found by phase, position and root; a record that is handed over keeps its origin', async () => {
     const { max, ann, files, phase } = await stage();
     const first = await phase('intake');

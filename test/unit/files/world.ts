@@ -73,6 +73,8 @@ export class FakeLedger {
   readonly peers = new Map<string, MemberId>();
   readonly submissions: { readonly member: MemberId; readonly receipts: readonly FileReceiptEntry[] }[] = [];
   refusal: Reject | null = null;
+  /** Time of the head up to which the nodes have read the ledger; they are never behind unless a test says so. */
+  headMs = Number.POSITIVE_INFINITY;
   private readonly books = new Map<PhaseId, PhaseBook>();
   private readonly listeners = new Set<(phases: readonly PhaseId[]) => void>();
   private records = 0;
@@ -136,6 +138,7 @@ export class FakeLedger {
       member,
       memberOfPeer: peer => this.peers.get(peer) ?? null,
       peersOf: of => [...this.peers].flatMap(([peer, owner]) => (owner === of ? [peer] : [])),
+      catchUp: async () => this.headMs,
       phases: () => [...this.books.keys()],
       phase: id => this.phase(id),
       files: (phase, from) =>
