@@ -106,6 +106,7 @@ const REASONS: Readonly<Record<string, readonly [ErrorName, string | null]>> = {
     'What was stored stays for another try; without waiting the record shows the gap instead.',
   ],
   quota_exceeded: ['limit_exceeded', 'file_quota shows what is used; purge files, or raise the quota.'],
+  file_gone: ['conflict', 'Send the file again.'],
   not_whole: ['conflict', 'file_repair fetches what is missing.'],
   bad_car: ['invalid_params', null],
   no_holder: ['unavailable', 'No node that holds the file can be reached.'],

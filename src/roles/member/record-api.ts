@@ -1,5 +1,5 @@
 import type { PhaseId } from '../../core/base/ids.ts';
-import { isReject, type Reject } from '../../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type {
   FileView,
   HandoverApi,
@@ -14,9 +14,10 @@ import { handoverResult } from '../../services/records/handover-targets.ts';
 import type { RecordFile } from '../../services/records/payload.ts';
 import type { LedgerAccess } from '../../services/records/ports.ts';
 import type { RecordView } from '../../services/records/reading.ts';
+import type { Committed } from '../../services/records/sender.ts';
 import type { MemberNode } from './member-node.ts';
 import { Staging } from './staging.ts';
-import type { Users } from './users.ts';
+import type { SigningRecords, Users } from './users.ts';
 
 export interface RecordNode extends Pick<MemberNode, 'records' | 'files'> {
   readonly users: Pick<Users, 'signing' | 'nameOf'>;
@@ -55,8 +56,14 @@ interface GivenFiles {
   readonly own: readonly string[];
 }
 
+const FILE_GONE = reject('file_gone', 'a file of this record is not here any more', 'ignore');
+
 /** Stores all files or none: one that breaks off takes the others along. */
-async function stageAll(staging: Staging, input: RecordInput, signal: AbortSignal): Promise<GivenFiles> {
+async function stageAll(
+  staging: Staging,
+  input: RecordInput,
+  signal: AbortSignal,
+): Promise<GivenFiles | Reject> {
   const own: string[] = [];
   const ids: string[] = [];
   try {
@@ -71,14 +78,44 @@ async function stageAll(staging: Staging, input: RecordInput, signal: AbortSigna
       ids.push(staged!.id);
     }
     signal.throwIfAborted();
-    const files = input.files.map(({ name, mediaType }, index) => ({
-      ...staging.file(ids[index]!),
-      name,
-      mediaType,
-    }));
-    return { files, ids, own };
   } catch (error) {
-    for (const id of own) await staging.discard(id);
+    await discardAll(staging, own);
+    throw error;
+  }
+  const files = input.files.flatMap(({ name, mediaType }, index) => {
+    const file = staging.file(ids[index]!);
+    return file === null ? [] : [{ ...file, name, mediaType }];
+  });
+  if (files.length === ids.length) return { files, ids, own };
+  await discardAll(staging, own);
+  return FILE_GONE;
+}
+
+async function discardAll(staging: Staging, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await staging.discard(id);
+}
+
+/** Sends the record when its files have the copies that it waits for. */
+async function sendRecord(
+  staging: Staging,
+  { files, ids }: GivenFiles,
+  { input, signing }: { readonly input: RecordInput; readonly signing: SigningRecords },
+  signal: AbortSignal,
+): Promise<Committed | Reject> {
+  const { phase, type, title, mediaType, data, references } = input;
+  const wanted = input.waitForCopies ?? null;
+  const missing = wanted === null ? null : await staging.replicate(phase, files, wanted, signal);
+  if (missing !== null) return missing;
+  // purged, or found damaged, while copies were waited for
+  if (ids.some(id => staging.file(id) === null)) return FILE_GONE;
+  const user = signing.user === null ? {} : { user: signing.user };
+  try {
+    return await signing.records.putRecord({
+      ...{ phase, type, title, mediaType, data, files, references },
+      ...user,
+    });
+  } catch (error) {
+    staging.mayBeNamed(ids);
     throw error;
   }
 }
@@ -94,24 +131,20 @@ async function putRecord(
   const signing = await node.users.signing(input.asUser ?? null);
   if (isReject(signing)) return signing;
   const given = await stageAll(staging, input, signal);
-  const { phase, type, title, mediaType, data, references } = input;
+  if (isReject(given)) return given;
   const { files, ids, own } = given;
-  const wanted = input.waitForCopies ?? null;
-  const missing = wanted === null ? null : await staging.replicate(phase, ids, wanted, signal);
-  if (missing !== null) {
-    for (const id of own) await staging.discard(id);
-    return missing;
+  let done: Committed | Reject;
+  try {
+    done = await sendRecord(staging, given, { input, signing }, signal);
+  } catch (error) {
+    await discardAll(staging, own);
+    throw error;
   }
-  // When this throws, the record may still be committed: files that no record comes to name are dropped at a later start.
-  const user = signing.user === null ? {} : { user: signing.user };
-  const content = { phase, type, title, mediaType, data, files, references, ...user };
-  const done = await signing.records.putRecord(content);
   if (isReject(done)) {
-    for (const id of own) await staging.discard(id);
+    await discardAll(staging, own);
     return done;
   }
-  for (const file of input.files) if ('staged' in file) staging.release(file.staged);
-  for (const id of own) staging.release(id);
+  for (const id of ids) staging.release(id);
   const { id, height, timeMs, position } = done;
   const shown = files.map(file => ({ ...fileView(file), reused: file.reused }));
   return { id, height, timeMs, position: position ?? 0, files: shown };

@@ -1,4 +1,3 @@
-import { assertDefined } from '../../core/base/assert.ts';
 import type { PhaseId } from '../../core/base/ids.ts';
 import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { CopiesWanted, StagedFile, StageInput } from '../../rpc/api.ts';
@@ -14,6 +13,8 @@ interface Staged {
   readonly file: StoredFile;
   /** True when the file was in the phase, or staged for it, before. */
   reused: boolean;
+  /** True once a record was sent of which nobody knows whether it is committed: the file is not this node's to delete. */
+  sent: boolean;
 }
 
 /**
@@ -27,6 +28,7 @@ export class Staging {
 
   constructor(private readonly node: KnownFilesNode) {
     this.known = new KnownFiles(node);
+    node.files.keepWhile(cid => [...this.staged.values()].some(({ file }) => file.cid === cid));
   }
 
   /** All or none. @throws what a source and the disk throw */
@@ -52,31 +54,28 @@ export class Staging {
     const reused = same !== null;
     this.last += 1;
     const id = String(this.last);
-    this.staged.set(id, { phase, file, reused });
+    this.staged.set(id, { phase, file, reused, sent: false });
     if (reused) await this.node.files.discardFile(put.cid);
     return { id, cid: file.cid, bytes: file.plaintextBytes, sha256: file.plaintextHash, reused };
   }
 
-  /** @param id of a file that is staged now */
-  file(id: string): StoredFile & { readonly reused: boolean } {
-    const { file, reused } = assertDefined(
-      this.staged.get(id) ?? null,
-      'a record names files that are staged',
-    );
-    return { ...file, reused };
+  /** Null of a file that is not staged any more, or not here any more: a record of it would name nothing. */
+  file(id: string): (StoredFile & { readonly reused: boolean }) | null {
+    const given = this.staged.get(id);
+    if (given === undefined || !this.node.files.isReady(given.phase, given.file.cid)) return null;
+    return { ...given.file, reused: given.reused };
   }
 
   /** Spreads staged files before a record names them. @returns why not, when that did not come about in time */
   async replicate(
     phase: PhaseId,
-    ids: readonly string[],
+    files: readonly StoredFile[],
     wanted: CopiesWanted,
     signal: AbortSignal,
   ): Promise<Reject | null> {
-    if (ids.length === 0) return null;
+    if (files.length === 0) return null;
     const { onProgress } = wanted;
     // a file that the phase had already may have lost copies since
-    const files = ids.map(id => this.file(id));
     const state = await this.node.files.replicate(phase, files, {
       ...{ copies: wanted.copies, waitMs: wanted.waitMs, signal },
       ...(onProgress === undefined ? {} : { onProgress }),
@@ -94,18 +93,27 @@ export class Staging {
     this.staged.delete(id);
   }
 
+  /** After a record was sent that may be committed, or not: what no record comes to name is garbage later. */
+  mayBeNamed(ids: readonly string[]): void {
+    for (const id of ids) {
+      const given = this.staged.get(id);
+      if (given !== undefined) given.sent = true;
+    }
+  }
+
   async discard(id: string): Promise<void> {
     const given = this.staged.get(id);
     this.staged.delete(id);
-    if (given === undefined || given.reused) return;
+    if (given === undefined || given.reused || given.sent) return;
     const heir = [...this.staged.values()].find(({ file }) => file.cid === given.file.cid);
     if (heir !== undefined) heir.reused = false;
     else await this.node.files.discardFile(given.file.cid);
   }
 
   private twin(phase: PhaseId, put: StoredFile): StoredFile | null {
-    for (const staged of this.staged.values()) {
-      if (staged.phase === phase && staged.file.plaintextHash === put.plaintextHash) return staged.file;
+    for (const { phase: other, file } of this.staged.values()) {
+      const isSame = other === phase && file.plaintextHash === put.plaintextHash;
+      if (isSame && this.node.files.isReady(phase, file.cid)) return file;
     }
     return null;
   }

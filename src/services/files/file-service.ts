@@ -163,6 +163,16 @@ export class FileService implements Service, FileCare {
     await this.local.drop(cid);
   }
 
+  /** True when a record of the phase may name the file: it is here whole, and was not purged. */
+  isReady(phase: PhaseId, cid: string): boolean {
+    return this.index.root(cid)?.whole === true && this.ledger.purgeOf(phase, cid) === null;
+  }
+
+  /** @param isNeeded true for a file that a record is about to name: it is no garbage */
+  keepWhile(isNeeded: (cid: string) => boolean): void {
+    this.garbage.keepWhile(isNeeded);
+  }
+
   /** Authentic plaintext while it is read; only the end says that it was whole. Throws as `LocalFiles.get`. */
   getFile(subject: FileSubject, range: ByteRange | null = null): AsyncIterable<Uint8Array> {
     return this.local.get(subject, range);

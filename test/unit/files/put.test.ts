@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
+import { isReject } from '../../../src/core/base/reject.ts';
 import { ROLES } from '../../../src/core/types/operation.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
-import type { FileInput } from '../../../src/rpc/api.ts';
+import type { FileInput, StagedFile } from '../../../src/rpc/api.ts';
 import { granted, record, STEWARD, WRITER } from '../records/support.ts';
 import { blocksOf, input, type Member, Members } from './members.ts';
 import { chunked, patterned, until } from './world.ts';
@@ -132,6 +133,45 @@ describe('the same file put twice', () => {
   });
 });
 
+/** Three days pass, on the chain too, and what no record names is collected. */
+async function collectLater({ access, files }: Member): Promise<void> {
+  const head = access.head.bind(access);
+  access.head = () => ({ ...head(), timeMs: members.clock.nowMs() });
+  members.clock.advance(3 * 24 * 60 * 60_000);
+  await files.collectGarbage();
+}
+
+async function stage(member: Member, content: Uint8Array): Promise<StagedFile> {
+  const staged = await member.api.stageFiles(phase, [{ source: chunked(content), bytes: null }], signal);
+  if (isReject(staged)) throw new Error(staged.detail);
+  return staged[0]!;
+}
+
+const nameStaged = (member: Member, staged: string) =>
+  member.api.putRecord({ ...asRecord([]), files: [{ name: 'a', mediaType: 'a/b', staged }] }, signal);
+
+describe('a file that waits for its record', () => {
+  it('is kept however long it waits', async () => {
+    const { id, cid } = await stage(ann, bytes);
+    await collectLater(ann);
+    expect(await nameStaged(ann, id)).toMatchObject({ files: [{ cid }] });
+    expect(await ann.files.verifyFile(cid)).toMatchObject({ sound: true });
+  });
+
+  it('is refused when it is gone: it was purged, or given up', async () => {
+    const cid = await putOne(ann, bytes);
+    await members.advance();
+    const again = await stage(ann, bytes);
+    expect(again).toMatchObject({ cid, reused: true });
+    expect(await ann.files.purge(phase, cid, 'by court order')).toMatchObject({ by: 'ann' });
+    expect(await nameStaged(ann, again.id)).toMatchObject({ reject: 'file_gone' });
+    const other = await stage(ann, patterned(1000, 3));
+    await ann.api.discardStaged(other.id);
+    expect(await nameStaged(ann, other.id)).toMatchObject({ reject: 'file_gone' });
+    await until(async () => (await blocksOf(ann)).length === 0);
+  });
+});
+
 describe('a put that no record may follow', () => {
   it('is refused before a byte of it is taken', async () => {
     granted(await members.world.records('max').changeRole(phase, eve.phaseFiles.member, ROLES.reader));
@@ -197,5 +237,22 @@ describe('a put that fails', () => {
     };
     await expect(put(ann, input('a', bytes))).rejects.toMatchObject({ code: 'no_source' });
     expect(await blocksOf(ann)).not.toEqual([]);
+  });
+
+  it('without an answer is stored again when no record came to name it and it was collected', async () => {
+    const answering = ann.access.beforeSubmit;
+    ann.access.beforeSubmit = async () => {
+      throw new OperatingError('no_source', 'no consensus node can be reached');
+    };
+    await expect(put(ann, input('a', bytes))).rejects.toMatchObject({ code: 'no_source' });
+    const { id } = await stage(ann, patterned(5000, 7));
+    await expect(nameStaged(ann, id)).rejects.toMatchObject({ code: 'no_source' });
+    // its record may be committed: it is forgotten, not deleted
+    await ann.api.discardStaged(id);
+    expect(await blocksOf(ann)).toHaveLength(2);
+    await collectLater(ann);
+    expect(await blocksOf(ann)).toEqual([]);
+    ann.access.beforeSubmit = answering;
+    expect(await ann.files.verifyFile(await putOne(ann, bytes))).toMatchObject({ sound: true });
   });
 });
