@@ -269,7 +269,7 @@ export interface RecordApi {
     files: readonly StageInput[],
     signal: AbortSignal,
   ): Promise<readonly StagedFile[] | Reject>;
-  /** Drops a staged file that no record is to name; an unknown one is none. */
+  /** Forgets a staged file, and drops it unless a record that was sent may name it; an unknown one is none. */
   discardStaged(id: string): Promise<void>;
   /**
    * Resolves when the record is committed and verified by this node. Staged files are used up, except by a refusal: they stay,

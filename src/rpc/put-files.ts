@@ -46,7 +46,7 @@ class PutFiles {
   /** Uploads that this call began or went on with. */
   private readonly large: string[] = [];
   /** Uploads that the caller named. */
-  private readonly named: string[] = [];
+  private readonly named = new Set<string>();
 
   constructor(
     private readonly api: PutApi,
@@ -58,6 +58,14 @@ class PutFiles {
   }
 
   async put(record: Omit<RecordInput, 'files' | 'phase'>): Promise<RecordReceipt | Reject> {
+    try {
+      return await this.write(record);
+    } finally {
+      for (const id of [...this.large, ...this.named]) this.api.uploads.leave(id);
+    }
+  }
+
+  private async write(record: Omit<RecordInput, 'files' | 'phase'>): Promise<RecordReceipt | Reject> {
     const { api, phase, signal } = this;
     try {
       await this.stageAll();
@@ -67,9 +75,15 @@ class PutFiles {
       throw error;
     }
     const files = this.ready.filter(file => file !== null);
-    const done = await api
-      .putRecord({ ...record, phase, files, ...this.waiting(record) }, signal)
-      .finally(() => this.waited());
+    let done: RecordReceipt | Reject;
+    try {
+      done = await api.putRecord({ ...record, phase, files, ...this.waiting(record) }, signal);
+    } catch (error) {
+      await this.drop(true);
+      throw error;
+    } finally {
+      this.waited();
+    }
     if (isReject(done)) {
       await this.drop(done.reject === 'too_few_copies');
       return done;
@@ -105,7 +119,6 @@ class PutFiles {
     const small: { readonly at: number; readonly file: GivenPath; readonly bytes: number }[] = [];
     for (const [at, file] of this.files.entries()) {
       if ('upload' in file) {
-        this.named.push(file.upload);
         large.push(() => this.takeUpload(at, file));
         continue;
       }
@@ -149,6 +162,8 @@ class PutFiles {
       const detail = `upload ${upload.id} has ${upload.offset} of ${upload.bytes ?? 'unknown'} bytes`;
       throw failure('conflict', 'upload_not_whole', detail, 'Send the rest first.');
     }
+    if (!this.named.has(upload.id)) this.api.uploads.takeUp(upload.id);
+    this.named.add(upload.id);
     const { staged } = await this.api.uploads.settled(upload.id);
     const named = { name: given.name, mediaType: given.mediaType ?? upload.mediaType };
     if (staged !== null) this.become(at, named, upload.name, staged);
@@ -166,7 +181,11 @@ class PutFiles {
   /** @param keep what can be gone on with */
   private async drop(keep: boolean): Promise<void> {
     for (const id of this.small) await this.api.discardStaged(id);
-    if (!keep) for (const id of this.large) await this.api.uploads.remove(id);
+    if (keep) return;
+    for (const id of this.large) {
+      this.api.uploads.leave(id);
+      await this.api.uploads.remove(id);
+    }
   }
 }
 

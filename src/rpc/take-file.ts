@@ -19,7 +19,8 @@ async function* until(signal: AbortSignal, source: AsyncIterable<Uint8Array>): A
 
 /**
  * Takes a file of this machine in until it is whole or the signal fires, at least a piece of it; goes on with what an earlier
- * call for the same unchanged file left. A whole one is stored when this resolves, unless the signal fired before.
+ * call for the same unchanged file left. A whole one is stored when this resolves, unless the signal fired before. The upload is
+ * taken up then: the caller leaves it.
  *
  * @throws RpcFailure as `openLocalFile`; what storing failed with
  */
@@ -36,10 +37,14 @@ export async function takeLocalFile(
     upload =
       uploads.again(phase, fingerprint) ??
       uploads.open({ phase, name: name ?? file.name, mediaType, bytes, fingerprint, record: null });
+    uploads.takeUp(upload.id);
     await uploads.receive(upload.id, until(signal, file.read(upload.offset)));
     return upload.offset === bytes ? await uploads.settled(upload.id) : upload;
   } catch (error) {
-    if (upload !== null) await uploads.remove(upload.id);
+    if (upload !== null) {
+      uploads.leave(upload.id);
+      await uploads.remove(upload.id);
+    }
     throw error;
   } finally {
     await file.close();

@@ -58,6 +58,8 @@ interface Work extends Upload {
   /** Set when every byte came: resolves when it is stored, and recorded if that was asked for. */
   settled: Promise<void> | null;
   writing: boolean;
+  /** A call names it, or is about to: its file is no other's to go on with, and not to be dropped. */
+  isTaken: boolean;
   usedMs: number;
 }
 
@@ -102,7 +104,7 @@ export class Uploads implements Service {
       ...input,
       id: randomBytes(16).toString('hex'),
       ...{ offset: 0, stage: 'receiving', staged: null, receipt: null, copies: null, error: null },
-      ...{ pipe, stored: this.store(input, pipe), settled: null, writing: false },
+      ...{ pipe, stored: this.store(input, pipe), settled: null, writing: false, isTaken: false },
       usedMs: this.clock.monotonicMs(),
     };
     upload.stored.catch(error => {
@@ -123,10 +125,27 @@ export class Uploads implements Service {
   again(phase: PhaseId, fingerprint: string): Upload | null {
     for (const upload of this.uploads.values()) {
       const open = upload.stage === 'receiving' || upload.stage === 'stored';
-      if (open && !upload.writing && upload.phase === phase && upload.fingerprint === fingerprint)
+      if (open && !upload.writing && !upload.isTaken && upload.phase === phase && upload.fingerprint === fingerprint)
         return upload;
     }
     return null;
+  }
+
+  /**
+   * Keeps an upload for one call until it `leave`s it.
+   * @throws RpcFailure `conflict` while another call has it
+   */
+  takeUp(id: string): void {
+    const upload = this.workOf(id);
+    refuseTaken(upload);
+    upload.isTaken = true;
+  }
+
+  leave(id: string): void {
+    const upload = this.uploads.get(id);
+    if (upload === undefined) return;
+    upload.isTaken = false;
+    upload.usedMs = this.clock.monotonicMs();
   }
 
   list(): readonly Upload[] {
@@ -175,10 +194,14 @@ export class Uploads implements Service {
     return upload;
   }
 
-  /** Forgets an upload; what a record does not name of it is dropped. */
+  /**
+   * Forgets an upload; what a record does not name of it is dropped.
+   * @throws RpcFailure `conflict` while a call has it
+   */
   async remove(id: string): Promise<void> {
     const upload = this.uploads.get(id);
     if (upload === undefined) return;
+    refuseTaken(upload);
     this.uploads.delete(id);
     upload.pipe.fail(failure('conflict', 'upload_ended', 'the upload was ended'));
     const staged = await upload.stored.catch(() => null);
@@ -214,19 +237,21 @@ export class Uploads implements Service {
     const { phase, record, name, mediaType, staged } = upload;
     if (record === null) return;
     upload.stage = 'committing';
-    const done = await this.api.putRecord(
-      {
-        ...{ phase, ...record, mediaType: 'text/plain', data: new Uint8Array(), references: [] },
-        files: [{ name, mediaType, staged: staged.id }],
-      },
-      this.stopping.signal,
-    );
-    if (isReject(done)) {
+    try {
+      const done = await this.api.putRecord(
+        {
+          ...{ phase, ...record, mediaType: 'text/plain', data: new Uint8Array(), references: [] },
+          files: [{ name, mediaType, staged: staged.id }],
+        },
+        this.stopping.signal,
+      );
+      if (isReject(done)) throw failureOfReject(done);
+      upload.receipt = done;
+      upload.stage = 'committed';
+    } catch (error) {
       await this.api.discardStaged(staged.id);
-      throw failureOfReject(done);
+      throw error;
     }
-    upload.receipt = done;
-    upload.stage = 'committed';
   }
 
   /** Ends what nobody came back to. */
@@ -234,7 +259,8 @@ export class Uploads implements Service {
     const nowMs = this.clock.monotonicMs();
     for (const upload of this.uploads.values()) {
       const keptMs = isFinished(upload) ? this.limits.uploadOutcomeMs : this.limits.uploadIdleMs;
-      if (!upload.writing && nowMs - upload.usedMs > keptMs) this.remove(upload.id).catch(() => undefined);
+      const isFree = !upload.writing && !upload.isTaken;
+      if (isFree && nowMs - upload.usedMs > keptMs) this.remove(upload.id).catch(() => undefined);
     }
     this.sweeping?.cancel();
     this.sweeping = null;
@@ -252,6 +278,10 @@ export class Uploads implements Service {
 
 function isFinished({ stage }: Upload): boolean {
   return stage === 'committed' || stage === 'failed';
+}
+
+function refuseTaken({ isTaken }: Work): void {
+  if (isTaken) throw failure('conflict', 'upload_in_use', 'another call writes a record with this upload');
 }
 
 function fail(upload: Upload, error: unknown): void {

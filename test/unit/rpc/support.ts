@@ -310,6 +310,7 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
   phase = async (id: PhaseId) => this.phaseViews.find(view => view.state.id === id) ?? null;
 
   readonly staged = new Map<string, { file: StagedFile; bytes: Uint8Array }>();
+  private stagings = 0;
   readonly uploads: Uploads;
 
   constructor(clock = new ManualClock()) {
@@ -321,9 +322,10 @@ export class MemoryParticipant implements ParticipantApi, IdentityApi, AdminApi 
     for (const { source } of files) {
       const bytes = await bytesOf(source);
       const sha256 = createHash('sha256').update(bytes).digest('hex') as Hash;
-      const id = `staged-${this.staged.size}`;
-      const file = { id, cid: `bafystaged${this.staged.size}`, bytes: bytes.length, sha256, reused: false };
+      const id = `staged-${this.stagings}`;
+      const file = { id, cid: `bafystaged${this.stagings}`, bytes: bytes.length, sha256, reused: false };
       this.staged.set(id, { file, bytes });
+      this.stagings += 1;
       staged.push(file);
     }
     return staged;

@@ -369,6 +369,62 @@ describe('a large file put by its path', () => {
     expect(await put()).toMatchObject({ files: [{ bytes: 2_000_000 }] });
   });
 
+  it('belongs to one call while its record is written: another that is refused takes nothing along', async () => {
+    const time = new ManualClock();
+    const api = new MemoryParticipant(time);
+    api.addPhase(intake, 'intake');
+    const path = join(root, 'twice');
+    writeFileSync(path, randomBytes(2_000_000));
+    const { putRecord } = api;
+    let isSent = false;
+    let commit = () => {};
+    const committing = new Promise<void>(resolve => {
+      commit = resolve;
+    });
+    api.putRecord = async (input, signal) => {
+      isSent = true;
+      await committing;
+      return putRecord(input, signal);
+    };
+    const { signal } = new AbortController();
+    const files = [{ path, name: null, mediaType: 'a/b' }];
+    const first = putRecordWithFiles(api, record, files, signal);
+    while (!isSent) await turn();
+    const [upload] = api.uploads.list();
+    const { id } = upload!;
+    const inUse = { data: { reason: 'upload_in_use' } };
+    await expect(api.uploads.remove(id)).rejects.toMatchObject(inUse);
+    const named = putRecordWithFiles(api, record, [{ upload: id, name: null, mediaType: null }], signal);
+    await expect(named).rejects.toMatchObject(inUse);
+    time.advance(25 * 60 * 60_000);
+    api.putRecord = async () => reject('phaseFrozen', 'frozen');
+    expect(await putRecordWithFiles(api, record, files, signal)).toMatchObject({ reject: 'phaseFrozen' });
+    expect(api.uploads.list()).toMatchObject([{ id }]);
+    commit();
+    expect(await first).toMatchObject({ files: [{ bytes: 2_000_000 }] });
+    expect([api.uploads.list(), api.staged.size]).toEqual([[], 0]);
+  });
+
+  it('is free again after a call that failed, which keeps nothing of its small files', async () => {
+    const api = new MemoryParticipant();
+    api.addPhase(intake, 'intake');
+    const files = [2_000_000, 1000].map(length => {
+      const path = join(root, `unanswered-${length}`);
+      writeFileSync(path, randomBytes(length));
+      return { path, name: null, mediaType: 'a/b' };
+    });
+    const { putRecord } = api;
+    api.putRecord = async () => {
+      throw new OperatingError('no_source', 'no consensus node can be reached');
+    };
+    const put = () => putRecordWithFiles(api, record, files, new AbortController().signal);
+    await expect(put()).rejects.toMatchObject({ code: 'no_source' });
+    expect([api.uploads.list().length, api.staged.size]).toEqual([1, 1]);
+    api.putRecord = putRecord;
+    expect(await put()).toMatchObject({ files: [{ bytes: 2_000_000 }, { bytes: 1000 }] });
+    expect([api.uploads.list(), api.staged.size]).toEqual([[], 0]);
+  });
+
   it('leaves nothing when another file of the same record cannot be read', async () => {
     const api = new MemoryParticipant();
     api.addPhase(intake, 'intake');

@@ -22,8 +22,9 @@ export const fileUpload = (api: Pick<ParticipantApi, 'uploads'> & ProjectReadApi
     errors: [...TAKE_ERRORS, 'busy'],
     handle: async ({ phase, forMs, ...file }, { signal }) => {
       const enough = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
-      return presentUpload(
-        await takeLocalFile(api.uploads, { ...file, phase: (await findPhase(api, phase)).state.id }, enough),
-      );
+      const { id } = (await findPhase(api, phase)).state;
+      const upload = await takeLocalFile(api.uploads, { ...file, phase: id }, enough);
+      api.uploads.leave(upload.id);
+      return presentUpload(upload);
     },
   });
