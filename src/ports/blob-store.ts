@@ -6,8 +6,8 @@ export interface Blob {
 
 /**
  * Blocks of off-chain files by CID text (ciphertext only). A put is durable when it resolves (write, fsync, rename), whole or not
- * at all; `get` hashes again and answers null for bytes that do not match (house rule 7), so whoever puts has checked them
- * against the CID or made it from them. A full disk is OperatingError `disk_full`, any other failure `blob_store_failed`.
+ * at all; `get` hashes again and answers null for bytes that do not match (house rule 7) or that the disk cannot read any more, so
+ * whoever puts has checked them against the CID or made it from them. A full disk is OperatingError `disk_full`, any other failure `blob_store_failed`.
  */
 export interface BlobStore {
   open(): Promise<void>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { assert } from '../core/base/assert.ts';
 import type { Blob, BlobStore } from '../ports/blob-store.ts';
 import type { OperatingError } from '../ports/lifecycle.ts';
-import { blobFailure } from './blob-failure.ts';
+import { blobFailure, isUnreadable } from './blob-failure.ts';
 import { parseCid, verifyCid } from './cid.ts';
 import { concurrently } from './concurrently.ts';
 import {
@@ -87,7 +87,7 @@ export class FileBlobStore implements BlobStore {
     try {
       bytes = await this.read(this.pathOf(cid));
     } catch (error) {
-      if (isMissing(error)) return null;
+      if (isMissing(error) || isUnreadable(error)) return null;
       throw this.failure('read', error);
     }
     return verifyCid(parsed, bytes) ? bytes : null;

@@ -3,7 +3,7 @@ import { assert } from '../core/base/assert.ts';
 import type { Blob, BlobStore } from '../ports/blob-store.ts';
 import type { KeyValueStore, KvOperation } from '../ports/kv.ts';
 import { OperatingError } from '../ports/lifecycle.ts';
-import { blobFailure } from './blob-failure.ts';
+import { blobFailure, isUnreadable } from './blob-failure.ts';
 import { parseCid, verifyCid } from './cid.ts';
 
 const blockKey = (cid: string) => `block/${cid}`;
@@ -50,7 +50,7 @@ export class KvBlobStore implements BlobStore {
       return bytes !== null && verifyCid(parsed, bytes) ? bytes.slice() : null;
     } catch (error) {
       // the checksum of the store found the rot before the CID could
-      if (error instanceof OperatingError && error.code === 'corrupt') return null;
+      if (error instanceof OperatingError && (error.code === 'corrupt' || isUnreadable(error))) return null;
       throw error;
     }
   }

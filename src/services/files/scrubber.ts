@@ -79,7 +79,7 @@ export class Scrubber {
   }
 
   private async round(): Promise<void> {
-    const { clock, index, logger } = this.config;
+    const { clock, index } = this.config;
     this.sums = { blocks: 0, bytes: 0, bad: 0 };
     this.running = true;
     const pace = this.pace();
@@ -89,16 +89,22 @@ export class Scrubber {
       while (next !== null) {
         if (this.stopped) return;
         const [root, record] = next;
-        await this.scrub(root, record, this.sums, pace);
+        // what keeps one file from being read is no reason to read no other
+        await this.scrub(root, record, this.sums, pace).catch(error => this.report(error, root));
         next = await first(index.roots(root));
       }
       this.roundMs = clock.nowMs();
     } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
-      logger.error({ code: error.code }, 'the scrubber cannot read the store');
+      this.report(error);
     } finally {
       this.running = false;
     }
+  }
+
+  private report(error: unknown, cid?: string): void {
+    if (!(error instanceof OperatingError)) throw error;
+    const of = cid === undefined ? {} : { cid };
+    this.config.logger.error({ ...of, code: error.code }, 'the scrubber cannot read the store');
   }
 
   /** @param pace called after each block */

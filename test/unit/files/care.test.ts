@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
   chunked,
@@ -273,6 +274,33 @@ describe('scrubbing', () => {
     });
     const { scrub } = await bob.service.usage();
     expect(scrub.bad).toBeGreaterThan(0);
+  });
+
+  it('[68] goes on behind a file that cannot be read', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const limits = { scrubPauseMs: 60_000 };
+    const ann = await world.node('ann', { limits });
+    let refused = '';
+    const bob = await world.node('bob', {
+      limits,
+      serve: blobs =>
+        reading(blobs, (cid, bytes) => {
+          if (cid === refused) throw new OperatingError('blob_store_failed', 'too many open files');
+          return bytes;
+        }),
+    });
+    world.connect(ann, bob);
+    const files = [await put(ann, 1, 1), await put(ann, 1, 2)];
+    for (const file of files) world.ledger.record(phase, 'ann', file);
+    for (const file of files) await world.settled(phase, file.cid, 2);
+    // in the order in which they are read
+    const [first, second] = files.map(({ cid }) => cid).sort() as [string, string];
+    refused = first;
+    for await (const cid of bob.dag.listBlocks(second)) rot(bob, cid);
+    world.clock.advance(60_000);
+    await until(async () => (await bob.service.usage()).scrub.roundMs !== null);
+    expect((await bob.service.usage()).scrub.bad).toBeGreaterThan(0);
+    await until(() => isWhole(bob, phase, second));
   });
 
   it('verifies everything here at once on demand', async () => {

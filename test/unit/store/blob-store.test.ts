@@ -74,6 +74,35 @@ describe('FileBlobStore', () => {
     expect(await store.get(cid)).toEqual(bytes);
   });
 
+  it('[68] answers null for a block whose sector cannot be read, and a new put repairs it', async () => {
+    const unreadable = new Set<string>();
+    const disk: BlockOperations = {
+      ...nodeFileOperations,
+      readWhole: async (path, direct) => {
+        const [code] = unreadable;
+        if (code !== undefined) throw Object.assign(new Error(`${code}: read`), { code });
+        return nodeFileOperations.readWhole(path, direct);
+      },
+      rename: async (from, to) => {
+        await nodeFileOperations.rename(from, to);
+        unreadable.clear();
+      },
+    };
+    const store = new FileBlobStore(newDirectory(), disk);
+    await store.open();
+    const bytes = utf8('some ciphertext');
+    const cid = rawCid(bytes);
+    for (const code of ['EIO', 'EBADMSG', 'EUCLEAN', 'ENODATA']) {
+      await store.put(cid, bytes);
+      unreadable.add(code);
+      expect(await store.get(cid)).toBeNull();
+      await store.put(cid, bytes);
+      expect(await store.get(cid)).toEqual(bytes);
+    }
+    unreadable.add('EACCES');
+    await expect(store.get(cid)).rejects.toMatchObject({ code: 'blob_store_failed' });
+  });
+
   it('lists no file that is not a block', async () => {
     const directory = newDirectory();
     const store = new FileBlobStore(directory);
@@ -231,5 +260,18 @@ describe('a put that the disk breaks off', () => {
       },
     });
     expect(await new KvBlobStore(rotten, null).get(cid)).toBeNull();
+  });
+
+  it('[68] in level: a table that the disk cannot read is a block that is missing', async () => {
+    const failing = (words: string) =>
+      Object.assign(new MemoryStore(), {
+        get: () => {
+          const cause = new Error(`IO error: /data/blocks/000005.ldb: ${words}`);
+          throw new OperatingError('read_failed', 'cannot read the database in /data/blocks', null, cause);
+        },
+      });
+    expect(await new KvBlobStore(failing('Input/output error'), null).get(cid)).toBeNull();
+    const other = new KvBlobStore(failing('Too many open files'), null).get(cid);
+    await expect(other).rejects.toMatchObject({ code: 'read_failed' });
   });
 });
