@@ -139,7 +139,7 @@ export interface FileCare {
   collectGarbage(): Promise<GarbageReport>;
   /** A CAR (version 1, one root) of this node's whole copy; Reject `unknown_file`, `not_whole` or `purged`. */
   exportCar(phase: PhaseId, cid: string): Promise<AsyncIterable<Uint8Array> | Reject>;
-  /** Takes the blocks of a CAR as if holders had sent them; Reject `unknown_file`, `purged` or `bad_car`. */
+  /** Takes the blocks of a CAR as if holders had sent them; Reject `unknown_file`, `purged`, also meanwhile, or `bad_car`. */
   importCar(
     phase: PhaseId,
     cid: string,

@@ -1,5 +1,5 @@
 import type { PhaseId } from '../../core/base/ids.ts';
-import { type Reject, reject } from '../../core/base/reject.ts';
+import { isReject, type Reject, reject } from '../../core/base/reject.ts';
 import type { Blob, BlobStore } from '../../ports/blob-store.ts';
 import type { CarFormat } from '../../ports/car.ts';
 import type { FileDag } from '../../ports/file-dag.ts';
@@ -8,12 +8,14 @@ import { FILES_WIRE_LIMITS } from '../../wire/files.ts';
 import type { CarImport } from './api.ts';
 import { type ClaimsConfig, claim } from './claims.ts';
 import type { FetchFault } from './file-fetch.ts';
+import { type Imports, until } from './imports.ts';
 import type { FileEntry } from './ledger.ts';
 
 export interface CarsConfig extends ClaimsConfig {
   readonly blobs: BlobStore;
   readonly dag: FileDag;
   readonly car: CarFormat;
+  readonly imports: Imports;
   readonly fetchNow: (entry: FileEntry) => Promise<FetchFault>;
 }
 
@@ -47,20 +49,37 @@ export async function importCar(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<CarImport | Reject> {
+  let blocks = 0;
+  let fault: FetchFault = null;
+  try {
+    // under the order's eyes before it is looked for: one that comes later ends this
+    const taken = await config.imports.run(cid, ending =>
+      takeFor(config, { phase, cid }, until(ending, source), signal === undefined ? [ending] : [ending, signal]),
+    );
+    if (isReject(taken)) return taken;
+    blocks = taken.blocks;
+    fault = await config.fetchNow(taken.entry);
+  } catch (error) {
+    const isPurged = config.ledger.purgeOf(phase, cid) !== null;
+    if (!isPurged && error instanceof OperatingError && error.code === 'bad_car')
+      return reject('bad_car', error.message, 'ignore');
+    if (!isPurged) throw error;
+  }
+  return unknown(config, phase, cid) ?? { blocks, whole: fault === null, reason: fault?.reason ?? null };
+}
+
+async function takeFor(
+  config: CarsConfig,
+  { phase, cid }: { readonly phase: PhaseId; readonly cid: string },
+  source: AsyncIterable<Uint8Array>,
+  signals: readonly AbortSignal[],
+): Promise<{ readonly entry: FileEntry; readonly blocks: number } | Reject> {
   const refused = unknown(config, phase, cid);
   if (refused !== null) return refused;
   const entry = config.ledger.entries(phase, cid)[0]!;
   const record = await claim(config, entry);
   if ('reason' in record) return reject('not_taken', record.reason, 'ignore');
-  try {
-    const blocks = await take(config, entry, record, source, signal);
-    const fault = await config.fetchNow(entry);
-    return { blocks, whole: fault === null, reason: fault?.reason ?? null };
-  } catch (error) {
-    if (error instanceof OperatingError && error.code === 'bad_car')
-      return reject('bad_car', error.message, 'ignore');
-    throw error;
-  }
+  return { entry, blocks: await take(config, entry, record, source, signals) };
 }
 
 async function take(
@@ -68,7 +87,7 @@ async function take(
   { cid: root }: FileEntry,
   record: Exclude<Awaited<ReturnType<typeof claim>>, { readonly reason: string }>,
   source: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
+  signals: readonly AbortSignal[],
 ): Promise<number> {
   if (!record.whole) await index.claim([[root, record]]);
   await index.nameRoots(index.belongs(root, root) ? [] : [root]);
@@ -77,7 +96,7 @@ async function take(
     throw new OperatingError('bad_car', `the archive is of ${archive.roots[0]}`);
   let taken = 0;
   for await (const { cid, bytes } of archive.blocks) {
-    signal?.throwIfAborted();
+    for (const signal of signals) signal.throwIfAborted();
     const node = dag.parseBlock(cid, bytes);
     if (node === null) throw new OperatingError('bad_car', `block ${cid} is not what its CID says`);
     if (!index.belongs(root, cid))

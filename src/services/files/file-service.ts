@@ -27,6 +27,7 @@ import { FileServer } from './file-server.ts';
 import type { FileServiceConfig, FileStatus, Possession } from './file-status.ts';
 import { Garbage } from './garbage.ts';
 import { Holders } from './holders.ts';
+import { Imports } from './imports.ts';
 import type { FileEntry } from './ledger.ts';
 import { FILES_LIMITS, type FilesLimits } from './limits.ts';
 import {
@@ -64,6 +65,7 @@ export class FileService implements Service, FileCare {
   private readonly server: FileServer;
   private readonly challenger: Challenger;
   private readonly scrubber: Scrubber;
+  private readonly imports = new Imports();
   private readonly purger: Purger;
   private readonly garbage: Garbage;
   private work: Promise<unknown> = Promise.resolve();
@@ -99,7 +101,7 @@ export class FileService implements Service, FileCare {
       takeOffer: (from, offer) => this.copies.take(from, offer),
     });
     this.scrubber = new Scrubber({ ...base, onDamage });
-    this.purger = new Purger({ ...base, local, replicator });
+    this.purger = new Purger({ ...base, local, replicator, imports: this.imports });
     this.garbage = new Garbage({ ...base, local, replicator });
   }
 
@@ -353,9 +355,9 @@ export class FileService implements Service, FileCare {
   }
 
   private carsConfig(): CarsConfig {
-    const { index, ledger, limits, replicator, usageOf: usage } = this;
+    const { imports, index, ledger, limits, replicator, usageOf: usage } = this;
     const fetchNow = (entry: FileEntry) => replicator.fetchNow(entry);
-    return { ...this.config, index, ledger, limits, usage, fetchNow };
+    return { ...this.config, imports, index, ledger, limits, usage, fetchNow };
   }
 
   /** A block that was read is missing or damaged: the copy is not whole until it is fetched again. */

@@ -6,6 +6,7 @@ import type { Transport } from '../../ports/transport.ts';
 import { entryOf } from './access.ts';
 import type { PurgeStatus } from './api.ts';
 import type { FileIndex } from './file-index.ts';
+import type { Imports } from './imports.ts';
 import type { FileLedger, PurgeOrder } from './ledger.ts';
 import type { FilesLimits } from './limits.ts';
 import type { LocalFiles } from './local-files.ts';
@@ -16,6 +17,7 @@ export interface PurgerConfig {
   readonly ledger: FileLedger;
   readonly local: LocalFiles;
   readonly replicator: Replicator;
+  readonly imports: Imports;
   readonly transport: Pick<Transport, 'peerId'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -91,7 +93,7 @@ export class Purger {
   }
 
   private async carryOut(order: PurgeOrder): Promise<void> {
-    const { index, ledger, local, logger, replicator, transport } = this.config;
+    const { imports, index, ledger, local, logger, replicator, transport } = this.config;
     const { phase, cid } = order;
     const record = index.root(cid);
     const had = record !== null;
@@ -101,6 +103,8 @@ export class Purger {
         ? ledger.phasesOf(cid).length > 0
         : ledger.phasesOf(cid).some(other => entryOf(ledger, other, cid, record) !== null);
     if (!kept) {
+      // in this order: what was taken in asks for what it lacks
+      await imports.end(cid);
       await replicator.forget(cid);
       if (index.root(cid) !== null) await local.drop(cid);
       if (had) logger.info({ phase, cid }, 'a file was purged');

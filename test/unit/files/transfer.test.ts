@@ -11,6 +11,7 @@ import {
   type FileNode,
   isWhole,
   MIB,
+  memberId,
   patterned,
   reading,
   until,
@@ -195,6 +196,34 @@ describe('CAR archives', () => {
       reject: 'bad_car',
     });
     expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({ blocks: 9 });
+  });
+
+  it('[87] end when the file is purged meanwhile, and leave nothing, though their sender is silent', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob', { limits: { retryMs: 1e9 } });
+    const file = await ann.service.putFile(chunked(content));
+    world.ledger.record(phase, 'ann', file);
+    const archive = await exported(ann, phase, file.cid);
+    const stuck = async function* () {
+      yield archive.subarray(0, 3 * MIB);
+      await new Promise<never>(() => {});
+    };
+    const blocks = async () => {
+      const cids: string[] = [];
+      for await (const cid of bob.blobs.list()) cids.push(cid);
+      return cids.length;
+    };
+    const importing = bob.service.importCar(phase, file.cid, stuck());
+    await until(async () => (await blocks()) > 1);
+    world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    expect(await importing).toMatchObject({ reject: 'purged' });
+    await until(() => {
+      world.clock.advance(10);
+      return world.ledger.acknowledgements.some(({ member, kept }) => member === 'bob' && !kept);
+    });
+    expect(await blocks()).toBe(0);
+    expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({ reject: 'purged' });
   });
 
   it('[95] end where a section claims more than a block may have', async () => {
