@@ -44,6 +44,7 @@ interface Cursor {
 }
 
 const NO_HOLDER: NonNullable<FetchFault> = { reason: 'no holder is connected', permanent: false };
+const PURGED: NonNullable<FetchFault> = { reason: 'purged', permanent: true };
 
 /**
  * Brings this node's store to what the phases' logs ask of it: fetches what the placement gives to this member, a few files at
@@ -140,7 +141,9 @@ export class Replicator implements Service {
       if (task.cid !== cid) continue;
       task.retry?.cancel();
       this.queue.remove(task);
-      if (!task.running) this.tasks.delete(keyOf(task));
+      this.tasks.delete(keyOf(task));
+      // one that runs says so at its end
+      if (!task.running) this.settle(task, PURGED);
     }
     await this.fetching.get(cid);
   }
@@ -285,7 +288,8 @@ export class Replicator implements Service {
     for (const task of batch) {
       task.running = false;
       task.alone = true;
-      if (whole.has(task.cid)) this.conclude(task, null);
+      if (this.isForgotten(task)) this.settle(task, PURGED);
+      else if (whole.has(task.cid)) this.conclude(task, null);
       else if (!hasSource) this.conclude(task, NO_HOLDER);
       else if (this.started) this.enqueue(task, task.urgency);
       else this.settle(task, { reason: 'stopped', permanent: false });
@@ -302,7 +306,12 @@ export class Replicator implements Service {
     this.conclude(task, fault);
   }
 
+  private isForgotten(task: Task): boolean {
+    return this.tasks.get(keyOf(task)) !== task;
+  }
+
   private conclude(task: Task, fault: FetchFault): void {
+    if (this.isForgotten(task)) return this.settle(task, PURGED);
     task.fault = fault;
     if (fault === null) this.complete(task);
     else this.retryLater(task, fault);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isReject } from '../../../src/core/base/reject.ts';
+import type { BlobStore } from '../../../src/ports/blob-store.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
 import { eachWorld, type FileNode, isWhole, memberId, put, reading, until, type World } from './world.ts';
 
@@ -23,6 +24,12 @@ const settle = (condition: () => boolean) =>
     world.clock.advance(10);
     return condition();
   });
+
+/** A store that never answers. */
+const silent = (blobs: BlobStore): BlobStore => ({
+  ...reading(blobs, (_, bytes) => bytes),
+  get: () => new Promise<never>(() => {}),
+});
 
 describe('purging a file', () => {
   it('deletes it at every holder, which then signs that it did; from then on the answer is "purged"', async () => {
@@ -142,6 +149,21 @@ describe('purging a file', () => {
     expect(bob.service.purgeStatus(first, file.cid)?.acknowledged).toContainEqual(
       expect.objectContaining({ member: 'bob', kept: false }),
     );
+  });
+
+  it('answers whoever waits for a file that is purged before its turn to be fetched comes', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann', { serve: silent });
+    const bob = await world.node('bob', { limits: { filesInFlight: 1 } });
+    world.connect(ann, bob);
+    const first = await put(ann, 2, 1);
+    const second = await put(ann, 2, 2);
+    world.ledger.record(phase, 'ann', first);
+    await until(() => bob.service.status(phase, first.cid)?.fetch?.running === true);
+    world.ledger.record(phase, 'ann', second);
+    const waiting = bob.service.fetchFile(phase, second.cid);
+    world.ledger.orderPurge(phase, second.cid, memberId('ann'));
+    expect(await waiting).toEqual({ reason: 'purged', permanent: true });
   });
 
   it('carries out at a start what it missed, and acknowledges it again when that failed', async () => {
