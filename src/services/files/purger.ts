@@ -87,7 +87,8 @@ export class Purger {
     for (const phase of ledger.phases()) {
       for (const order of ledger.purges(phase)) {
         if (this.stopped) return;
-        if (!this.done.has(keyOf(order))) await this.carryOut(order);
+        // one that cannot be carried out now holds up no other
+        if (!this.done.has(keyOf(order))) await this.carryOut(order).catch(error => this.report(error));
       }
     }
   }

@@ -37,6 +37,11 @@ export interface ReplicatorConfig {
   readonly limits: FilesLimits;
 }
 
+interface Run {
+  readonly done: Promise<void>;
+  readonly ending: AbortController;
+}
+
 interface Cursor {
   readonly position: number;
   /** What the placement follows from, beside the records. */
@@ -54,11 +59,10 @@ export class Replicator implements Service {
   private readonly tasks = new Map<string, Task>();
   private readonly queue = new TaskQueue<Task>();
   /** By root. */
-  private readonly fetching = new Map<string, Promise<void>>();
+  private readonly fetching = new Map<string, Run>();
   /** Files or batches of small ones. */
   private runs = 0;
   private readonly cursors = new Map<PhaseId, Cursor>();
-  private readonly abort = new AbortController();
   private unsubscribe: () => void = () => {};
   private checking: Timer | null = null;
   private started = false;
@@ -76,13 +80,14 @@ export class Replicator implements Service {
     this.started = false;
     this.unsubscribe();
     this.checking?.cancel();
-    this.abort.abort();
+    const runs = [...this.fetching.values()];
+    for (const { ending } of runs) ending.abort();
     for (const task of this.tasks.values()) {
       task.retry?.cancel();
       if (!task.running) this.settle(task, { reason: 'stopped', permanent: false });
     }
     this.queue.clear();
-    await Promise.all(this.fetching.values());
+    await Promise.all(runs.map(({ done }) => done));
   }
 
   /** A peer came: what waits for a holder need not wait longer. */
@@ -145,7 +150,10 @@ export class Replicator implements Service {
       // one that runs says so at its end
       if (!task.running) this.settle(task, PURGED);
     }
-    await this.fetching.get(cid);
+    const run = this.fetching.get(cid);
+    // not only awaited: a holder that is slow would hold up every purge. What else came with it is asked for again.
+    run?.ending.abort();
+    await run?.done;
   }
 
   /** True while any file is being fetched. */
@@ -241,12 +249,16 @@ export class Replicator implements Service {
       const batch = [task, ...this.companions(task)];
       for (const one of batch) one.running = true;
       this.runs += 1;
-      const run = (batch.length > 1 ? this.attemptSmall(batch) : this.attempt(task)).then(() => {
-        for (const { cid } of batch) this.fetching.delete(cid);
-        this.runs -= 1;
-        this.pump();
-      });
-      for (const { cid } of batch) this.fetching.set(cid, run);
+      const ending = new AbortController();
+      const { signal } = ending;
+      const done = (batch.length > 1 ? this.attemptSmall(batch, signal) : this.attempt(task, signal)).then(
+        () => {
+          for (const { cid } of batch) this.fetching.delete(cid);
+          this.runs -= 1;
+          this.pump();
+        },
+      );
+      for (const { cid } of batch) this.fetching.set(cid, { done, ending });
     }
   }
 
@@ -265,7 +277,7 @@ export class Replicator implements Service {
     });
   }
 
-  private async attemptSmall(batch: readonly Task[]): Promise<void> {
+  private async attemptSmall(batch: readonly Task[], signal: AbortSignal): Promise<void> {
     const { index, logger, usage } = this.config;
     const claims = new Map<string, RootRecord>();
     const [{ phase }] = batch as [Task];
@@ -278,7 +290,7 @@ export class Replicator implements Service {
         if (!index.holds(task.cid, task.cid)) claims.set(task.cid, record);
       }
       await index.claim([...claims]);
-      if (claims.size > 0) whole = await fetchSmall(this.config, phase, claims, this.abort.signal);
+      if (claims.size > 0) whole = await fetchSmall(this.config, phase, claims, signal);
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       logger.error({ phase, files: batch.length, code: error.code }, 'files could not be stored');
@@ -296,8 +308,8 @@ export class Replicator implements Service {
     }
   }
 
-  private async attempt(task: Task): Promise<void> {
-    const fault = await this.fetch(task);
+  private async attempt(task: Task, signal: AbortSignal): Promise<void> {
+    const fault = await this.fetch(task, signal);
     task.running = false;
     if (fault === null) {
       const { cid, phase, ciphertextBytes: bytes } = task;
@@ -318,7 +330,7 @@ export class Replicator implements Service {
     this.settle(task, fault);
   }
 
-  private async fetch(task: Task): Promise<FetchFault> {
+  private async fetch(task: Task, signal: AbortSignal): Promise<FetchFault> {
     const { index, logger } = this.config;
     const { cid, phase, ciphertextBytes } = task;
     try {
@@ -326,13 +338,13 @@ export class Replicator implements Service {
       if ('reason' in record) return record;
       await index.claim([[cid, record]]);
       const address = { phase, root: cid };
-      const run = new FileFetch(this.config, address, ciphertextBytes, this.abort.signal, bytes => {
+      const run = new FileFetch(this.config, address, ciphertextBytes, signal, bytes => {
         task.bytesFetched += bytes;
       });
       const fault = await run.run();
       const whole = fault === null;
       const known = index.root(cid);
-      if (known !== null && whole !== known.whole && !this.abort.signal.aborted)
+      if (known !== null && whole !== known.whole && !signal.aborted)
         await index.setRoot(cid, { ...known, whole });
       return fault;
     } catch (error) {

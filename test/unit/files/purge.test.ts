@@ -166,6 +166,53 @@ describe('purging a file', () => {
     expect(await waiting).toEqual({ reason: 'purged', permanent: true });
   });
 
+  it('waits for no holder that is asked for the file at that moment and does not answer', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    let isSilent = true;
+    const ann = await world.node('ann', {
+      serve: blobs => ({ ...silent(blobs), get: cid => (isSilent ? silent(blobs) : blobs).get(cid) }),
+    });
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const file = await put(ann, 2);
+    const small = [await put(ann, 0.01, 2), await put(ann, 0.01, 3)];
+    for (const one of [file, ...small]) world.ledger.record(phase, 'ann', one);
+    const purged = [file, small[0]!];
+    await until(() => purged.every(({ cid }) => bob.service.status(phase, cid)?.local === 'partial'));
+    isSilent = false;
+    for (const { cid } of purged) world.ledger.orderPurge(phase, cid, memberId('ann'));
+    await settle(() => purged.every(({ cid }) => acknowledged('bob', cid).length === 1));
+    // what was asked for along with it is asked for again
+    await until(() => isWhole(bob, phase, small[1]!.cid));
+  });
+
+  it('goes on with the next order when one cannot be carried out', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    let stuck = '';
+    const bob = await world.node('bob', {
+      serve: blobs => ({
+        ...reading(blobs, (_, bytes) => bytes),
+        delete: async cid => {
+          if (cid === stuck) throw new OperatingError('blob_store_failed', 'no');
+          await blobs.delete(cid);
+        },
+      }),
+    });
+    world.connect(ann, bob);
+    const first = await put(ann, 1, 1);
+    const second = await put(ann, 1, 2);
+    for (const file of [first, second]) world.ledger.record(phase, 'ann', file);
+    for (const file of [first, second]) await world.settled(phase, file.cid, 2);
+    stuck = first.cid;
+    for (const file of [first, second]) world.ledger.orderPurge(phase, file.cid, memberId('ann'));
+    await settle(() => acknowledged('bob', second.cid).length === 1);
+    expect(acknowledged('bob', first.cid)).toEqual([]);
+    stuck = '';
+    await settle(() => acknowledged('bob', first.cid).length === 1);
+    expect(await blocksOf(bob)).toBe(0);
+  });
+
   it('carries out at a start what it missed, and acknowledges it again when that failed', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const ann = await world.node('ann');
