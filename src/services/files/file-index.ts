@@ -148,8 +148,9 @@ export class FileIndex {
     await this.write(roots, true);
   }
 
+  /** True for a block of a file that is known. Entries alone are what a crash or a full disk left of a file on its way in. */
   async isOwned(cid: string): Promise<boolean> {
-    for await (const _ of this.rootsOf(cid)) return true;
+    for await (const root of this.rootsOf(cid)) if (this.root(root) !== null) return true;
     return false;
   }
 

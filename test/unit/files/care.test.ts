@@ -296,7 +296,9 @@ describe('scrubbing', () => {
     // in the order in which they are read
     const [first, second] = files.map(({ cid }) => cid).sort() as [string, string];
     refused = first;
-    for await (const cid of bob.dag.listBlocks(second)) rot(bob, cid);
+    const blocks: string[] = [];
+    for await (const cid of bob.dag.listBlocks(second)) blocks.push(cid);
+    for (const cid of blocks) rot(bob, cid);
     world.clock.advance(60_000);
     await until(async () => (await bob.service.usage()).scrub.roundMs !== null);
     expect((await bob.service.usage()).scrub.bad).toBeGreaterThan(0);

@@ -241,6 +241,32 @@ describe('the local store of files', () => {
     expect(await node.service.verifyFile(put.cid)).toMatchObject({ sound: true });
   });
 
+  it('[69] keeps nothing of a put whose record did not reach the disk, neither then nor after a crash', async () => {
+    const node = await world.node('ann');
+    const batch = node.kv.batch.bind(node.kv);
+    const failAt = (fault: () => Promise<void>) => {
+      node.kv.batch = (operations, options) =>
+        operations.some(({ key }) => key.startsWith('files/root/')) ? fault() : batch(operations, options);
+    };
+    failAt(async () => {
+      throw new OperatingError('write_failed', 'no space left on device');
+    });
+    const putting = node.service.putFile(chunked(patterned(2 * MIB)));
+    await expect(putting).rejects.toMatchObject({ code: 'write_failed' });
+    expect(await blocksOf(node)).toEqual([]);
+    let isReached = false;
+    failAt(() => {
+      isReached = true;
+      return new Promise<never>(() => {});
+    });
+    // never ends: the process is taken for dead
+    void node.service.putFile(chunked(patterned(2 * MIB)));
+    await until(() => isReached);
+    expect(await blocksOf(node)).not.toEqual([]);
+    node.kv.batch = batch;
+    expect(await blocksOf(await world.node('ann-again', { earlier: node }))).toEqual([]);
+  });
+
   it('[68] names damaged blocks, and reading stops at them', async () => {
     const node = await world.node('ann');
     const put = await node.service.putFile(chunked(patterned(3 * MIB)));
