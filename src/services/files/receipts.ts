@@ -14,6 +14,17 @@ export interface ReceiptsConfig {
   readonly limits: FilesLimits;
 }
 
+/** Refusals of this moment, by the sender or the ledger: the same receipts may be taken later. Others would be the same again. */
+const PASSING: ReadonlySet<string> = new Set([
+  'expired',
+  'sender_busy',
+  'memberSuspended',
+  'key_not_current',
+  'unknown_key',
+  'revoked_key',
+  'revokedKey',
+]);
+
 /**
  * Signed statements "this member holds the whole file", gathered for a moment so that many share one transaction. What is not
  * yet submitted is found again at a start by comparing the store with the log.
@@ -81,19 +92,25 @@ export class Receipts {
     // damage that was found while a receipt waited: it comes again when the file is whole again
     const whole = batch.filter(entry => index.root(entry.cid)?.whole === true);
     const due = whole.filter(entry => !ledger.receipts(phase, entry.cid).includes(ledger.member));
-    if (due.length > 0) {
-      try {
-        const refused = await ledger.submitReceipts(phase, due);
-        // what the ledger refuses once it will refuse again: a removed participant has nothing to sign
-        if (refused !== null)
-          logger.warn({ phase, code: refused.reject, count: due.length }, 'receipts were refused');
-      } catch (error) {
-        if (!(error instanceof OperatingError)) throw error;
-        logger.warn({ phase, code: error.code, count: due.length }, 'receipts could not be submitted');
-        for (const entry of due) this.add(phase, entry);
-        return false;
-      }
+    const fault = due.length === 0 ? null : await this.submit(phase, due);
+    if (fault === null) return true;
+    logger.warn({ phase, code: fault.code, count: due.length }, 'receipts were not taken');
+    if (!fault.isPassing) return true;
+    for (const entry of due) this.add(phase, entry);
+    return false;
+  }
+
+  /** @returns why not, and whether the same may be taken later: a removed participant has nothing to sign */
+  private async submit(
+    phase: PhaseId,
+    due: readonly FileReceiptEntry[],
+  ): Promise<{ readonly code: string; readonly isPassing: boolean } | null> {
+    try {
+      const refused = await this.config.ledger.submitReceipts(phase, due);
+      return refused === null ? null : { code: refused.reject, isPassing: PASSING.has(refused.reject) };
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      return { code: error.code, isPassing: true };
     }
-    return true;
   }
 }
