@@ -285,9 +285,10 @@ export class Replicator implements Service {
     try {
       const full = await usage.checkDisk(batch.reduce((sum, task) => sum + task.ciphertextBytes, 0));
       for (const task of batch) {
+        // before it is claimed: a claim counts against the quota
+        if (await index.isForeign(task.cid, task.cid)) continue;
         const record = await claim(this.config, task, async () => full);
-        if ('reason' in record || (await index.isForeign(task.cid, task.cid))) continue;
-        if (!index.holds(task.cid, task.cid)) claims.set(task.cid, record);
+        if (!('reason' in record) && !index.holds(task.cid, task.cid)) claims.set(task.cid, record);
       }
       await index.claim([...claims]);
       if (claims.size > 0) whole = await fetchSmall(this.config, phase, claims, signal);

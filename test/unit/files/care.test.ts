@@ -341,6 +341,30 @@ describe('quotas and full disks', () => {
     await ann.service.putFile(chunked(patterned(MIB / 2)), { phase });
   });
 
+  it('counts a small file once whose block came with another file, so that it is fetched by itself', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const other = world.ledger.addPhase('q', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const file = await put(ann, 2);
+    world.ledger.record(phase, 'ann', file);
+    await until(() => isWhole(bob, phase, file.cid));
+    const blocks: string[] = [];
+    for await (const cid of bob.dag.listBlocks(file.cid)) blocks.push(cid);
+    await bob.service.stop();
+    await bob.transport.stop();
+    // both are found at the start, and asked for together
+    const leaf = { cid: blocks[1]!, ciphertextBytes: MIB, keyCommitment: file.keyCommitment };
+    world.ledger.record(other, 'ann', leaf);
+    const small = await put(ann, 0.01, 2);
+    world.ledger.record(other, 'ann', small);
+    const again = await world.node('bob', { earlier: bob });
+    await until(() => again.service.status(other, leaf.cid)?.fetch?.attempts === 1);
+    const bytes = file.ciphertextBytes + leaf.ciphertextBytes + small.ciphertextBytes;
+    expect((await again.service.usage()).node).toMatchObject({ files: 3, bytes });
+  });
+
   it('does not fetch above the quota of a phase, says why, and goes on when there is room', async () => {
     const phase = world.ledger.addPhase('p', ['ann', 'bob']);
     const ann = await world.node('ann');
