@@ -23,7 +23,7 @@ import {
   FILES_REQUESTS_IN_FLIGHT_MAX,
   type FilesLimits,
 } from './limits.ts';
-import { possessionDigest } from './possession.ts';
+import { possessionStart, withBlock } from './possession.ts';
 
 export interface FileServerConfig {
   readonly blobs: BlobStore;
@@ -79,7 +79,7 @@ export class FileServer {
       default: {
         const refused = this.refusal(from, request.phase, request.root);
         if (refused !== null) return refused;
-        return request.kind === 'get' ? this.blocks(request, this.cache) : this.proof(request);
+        return this.unserved(request) ?? (request.kind === 'get' ? this.blocks(request) : this.proof(request));
       }
     }
   }
@@ -116,20 +116,15 @@ export class FileServer {
     return known === 0 ? NOT_PERMITTED : { kind: 'holding', extents };
   }
 
-  /** @param cache null for bytes that must come from the store */
-  private async blocks(
-    { phase, root, cids }: RequestOf<'get'>,
-    cache: BlockCache | null,
-  ): Promise<FilesAnswer | Reject> {
-    const { index } = this.config;
+  private unserved({ phase, root, cids }: RequestOf<'get' | 'prove'>): Reject | null {
     if (this.servable(phase, root) === null) return reject('not_held', root, 'ignore');
     // a block of another file would be a way into phases that the asker is not in
-    const stranger = cids.find(cid => !index.belongs(root, cid));
-    if (stranger !== undefined) return reject('not_in_file', stranger);
-    return this.gather(
-      cids.map(cid => ({ root, cid })),
-      cache,
-    );
+    const stranger = cids.find(cid => !this.config.index.belongs(root, cid));
+    return stranger === undefined ? null : reject('not_in_file', stranger);
+  }
+
+  private blocks({ root, cids }: RequestOf<'get'>): Promise<FilesAnswer> {
+    return this.gather(cids.map(cid => ({ root, cid })));
   }
 
   private async small(from: PeerId, { phase, roots }: RequestOf<'small'>): Promise<FilesAnswer | Reject> {
@@ -142,27 +137,24 @@ export class FileServer {
       const served = named.has(root) && this.servable(phase, root) !== null;
       return { root: served ? root : null, cid: root };
     });
-    return this.gather(asked, this.cache);
+    return this.gather(asked);
   }
 
   /** As many as one answer takes, in the order asked for. @param asked `root` null for what is not to be had here */
   private async gather(
     asked: readonly { readonly root: string | null; readonly cid: string }[],
-    cache: BlockCache | null,
   ): Promise<FilesAnswer> {
-    const { index, blobs, onDamage } = this.config;
+    const { cache } = this;
     const blocks: FilesBlock[] = [];
     const absent: string[] = [];
     let bytesTotal = 0;
     for (const { root, cid } of asked) {
-      const held = root !== null && index.holds(root, cid);
-      const bytes = held ? (cache?.get(cid) ?? (await blobs.get(cid))) : null;
+      const bytes = root === null ? null : await this.read(root, cid, cache);
       if (bytes === null) {
-        if (held) onDamage(root);
         absent.push(cid);
         continue;
       }
-      cache?.put(cid, bytes);
+      cache.put(cid, bytes);
       bytesTotal += bytes.length;
       if (bytesTotal > FILES_ANSWER_BYTES_MAX) break;
       blocks.push({ cid, bytes });
@@ -170,13 +162,25 @@ export class FileServer {
     return { kind: 'blocks', blocks, absent };
   }
 
-  private async proof({ phase, root, cids, nonce }: RequestOf<'prove'>): Promise<FilesAnswer | Reject> {
+  /** Null for what did not come as part of this file, or is lost. @param cache null for bytes that must come from the store */
+  private async read(root: string, cid: string, cache: BlockCache | null): Promise<Uint8Array | null> {
+    const { index, blobs, onDamage } = this.config;
+    if (!index.holds(root, cid)) return null;
+    const bytes = cache?.get(cid) ?? (await blobs.get(cid));
+    if (bytes === null) onDamage(root);
+    return bytes;
+  }
+
+  /** One block after the other: no bytes are sent, so a challenge may be of more than one answer takes. */
+  private async proof({ root, cids, nonce }: RequestOf<'prove'>): Promise<FilesAnswer> {
     const { transport, sha256 } = this.config;
-    const answer = await this.blocks({ kind: 'get', phase, root, cids }, null);
-    if (isReject(answer) || answer.kind !== 'blocks') return answer;
-    const blocks = answer.blocks.map(block => block.bytes);
-    const whole = blocks.length === cids.length;
-    const digest = whole ? possessionDigest(sha256, nonce, transport.peerId, blocks) : null;
-    return { kind: 'proof', digest };
+    let digest = possessionStart(nonce, transport.peerId);
+    let isWhole = true;
+    for (const cid of cids) {
+      const bytes = await this.read(root, cid, null);
+      if (bytes === null) isWhole = false;
+      else digest = withBlock(sha256, digest, bytes);
+    }
+    return { kind: 'proof', digest: isWhole ? digest : null };
   }
 }

@@ -14,10 +14,15 @@ export function possessionDigest(
   prover: PeerId,
   blocks: readonly Uint8Array[],
 ): Uint8Array {
+  return blocks.reduce((digest, block) => withBlock(sha256, digest, block), possessionStart(nonce, prover));
+}
+
+/** The digest over no block; `withBlock` goes on from it, so that a prover need not hold all of them at once. */
+export function possessionStart(nonce: Uint8Array, prover: PeerId): Uint8Array {
   const name = utf8(prover);
-  let digest = tagged('possession', nonce, Uint8Array.of(name.length), name);
-  for (const block of blocks) {
-    digest = assertDefined(fromHex(sha256(concatBytes(digest, block))), 'a hash is hexadecimal');
-  }
-  return digest;
+  return tagged('possession', nonce, Uint8Array.of(name.length), name);
+}
+
+export function withBlock(sha256: Sha256, digest: Uint8Array, block: Uint8Array): Uint8Array {
+  return assertDefined(fromHex(sha256(concatBytes(digest, block))), 'a hash is hexadecimal');
 }

@@ -1,15 +1,23 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as dagPb from '@ipld/dag-pb';
+import { UnixFS } from 'ipfs-unixfs';
+import { CID } from 'multiformats/cid';
+import { create } from 'multiformats/hashes/digest';
 import { describe, expect, it } from 'vitest';
+import { fromHex } from '../../../src/core/base/bytes.ts';
 import type { PhaseId } from '../../../src/core/base/ids.ts';
 import { isReject } from '../../../src/core/base/reject.ts';
+import { nodeSuite } from '../../../src/crypto/suite.ts';
 import { OperatingError } from '../../../src/ports/lifecycle.ts';
+import { carFormat } from '../../../src/store/car.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
   chunked,
   collect,
   eachWorld,
   type FileNode,
+  hashOf,
   isWhole,
   MIB,
   memberId,
@@ -182,6 +190,35 @@ describe('proof of possession', () => {
     for (const proof of proofs) {
       expect(proof).toMatchObject({ provenMs: world.clock.nowMs(), failedSinceMs: null });
     }
+  });
+
+  it('is given for blocks that are more than one answer takes', async () => {
+    const phase = world.ledger.addPhase('p', ['ann', 'bob']);
+    const ann = await world.node('ann');
+    const bob = await world.node('bob');
+    world.connect(ann, bob);
+    const cidOf = (codec: number, bytes: Uint8Array) =>
+      CID.createV1(codec, create(0x12, fromHex(nodeSuite.sha256(bytes))!));
+    const leaves = [1, 2, 3, 4, 5].map(seed => patterned(2 * MIB, seed));
+    const tree = new UnixFS({ type: 'file', blockSizes: leaves.map(({ length }) => BigInt(length)) });
+    const links = leaves.map(bytes => ({ Hash: cidOf(0x55, bytes), Tsize: bytes.length, Name: '' }));
+    const root = dagPb.encode({ Data: tree.marshal(), Links: links });
+    const blocks = [cidOf(0x70, root), ...links.map(({ Hash }) => Hash)].map((one, index) => ({
+      cid: one.toString(),
+      bytes: [root, ...leaves][index]!,
+    }));
+    const { cid } = blocks[0]!;
+    const keyCommitment = hashOf('key');
+    world.ledger.record(phase, 'ann', { cid, ciphertextBytes: 10 * MIB, keyCommitment });
+    const archive = carFormat.write(
+      cid,
+      (async function* () {
+        yield* blocks;
+      })(),
+    );
+    expect(await ann.service.importCar(phase, cid, archive)).toMatchObject({ whole: true });
+    await world.settled(phase, cid, 2);
+    expect(await ann.service.challenge(phase, cid)).toMatchObject([{ member: 'bob', failedSinceMs: null }]);
   });
 
   it('fails where a copy is lost; the holder finds out, and takes it again', async () => {
