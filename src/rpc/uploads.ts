@@ -125,7 +125,13 @@ export class Uploads implements Service {
   again(phase: PhaseId, fingerprint: string): Upload | null {
     for (const upload of this.uploads.values()) {
       const open = upload.stage === 'receiving' || upload.stage === 'stored';
-      if (open && !upload.writing && !upload.isTaken && upload.phase === phase && upload.fingerprint === fingerprint)
+      if (
+        open &&
+        !upload.writing &&
+        !upload.isTaken &&
+        upload.phase === phase &&
+        upload.fingerprint === fingerprint
+      )
         return upload;
     }
     return null;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RpcError } from '../../src/client/rpc-error.ts';
@@ -53,6 +53,11 @@ function expectFailure(outcome: { code: number | null; stderr: string }, expecte
   expect(lines[0]).toMatch(expected.says);
   if (expected.advises !== undefined) expect(lines[1]).toMatch(expected.advises);
   expect(code, stderr).toBe(expected.code);
+}
+
+/** Without what the program told of its work before. */
+function fromError({ code, stderr }: { code: number | null; stderr: string }) {
+  return { code, stderr: stderr.slice(Math.max(0, stderr.indexOf('error: '))) };
 }
 
 /** A fresh directory beside the network, where nothing points to it. */
@@ -303,6 +308,29 @@ describe('data that is not what it should be', () => {
     writeFileSync(join(cwd, 'list.json'), '[]');
     const list = await run(['genesis', 'list.json', '--name', 'x', '--out', 'g.json'], { cwd });
     expectFailure(list, { code: USAGE, says: 'list.json', advises: 'phaseline init' });
+  });
+
+  it('a directory for a devnet in which nodes of others stand, and a plan that is none', async () => {
+    const dir = emptyDirectory('occupied');
+    mkdirSync(join(dir, 'alice'));
+    writeFileSync(join(dir, 'alice', 'keystore.json'), 'precious');
+    const occupied = await run(['devnet', '--dir', dir], { cwd });
+    const says = `${join(dir, 'alice')} is there, and no devnet made it`;
+    expectFailure(fromError(occupied), { code: ERROR, says, advises: '--dir' });
+    expect(readFileSync(join(dir, 'alice', 'keystore.json'), 'utf8')).toBe('precious');
+    expect(readdirSync(dir).filter(name => name.startsWith('node-'))).toEqual([]);
+    const broken = emptyDirectory('broken-plan');
+    writeFileSync(join(broken, 'devnet.json'), '{');
+    const outcome = await run(['devnet', '--dir', broken], { cwd });
+    const expected = { code: ERROR, says: 'devnet.json is not what devnet wrote', advises: '--dir' };
+    expectFailure(fromError(outcome), expected);
+  });
+
+  it('a name for a key that is taken', async () => {
+    writeFileSync(join(cwd, 'taken.key'), 'a key');
+    const outcome = await run(['dossier', 'key', '--out', 'taken.key'], { cwd });
+    expectFailure(outcome, { code: ERROR, says: 'taken.key exists already', advises: 'another name' });
+    expect(readFileSync(join(cwd, 'taken.key'), 'utf8')).toBe('a key');
   });
 
   it('a configuration that is not one', async () => {

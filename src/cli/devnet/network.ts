@@ -1,5 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_PARAMETERS, formatGenesis } from '../../config/genesis-file.ts';
 import { dataPaths, type NodeConfig, readNodeConfig } from '../../config/node-config.ts';
@@ -19,7 +19,7 @@ import {
 import { type DirectoryLock, lockDirectory } from '../../store/directory-lock.ts';
 import { MANAGER_NAME, MEMBER_NAMES } from './names.ts';
 import { NodeProcess } from './node-process.ts';
-import { type PlannedNode, planPath, readPlan, writePlan } from './plan.ts';
+import { type PlannedNode, planPath, readBegun, readPlan, writeBegun, writePlan } from './plan.ts';
 import { freePorts } from './ports.ts';
 
 const FIRST_PORT = 7701;
@@ -83,6 +83,7 @@ export class DevNetwork {
     this.lock = await lockDirectory(this.dir);
     const plan = await readPlan(this.dir);
     const nodes = plan ?? planNodes(this.options);
+    if (plan === null) await this.claim(nodes.map(({ name }) => name));
     for (let tries = 1; ; tries += 1) {
       // Another network that starts over at the same time must not look where this one looks.
       const from = tries === 1 ? FIRST_PORT : FIRST_PORT + (process.pid % 256) * 32;
@@ -99,6 +100,22 @@ export class DevNetwork {
         await this.stopNodes();
       }
     }
+  }
+
+  /** @throws OperatingError `directory_exists`: whatever stands there was made by somebody else, and would be replaced */
+  private async claim(names: readonly string[]): Promise<void> {
+    const begun = await readBegun(this.dir);
+    for (const name of names) {
+      const path = join(this.dir, name);
+      const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      });
+      if (found === null || begun.includes(name)) continue;
+      const hint = 'Nothing was changed. Give another directory with --dir, or move away what is there.';
+      throw new OperatingError('directory_exists', `${path} is there, and no devnet made it`, hint);
+    }
+    await writeBegun(this.dir, names);
   }
 
   private async startNodes(

@@ -122,8 +122,8 @@ class FileGet {
   }
 
   private openPart(): Promise<FileHandle> {
-    // not to append: another call may write to it as well
-    return open(this.part, constants.O_RDWR | constants.O_CREAT, 0o600).catch(
+    // not to append: another call may write to it as well; and to nothing that somebody else has put there
+    return open(this.part, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600).catch(
       (error: NodeJS.ErrnoException) => {
         const hint = 'Give a path that can be written, in a directory that exists, with --out.';
         throw new CommandFailure(EXIT.error, `cannot write ${this.part} (${error.code})`, hint);

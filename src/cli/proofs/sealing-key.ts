@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import { dataPaths } from '../../config/node-config.ts';
 import { fromHex, toHex } from '../../core/base/bytes.ts';
 import { generateSealingKey, p256Unsealer } from '../../crypto/hpke.ts';
@@ -13,6 +13,10 @@ const FORMAT = 'phaseline-sealing-key';
 
 /** A key pair for somebody who is no member. @returns its public key, 66 hexadecimal characters */
 export async function writeSealingKey(path: string): Promise<string> {
+  if ((await lstat(path).catch(() => null)) !== null) {
+    const hint = 'Choose another name: what was sealed to a key that is replaced opens for nobody.';
+    throw new CommandFailure(EXIT.error, `${path} exists already`, hint);
+  }
   const privateKey = generateSealingKey();
   const publicKey = toHex(p256Unsealer(privateKey).publicKey);
   const { writePrivateFile } = await loadDataDirectory();

@@ -54,7 +54,12 @@ export async function importCar(
   try {
     // under the order's eyes before it is looked for: one that comes later ends this
     const taken = await config.imports.run(cid, ending =>
-      takeFor(config, { phase, cid }, until(ending, source), signal === undefined ? [ending] : [ending, signal]),
+      takeFor(
+        config,
+        { phase, cid },
+        until(ending, source),
+        signal === undefined ? [ending] : [ending, signal],
+      ),
     );
     if (isReject(taken)) return taken;
     blocks = taken.blocks;

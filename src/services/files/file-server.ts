@@ -79,7 +79,9 @@ export class FileServer {
       default: {
         const refused = this.refusal(from, request.phase, request.root);
         if (refused !== null) return refused;
-        return this.unserved(request) ?? (request.kind === 'get' ? this.blocks(request) : this.proof(request));
+        return (
+          this.unserved(request) ?? (request.kind === 'get' ? this.blocks(request) : this.proof(request))
+        );
       }
     }
   }

@@ -223,7 +223,9 @@ describe('CAR archives', () => {
       return world.ledger.acknowledgements.some(({ member, kept }) => member === 'bob' && !kept);
     });
     expect(await blocks()).toBe(0);
-    expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({ reject: 'purged' });
+    expect(await bob.service.importCar(phase, file.cid, chunked(archive))).toMatchObject({
+      reject: 'purged',
+    });
   });
 
   it('[95] end where a section claims more than a block may have', async () => {
