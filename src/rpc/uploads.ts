@@ -125,14 +125,8 @@ export class Uploads implements Service {
   again(phase: PhaseId, fingerprint: string): Upload | null {
     for (const upload of this.uploads.values()) {
       const open = upload.stage === 'receiving' || upload.stage === 'stored';
-      if (
-        open &&
-        !upload.writing &&
-        !upload.isTaken &&
-        upload.phase === phase &&
-        upload.fingerprint === fingerprint
-      )
-        return upload;
+      const isFree = !upload.writing && !upload.isTaken;
+      if (open && isFree && upload.phase === phase && upload.fingerprint === fingerprint) return upload;
     }
     return null;
   }

@@ -53,14 +53,10 @@ export async function importCar(
   let fault: FetchFault = null;
   try {
     // under the order's eyes before it is looked for: one that comes later ends this
-    const taken = await config.imports.run(cid, ending =>
-      takeFor(
-        config,
-        { phase, cid },
-        until(ending, source),
-        signal === undefined ? [ending] : [ending, signal],
-      ),
-    );
+    const taken = await config.imports.run(cid, ending => {
+      const signals = signal === undefined ? [ending] : [ending, signal];
+      return takeFor(config, { phase, cid }, until(ending, source), signals);
+    });
     if (isReject(taken)) return taken;
     blocks = taken.blocks;
     fault = await config.fetchNow(taken.entry);

@@ -77,11 +77,9 @@ export class FileServer {
         return isReject(indexes) ? indexes : { kind: 'taken', indexes };
       }
       default: {
-        const refused = this.refusal(from, request.phase, request.root);
+        const refused = this.refusal(from, request.phase, request.root) ?? this.unserved(request);
         if (refused !== null) return refused;
-        return (
-          this.unserved(request) ?? (request.kind === 'get' ? this.blocks(request) : this.proof(request))
-        );
+        return request.kind === 'get' ? this.blocks(request) : this.proof(request);
       }
     }
   }

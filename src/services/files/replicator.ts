@@ -324,11 +324,10 @@ export class Replicator implements Service {
   }
 
   private conclude(task: Task, fault: FetchFault): void {
-    if (this.isForgotten(task)) return this.settle(task, PURGED);
-    task.fault = fault;
-    if (fault === null) this.complete(task);
-    else this.retryLater(task, fault);
-    this.settle(task, fault);
+    task.fault = this.isForgotten(task) ? PURGED : fault;
+    if (task.fault === null) this.complete(task);
+    else if (task.fault !== PURGED) this.retryLater(task, task.fault);
+    this.settle(task, task.fault);
   }
 
   private async fetch(task: Task, signal: AbortSignal): Promise<FetchFault> {
