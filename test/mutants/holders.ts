@@ -43,8 +43,8 @@ export const holderMutants: readonly Mutant[] = [
   {
     name: 'receipt-refused-by-the-network-forgotten',
     file: RECEIPTS,
-    find: 'for (const entry of due) this.add(phase, entry);\n        return false;',
-    replace: '',
+    find: 'for (const entry of due) this.add(phase, entry);\n    return false;',
+    replace: 'return true;',
     caughtBy: 'holders',
   },
   {
@@ -56,10 +56,9 @@ export const holderMutants: readonly Mutant[] = [
   },
   {
     name: 'garbage-collector-takes-what-records-name',
-    file: LOCAL,
-    find: 'if (record.sinceMs >= expired || isReferenced(root) || index.isPinned(root)) continue;',
-    replace:
-      'if (record.sinceMs >= expired || (record.whole && isReferenced(root) && record.phase !== null) || index.isPinned(root)) continue;',
+    file: 'services/files/garbage.ts',
+    find: 'ledger.references(phase, root).length > 0',
+    replace: 'ledger.references(phase, root).length > 1',
     caughtBy: 'holders',
   },
   {

@@ -14,7 +14,7 @@ const FORKS = ['collusion: convicted of a fork in one view', 'collusion: convict
 const COLLUSIONS_MAX = 20;
 /** What light nodes must have gone through in one of so many runs with a faulty source. */
 const LIGHT_TROUBLE = ['light: caught up', 'light: noticed a lie', 'light: was removed from a phase'];
-const LIGHT_RUNS_MAX = 10;
+const LIGHT_RUNS_MAX = 40;
 
 describe('the simulated consortium', () => {
   it('[1][9][10][14][19][23][29][35][38][44][46][61][63] keeps its promises under random faults', {
