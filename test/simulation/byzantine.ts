@@ -10,6 +10,7 @@ import type { Executor } from '../../src/services/consensus/executor.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
 import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
 import { blockFetchedCodec, consensusMessageCodec } from '../../src/wire/consensus.ts';
+import { signedLie } from './byzantine-lies.ts';
 import { censor, dawdle } from './byzantine-primary.ts';
 import type { Identity } from './consortium.ts';
 import { LightLies } from './light-lies.ts';
@@ -144,6 +145,10 @@ export class ByzantineDisguise implements Disguise {
 
   get random(): World['random'] {
     return this.world.random;
+  }
+
+  get coverage(): World['coverage'] {
+    return this.world.coverage;
   }
 
   remember(message: SignedMessage): void {
@@ -297,10 +302,16 @@ function replay(self: ByzantineDisguise): Trick {
   };
 }
 
-/** Speaks for others, signs nothing, garbles bodies (SCENARIOS 30, 31, 32, 33). */
+/** Speaks for others, signs nothing, garbles bodies, signs what is wrong (SCENARIOS 30, 31, 32, 33). */
 function forgeAnything(self: ByzantineDisguise): Trick {
   return (message, content) => {
     const { random } = self;
+    const sign = (signed: MessageContent) => self.forge(message, signed);
+    const lie = signedLie(content, { message, sign }, random);
+    if (lie !== null) {
+      self.coverage.hit(lie.name);
+      return [sign(lie.content)];
+    }
     if (random.chance(0.9)) return [message];
     const dice = random.between(0, 4);
     if (dice === 0) return [{ ...message, signer: random.between(0, 20) }];

@@ -1,4 +1,5 @@
 import { BEHAVIOURS } from './byzantine.ts';
+import { SIGNED_LIE_NAMES } from './byzantine-lies.ts';
 import { SIZES_IN_TURN } from './draw.ts';
 import { FAULT_NAMES } from './faults.ts';
 import { FILE_REQUIRED } from './files/requirements.ts';
@@ -68,6 +69,7 @@ const COMMON: readonly string[] = [
 /** What an hour of runs must show: each has its share of the seeds, and a small one. */
 const RARE: readonly string[] = [
   ...LIE_NAMES,
+  ...SIGNED_LIE_NAMES,
   ...FATE_NAMES,
   'light: noticed a lie',
   'light: of a revoked member',
