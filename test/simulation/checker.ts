@@ -24,6 +24,7 @@ import {
 import { KeyRules } from './checker-keys.ts';
 import { promiseOf, RecordReader, signedValue, slotOf, splitLog, trimOldest } from './checker-log.ts';
 import { MessageRules } from './checker-messages.ts';
+import { StepRules } from './checker-steps.ts';
 import { ViewRules } from './checker-views.ts';
 import type { Coverage } from './coverage.ts';
 import { InvariantBroken } from './invariant.ts';
@@ -68,6 +69,7 @@ const RECORDED_MAX = 400_000;
 export class Checker {
   readonly chain: ChainRules;
   readonly keys: KeyRules;
+  readonly steps: StepRules;
   readonly convicted = new Set<string>();
   private readonly rules = new MessageRules(
     what => this.fail(what),
@@ -107,6 +109,12 @@ export class Checker {
     this.bodies = new BodyRules(fail);
     this.views = new ViewRules(coverage, () => this.chain.agreed.values(), fail);
     this.chain.onAgreed = block => this.views.committed(block);
+    this.steps = new StepRules(
+      (name, signed) => this.rules.mustBeGood(name, signed),
+      signed => this.contentOf(signed),
+      () => this.chain.onFork !== null,
+      fail,
+    );
   }
 
   fail(what: string): never {

@@ -14,7 +14,7 @@ import { SimulatedKeys } from './keys.ts';
 import { Machine, type World } from './machine.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { simulatedSuite } from './suite.ts';
-import { watchEngine } from './transitions.ts';
+import { type Onlooker, watchEngine } from './transitions.ts';
 import { type Disguise, SimulatedTransport } from './transport.ts';
 
 /** What a node is run with. */
@@ -68,6 +68,8 @@ export class SimulatedNode implements Watched {
   private evidenceSeen = 0;
   /** Null for a node that keeps all blocks; its operator lets it keep more when it must. */
   private keepBlocks: number | null;
+  /** Of its engine. */
+  private readonly onlooker: Onlooker;
   private lastPlace: { readonly set: number; readonly view: number; readonly active: boolean } | null = null;
 
   constructor(
@@ -82,6 +84,12 @@ export class SimulatedNode implements Watched {
     const { label: name, place, identity, eventMs, flushMs, keepBlocks } = options;
     this.keepBlocks = keepBlocks;
     this.keys = new SimulatedKeys(identity.name, identity.signer);
+    const { steps } = checker;
+    this.onlooker = {
+      given: (engine, input) => this.guarded(() => steps.given(this, engine, input)),
+      asks: (engine, effect) => this.guarded(() => steps.asks(this, engine, effect)),
+      rests: engine => this.guarded(() => steps.rests(this, engine)),
+    };
     const machine = { name, place, eventMs, flushMs };
     this.machine = new Machine(
       world,
@@ -107,6 +115,14 @@ export class SimulatedNode implements Watched {
 
   get isHonest(): boolean {
     return this.options.isHonest;
+  }
+
+  get timeMs(): number {
+    return this.world.schedule.nowMs;
+  }
+
+  get slowness(): number {
+    return this.machine.slowness;
   }
 
   get isArchive(): boolean {
@@ -145,7 +161,7 @@ export class SimulatedNode implements Watched {
     });
     wal.onOpen = content => this.reopened(program, content);
     this.program = program;
-    if (disguise === null) watchEngine(program.consensus, world.coverage);
+    if (disguise === null) watchEngine(program.consensus, world.coverage, this.onlooker);
     else disguise.begins?.();
     this.isReady = false;
     this.evidenceSeen = 0;

@@ -58,17 +58,39 @@ interface Inside {
   give(input: Input): void;
 }
 
+/** Looks on at each step of an engine. */
+export interface Onlooker {
+  /** Before a step, and others that follow from it at once. */
+  given(engine: Engine, input: Input): void;
+  /** The engine is as the step has left it. */
+  asks(engine: Engine, effect: Effect): void;
+  /** After them. */
+  rests(engine: Engine): void;
+}
+
 /** Counts what the engine of a program is given, what it asks for, and what comes of it. */
-export function watchEngine(consensus: Consensus, coverage: Coverage): void {
+export function watchEngine(consensus: Consensus, coverage: Coverage, onlooker: Onlooker): void {
   const inside = consensus as unknown as Inside;
   const { effects, network } = inside;
   for (const [name, perform] of Object.entries(effects))
     effects[name] = effect => {
       coverage.hit(EFFECTS[effect.type]);
       if (effect.type === 'trim' && effect.records.length > 0) coverage.hit(SEEN.trimmed);
+      if (inside.engine !== null) onlooker.asks(inside.engine, effect);
       perform(effect);
     };
-  const give = inside.give.bind(consensus);
+  const step = inside.give.bind(consensus);
+  let isStepping = false;
+  const give = (input: Input) => {
+    const { engine } = inside;
+    // What an effect gives at once waits for the step that it comes of.
+    if (engine === null || isStepping) return step(input);
+    isStepping = true;
+    onlooker.given(engine, input);
+    step(input);
+    onlooker.rests(engine);
+    isStepping = false;
+  };
   inside.give = input => {
     coverage.hit(input.type === 'message' ? MESSAGES[input.message.content.kind] : INPUTS[input.type]);
     const { engine } = inside;
