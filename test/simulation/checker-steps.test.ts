@@ -4,6 +4,7 @@ import type { Engine } from '../../src/core/pbft/engine.ts';
 import type { Input } from '../../src/core/pbft/input.ts';
 import type { MessageContent, SignedMessage } from '../../src/core/pbft/messages.ts';
 import { HasteRules } from './checker-haste.ts';
+import { TimerRules } from './checker-timers.ts';
 
 const BASE_MS = 200;
 const node = { name: 'n0', timeMs: 0, slowness: 1 };
@@ -86,5 +87,23 @@ describe('the checker of steps', () => {
     expect(waiting([asksFor(1, 4), asksFor(2, 4)], BASE_MS - 1)).toThrow('1 ms too early');
     expect(waiting([asksFor(1, 4)], BASE_MS)).toThrow('1 others waited with it');
     expect(hearing([asksFor(1, 4), asksFor(2, 4)]).asks(5)).toThrow('not for long enough');
+  });
+
+  it('wants a wait that doubles with each view, up to the cap, and is the first again after progress', () => {
+    const rules = new TimerRules(fail);
+    const waits = (view: number, active: boolean, height: number, delayMs: number, blocks = 0) => () =>
+      rules.waits('n0', engineAt(view, active, height, blocks), delayMs);
+    rules.begins('n0', engineAt(0, true, 0));
+    expect(waits(0, true, 0, BASE_MS)).not.toThrow();
+    expect(waits(1, false, 0, BASE_MS)).toThrow('after 1 to 1 fruitless views, due are 400 to 400');
+    expect(waits(1, false, 0, 2 * BASE_MS)).not.toThrow();
+    expect(waits(3, false, 0, 8 * BASE_MS)).not.toThrow();
+    expect(waits(3, false, 0, 2 * BASE_MS)).toThrow('due are 800 to 1600');
+    expect(waits(3, false, 2, BASE_MS)).toThrow('due are');
+    expect(waits(3, true, 2, 8 * BASE_MS)).not.toThrow();
+    expect(waits(3, true, 3, 8 * BASE_MS)).toThrow('after 0 to 0 fruitless views, due are 200 to 200');
+    expect(waits(40, false, 3, 8000)).toThrow('to 4000');
+    rules.begins('n0', engineAt(40, false, 3));
+    expect(waits(41, false, 3, BASE_MS, 8)).not.toThrow();
   });
 });

@@ -59,8 +59,8 @@ const NOTHING = new Uint8Array(0);
 const RECORDED_MAX = 400_000;
 
 /**
- * Watches the wires and the disks from outside and throws at the first broken property (SCENARIOS 11). What it judges by is
- * written apart from what it judges: signed bytes, hashes, quorums, certificates, view changes, windows, roots and caps
+ * Watches the wires, the disks and the steps of engines from outside and throws at the first broken property (SCENARIOS 11). What it
+ * judges by is written apart from what it judges: signed bytes, hashes, quorums, certificates, view changes, windows, roots and caps
  * (`checker-certificate`, `checker-judge`, `checker-views`, `checker-bounds`, `checker-disk`). It shares decoders with the nodes
  * (messages, records of the log, stored blocks, transactions, operations, rows of logs, the system state), the encoder of a message's
  * content, where that only tells two apart, and the hash of a validator set; commit certificates are judged by the verifier of light
