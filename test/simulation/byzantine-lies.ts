@@ -44,12 +44,7 @@ function neverPrepared({ head }: ViewChange, { message }: Liar): Header {
 }
 
 /** One vote, so many times; in the highest view that a proof may be of: it would go before all others. */
-function certifiedByOne(
-  kind: Vote['kind'],
-  content: ViewChange,
-  liar: Liar,
-  times: number,
-): PreparedProof {
+function certifiedByOne(kind: Vote['kind'], content: ViewChange, liar: Liar, times: number): PreparedProof {
   const header = neverPrepared(content, liar);
   const blockHash = headerHash(suite.sha256, header);
   const vote = { view: content.view - 1, newViewDigest: ZERO_HASH, height: header.height, blockHash };
@@ -88,7 +83,11 @@ function opening(content: NewView, viewChanges: readonly SignedMessage[]): NewVi
     const known = decodeMessage(signed);
     return isReject(known) || known.content.kind !== 'viewChange' ? [] : [known.content];
   });
-  return { ...content, viewChanges, window: chooseWindow(suite.sha256, asked).blocks.map(({ hash }) => hash) };
+  return {
+    ...content,
+    viewChanges,
+    window: chooseWindow(suite.sha256, asked).blocks.map(({ hash }) => hash),
+  };
 }
 
 const OF_NEW_VIEWS: Lies<NewView> = {

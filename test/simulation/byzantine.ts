@@ -10,6 +10,7 @@ import type { Executor } from '../../src/services/consensus/executor.ts';
 import { CONSENSUS_PROTOCOL } from '../../src/services/consensus/limits.ts';
 import { LIGHT_PROTOCOL } from '../../src/services/light-server/limits.ts';
 import { blockFetchedCodec, consensusMessageCodec } from '../../src/wire/consensus.ts';
+import { Hoard } from './byzantine-hoard.ts';
 import { signedLie } from './byzantine-lies.ts';
 import { censor, dawdle } from './byzantine-primary.ts';
 import type { Identity } from './consortium.ts';
@@ -35,8 +36,11 @@ export const BEHAVIOURS = [
   'dawdler',
   'twin',
 ] as const;
-/** `conspirator`: one of more than f, who show one block to some and another to the others they chose (SCENARIOS 36). */
-export type BehaviourKind = (typeof BEHAVIOURS)[number] | 'conspirator';
+/**
+ * `conspirator`: one of more than f, who show one block to some and another to the others they chose (SCENARIOS 36). `hoarder`: one of f
+ * side by side, who keep to themselves what is prepared, and show it when other blocks are.
+ */
+export type BehaviourKind = (typeof BEHAVIOURS)[number] | 'conspirator' | 'hoarder';
 
 /** Turns one message that the honest inside would send to one receiver into what is sent. */
 type Trick = (message: SignedMessage, content: MessageContent, to: number) => readonly SignedMessage[];
@@ -51,6 +55,9 @@ export interface Conspiracy {
   readonly backers: Map<string, Set<number>>;
   /** As many as the others must bear. */
   readonly faultsMax: number;
+  readonly validators: number;
+  /** Their indices. */
+  readonly hoarders: Set<number>;
   /** Which of two machines with one key spoke last, by the name of both. */
   readonly spoke: Map<string, SimulatedNode>;
 }
@@ -64,6 +71,7 @@ export class ByzantineDisguise implements Disguise {
   node: SimulatedNode | null = null;
   private readonly old: SignedMessage[] = [];
   private readonly lies: LightLies;
+  readonly hoard: Hoard;
 
   constructor(
     private readonly kind: BehaviourKind,
@@ -72,6 +80,9 @@ export class ByzantineDisguise implements Disguise {
     readonly conspiracy: Conspiracy,
   ) {
     this.lies = new LightLies(world);
+    const { hoarders, validators } = conspiracy;
+    if (kind === 'hoarder') hoarders.add(identity.index);
+    this.hoard = new Hoard(identity.index, validators, index => hoarders.has(index));
   }
 
   message(protocol: string, frame: Uint8Array, peer: string): readonly Uint8Array[] {
@@ -293,6 +304,14 @@ function whisper(): Trick {
     kind === 'commit' || (kind === 'prePrepare' && to % 3 === 0) ? [] : [message];
 }
 
+/** Two blocks of one height are prepared in two views, and a third view must choose; or one has no proof below it (SCENARIOS 39). */
+function keepProofs(self: ByzantineDisguise): Trick {
+  return (message, content, to) => {
+    if (!self.hoard.shows(content, to)) return [];
+    return content.kind === 'viewChange' ? [self.forge(message, self.hoard.asks(content))] : [message];
+  };
+}
+
 /** Says again what it said before (SCENARIOS 37, 41). */
 function replay(self: ByzantineDisguise): Trick {
   return message => {
@@ -346,6 +365,7 @@ const TRICKS: Record<Exclude<BehaviourKind, 'twin'>, (self: ByzantineDisguise) =
   replayer: replay,
   forger: forgeAnything,
   whisperer: whisper,
+  hoarder: keepProofs,
   liar: honestly,
   censor: honestly,
   dawdler: honestly,

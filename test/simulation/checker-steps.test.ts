@@ -45,6 +45,11 @@ const timerAt = (generation: number, delayMs: number): Effect => ({
   generation,
 });
 
+function persisted(...then: readonly Effect[]): Effect {
+  // biome-ignore lint/suspicious/noThenProperty: effects have this name for what waits for the disk
+  return { type: 'persist', ticket: 1, records: [], then };
+}
+
 /** What a node does after it has heard this, while it is in view 4. */
 function hearing(heard: readonly SignedMessage[], engine = engineAt(4, true, 0)) {
   const rules = new HasteRules(from => contents.get(from) ?? null, fail);
@@ -54,8 +59,7 @@ function hearing(heard: readonly SignedMessage[], engine = engineAt(4, true, 0))
     rules.given(node, engine, message(each));
     rules.rests(node, engine);
   }
-  const asks = (view: number) => () =>
-    rules.asks(node, engine, { type: 'persist', ticket: 1, records: [], then: [send(asksFor(0, view))] });
+  const asks = (view: number) => () => rules.asks(node, engine, persisted(send(asksFor(0, view))));
   return { rules, engine, asks };
 }
 
@@ -91,8 +95,10 @@ describe('the checker of steps', () => {
 
   it('wants a wait that doubles with each view, up to the cap, and is the first again after progress', () => {
     const rules = new TimerRules(fail);
-    const waits = (view: number, active: boolean, height: number, delayMs: number, blocks = 0) => () =>
-      rules.waits('n0', engineAt(view, active, height, blocks), delayMs);
+    const waits =
+      (view: number, active: boolean, height: number, delayMs: number, blocks = 0) =>
+      () =>
+        rules.waits('n0', engineAt(view, active, height, blocks), delayMs);
     rules.begins('n0', engineAt(0, true, 0));
     expect(waits(0, true, 0, BASE_MS)).not.toThrow();
     expect(waits(1, false, 0, BASE_MS)).toThrow('after 1 to 1 fruitless views, due are 400 to 400');

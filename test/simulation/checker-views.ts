@@ -1,4 +1,4 @@
-import type { NewView, ViewChange } from '../../src/core/pbft/messages.ts';
+import type { NewView, PreparedProof, ViewChange } from '../../src/core/pbft/messages.ts';
 import { type Opening, openingOf } from './checker-judge.ts';
 import { trimOldest } from './checker-log.ts';
 import type { Coverage } from './coverage.ts';
@@ -46,7 +46,16 @@ export class ViewRules {
     const { base, window, highest } = opening;
     if (window.length > 0) this.coverage.hit('transition: NEW-VIEW proposes again', window.length);
     else this.coverage.hit('transition: NEW-VIEW with an empty window');
-    if (highest > base + window.length) this.coverage.hit('transition: NEW-VIEW cuts above a hole');
+    const proofs = asked.flatMap(({ prepared }) => prepared);
+    const top = base + window.length;
+    const isAbove = proofs.some(({ header }) => header.height === top + 1);
+    if (highest > top)
+      this.coverage.hit(`transition: NEW-VIEW cuts ${isAbove ? 'at a parent' : 'above a hole'}`);
+    const isOther = ({ header, certificate }: PreparedProof) =>
+      header.height > base &&
+      header.height <= top &&
+      certificate.blockHash !== window[header.height - base - 1];
+    if (proofs.some(isOther)) this.coverage.hit('transition: NEW-VIEW chooses between two');
     const opened = { ...opening, set, view, by };
     for (const block of this.agreed()) this.check(opened, block);
     this.opened = [...this.opened.slice(1 - OPENED_MAX), opened];

@@ -87,7 +87,8 @@ export class Cluster implements World, Wiretap {
     this.identities = identities;
     this.network = new SimulatedNetwork(this, this);
     const known = { twins: new Map(), misled: new Set<number>(), backers: new Map(), spoke: new Map() };
-    this.conspiracy = { ...known, faultsMax: faultsOf(options.validators) };
+    const { validators } = options;
+    this.conspiracy = { ...known, hoarders: new Set(), validators, faultsMax: faultsOf(validators) };
     const { genesis } = consortium;
     const set = { id: 0, validators: genesis.validators };
     this.clients = new Clients(
@@ -120,7 +121,10 @@ export class Cluster implements World, Wiretap {
 
   private makeNodes(): void {
     const { validators, byzantine } = this.options;
-    const seats = this.random.shuffled(Array.from({ length: validators }, (_, index) => index));
+    const shuffled = this.random.shuffled(Array.from({ length: validators }, (_, index) => index));
+    // One leaves the view to the other.
+    const sideBySide = shuffled.map((_, at) => ((shuffled[0] as number) + at) % validators);
+    const seats = byzantine.includes('hoarder') ? sideBySide : shuffled;
     const kinds = new Map(byzantine.map((kind, index) => [seats[index], kind]));
     for (const index of kinds.keys()) this.faulty.add(`n${index}`);
     for (const identity of this.identities) {

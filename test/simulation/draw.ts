@@ -86,6 +86,20 @@ const colluders: Kind = (drawn, random) => {
   return { ...drawn, validators, byzantine, parameters, observers: 0 };
 };
 
+/**
+ * Two of seven, side by side, who keep what is prepared to themselves. In turns, so that both propose, and with blocks so small that several
+ * are under way.
+ */
+const hoarders: Kind = (drawn, random) => {
+  const parameters = {
+    ...drawn.parameters,
+    blockTransactionsMax: random.between(1, 2),
+    rotationBlocks: random.between(2, 4),
+  };
+  const byzantine = ['hoarder', 'hoarder'] as const;
+  return { ...drawn, validators: 7, byzantine, parameters, observers: 0, governanceMs: 0 };
+};
+
 /** A network of one becomes one of four, of seven, and of four again. */
 const growth: Kind = (drawn, random) => {
   const calm = { governanceMs: random.between(100, 300), calmMs: random.between(500, 2000), threshold: 1 };
@@ -115,6 +129,7 @@ function kindOf(seed: number): Kind {
   if (last === 37) return large;
   if (last === 13 || last === 63) return MEDIUM_KINDS[Math.floor(seed / 50) % MEDIUM_KINDS.length] as Kind;
   if (last === 88 || last === 38) return conspiracy;
+  if (last === 87) return hoarders;
   if (last % 10 === 2) return oneFaulty;
   if (last % 20 === 6) return lights;
   if (last % 20 === 4) return wornDisks;
@@ -128,8 +143,9 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
   return draw(seed, faultsMs, kindOf(seed));
 }
 
-/** For a hunt of few seeds: most clusters can lose one, and every fifth run has members' nodes. */
+/** For a hunt of few seeds: most clusters can lose one, every fifth run has members' nodes, and every tenth hoarders. */
 export function drawDense(seed: number, faultsMs: number): RunOptions {
+  if (seed % 10 === 8) return draw(seed, faultsMs, hoarders);
   return draw(seed, faultsMs, seed % 5 === 1 ? lights : dense);
 }
 

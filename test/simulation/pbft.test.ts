@@ -12,6 +12,11 @@ const short = (seed: number) => ({ ...drawOptions(seed, 2500), blocks: 40 });
 /** What more than f who collude must have done in one of so many runs. */
 const FORKS = ['collusion: convicted of a fork in one view', 'collusion: convicted of a fork across views'];
 const COLLUSIONS_MAX = 20;
+/** What a NEW-VIEW must have met with in one of so many runs beside two who keep proofs to themselves. */
+const PUZZLES = ['chooses between two', 'cuts above a hole', 'cuts at a parent'].map(
+  puzzle => `transition: NEW-VIEW ${puzzle}`,
+);
+const HOARDS_MAX = 10;
 /** What light nodes must have gone through in one of so many runs with a faulty source. */
 const LIGHT_TROUBLE = ['light: caught up', 'light: noticed a lie', 'light: was removed from a phase'];
 const LIGHT_RUNS_MAX = 40;
@@ -43,6 +48,15 @@ describe('the simulated consortium', () => {
       for (const [name] of coverage) seen.add(name);
     }
     expect([...seen]).toEqual(expect.arrayContaining(FORKS));
+  });
+
+  it('opens views on proofs that some have kept to themselves, and on those of which some are missing', async () => {
+    const seen = new Set<string>();
+    for (let run = 0; run < HOARDS_MAX && !PUZZLES.every(name => seen.has(name)); run += 1) {
+      const { coverage } = await runWith(short(100 * run + 87));
+      for (const [name] of coverage) seen.add(name);
+    }
+    expect([...seen]).toEqual(expect.arrayContaining(PUZZLES));
   });
 
   it('[75][76][77][81][82] gives light nodes their logs and nothing else, whatever a source says', async () => {
