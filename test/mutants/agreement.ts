@@ -117,6 +117,7 @@ export const agreementMutants: readonly Mutant[] = [
     find: 'validator === undefined || signer <= previous',
     replace: 'validator === undefined || signer < previous',
     caughtBy: MESSAGES,
+    seeds: 20,
   },
   {
     name: 'short-certificate-accepted',

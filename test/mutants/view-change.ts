@@ -17,6 +17,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'proof.certificate.view > known.certificate.view',
     replace: 'proof.certificate.view < known.certificate.view',
     caughtBy: 'transcripts',
+    seeds: 40,
     quick: true,
   },
   {
@@ -34,6 +35,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     replace:
       'if (proof === undefined && height < base.header.height + 256) continue; if (proof === undefined || (candidates.has(height - 1) && proof.header.parentHash !== parentHash)) return { base, blocks };',
     caughtBy: 'transcripts',
+    seeds: 20,
     quick: true,
   },
   {
@@ -49,6 +51,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: "if (!certifiesHeader(suite, reign, 'prepare', header, certificate)) return false;",
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'prepared-proof-of-the-asked-view',
@@ -175,6 +178,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'views[witnesses(engine) - 1] ?? 0',
     replace: 'views[0] ?? 0',
     caughtBy: 'transcripts',
+    seeds: 20,
     quick: true,
   },
   {
@@ -205,6 +209,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'return Math.min(base * 2 ** exponent, viewTimeoutMsMax);',
     replace: 'return Math.min(base * 2 ** Math.min(exponent, 0), viewTimeoutMsMax);',
     caughtBy: 'transcripts',
+    seeds: 20,
     quick: true,
   },
   {
@@ -227,6 +232,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'if (engine.active) engine.fruitlessViews = 0;',
     replace: '',
     caughtBy: 'transcripts',
+    seeds: 20,
   },
   {
     name: 'wait-for-a-new-view-not-timed',

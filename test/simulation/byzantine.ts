@@ -95,7 +95,7 @@ export class ByzantineDisguise implements Disguise {
     if (isReject(signed)) return [frame];
     const decoded = decodeMessage(signed);
     if (isReject(decoded)) return [frame];
-    if (this.kind === 'forger' && this.random.chance(0.01)) {
+    if (this.kind === 'forger' && this.random.chance(0.005)) {
       this.world.coverage.hit('byzantine: forger');
       return [garbled(frame, this.random)];
     }
@@ -331,7 +331,8 @@ function forgeAnything(self: ByzantineDisguise): Trick {
       self.coverage.hit(lie.name);
       return [sign(lie.content)];
     }
-    if (random.chance(0.9)) return [message];
+    // Whoever finds it out hears nothing of it for a while.
+    if (random.chance(0.98)) return [message];
     const dice = random.between(0, 4);
     if (dice === 0) return [{ ...message, signer: random.between(0, 20) }];
     if (dice === 1) return [{ ...message, signature: new Uint8Array(64).fill(random.between(0, 255)) }];

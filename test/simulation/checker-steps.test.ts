@@ -46,7 +46,6 @@ const timerAt = (generation: number, delayMs: number): Effect => ({
 });
 
 function persisted(...then: readonly Effect[]): Effect {
-  // biome-ignore lint/suspicious/noThenProperty: effects have this name for what waits for the disk
   return { type: 'persist', ticket: 1, records: [], then };
 }
 

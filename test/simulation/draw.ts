@@ -100,6 +100,12 @@ const hoarders: Kind = (drawn, random) => {
   return { ...drawn, validators: 7, byzantine, parameters, observers: 0, governanceMs: 0 };
 };
 
+/** Views end so often that what it says of them is heard. */
+const forged: Kind = (drawn, random) => {
+  const parameters = { ...drawn.parameters, rotationBlocks: random.between(2, 8) };
+  return { ...drawn, validators: 4, byzantine: ['forger'], parameters, observers: 0 };
+};
+
 /** A network of one becomes one of four, of seven, and of four again. */
 const growth: Kind = (drawn, random) => {
   const calm = { governanceMs: random.between(100, 300), calmMs: random.between(500, 2000), threshold: 1 };
@@ -143,8 +149,9 @@ export function drawOptions(seed: number, faultsMs = RUN_MS): RunOptions {
   return draw(seed, faultsMs, kindOf(seed));
 }
 
-/** For a hunt of few seeds: most clusters can lose one, every fifth run has members' nodes, and every tenth hoarders. */
+/** For a hunt of few seeds: most clusters can lose one, every fifth run has members' nodes, every tenth a forger or hoarders. */
 export function drawDense(seed: number, faultsMs: number): RunOptions {
+  if (seed % 10 === 3) return draw(seed, faultsMs, forged);
   if (seed % 10 === 8) return draw(seed, faultsMs, hoarders);
   return draw(seed, faultsMs, seed % 5 === 1 ? lights : dense);
 }
