@@ -17,7 +17,7 @@ export const viewChangeMutants: readonly Mutant[] = [
     find: 'proof.certificate.view > known.certificate.view',
     replace: 'proof.certificate.view < known.certificate.view',
     caughtBy: 'transcripts',
-    seeds: 40,
+    seeds: 20,
     quick: true,
   },
   {

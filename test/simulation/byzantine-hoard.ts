@@ -30,15 +30,17 @@ export class Hoard {
     return kind === 'prePrepare' && distance < quorumOf(this.validators);
   }
 
-  /** In every other view each of them leaves out the lowest of its proofs. */
+  /** In turns: all of it, without the lowest proof, or without that if its own view was the last. */
   asks(content: ViewChange): ViewChange {
     const { view, head, prepared } = content;
     if (this.said?.view === view) return this.said;
     for (const proof of prepared)
       if (this.isOwn(proof.certificate.view)) this.kept.set(proof.header.height, proof);
     for (const height of this.kept.keys()) if (height <= head.header.height) this.kept.delete(height);
-    const proofs = this.isOwn(view - 1) ? this.afterOwn(content) : this.late(content);
-    this.said = { ...content, prepared: view % 2 === 0 ? proofs : proofs.slice(1) };
+    const isLast = this.isOwn(view - 1);
+    const proofs = isLast ? this.afterOwn(content) : this.late(content);
+    const isWhole = view % 3 === 0 || (view % 3 === 2 && !isLast);
+    this.said = { ...content, prepared: isWhole ? proofs : proofs.slice(1) };
     return this.said;
   }
 
